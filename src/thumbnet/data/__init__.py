@@ -1,0 +1,16 @@
+"""Packed images on the training device, and the batches that a step sees."""
+
+from thumbnet.data.batches import Batches
+from thumbnet.data.resident import ImageSet, balanced_selection, place
+from thumbnet.data.subsets import Subset, judged_subset, training_subsets, whole_split
+
+__all__ = [
+    "Batches",
+    "ImageSet",
+    "Subset",
+    "balanced_selection",
+    "judged_subset",
+    "place",
+    "training_subsets",
+    "whole_split",
+]

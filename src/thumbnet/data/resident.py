@@ -1,0 +1,64 @@
+"""Images where training can index them: on the device when they fit, memory-mapped when they do not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from thumbnet.packed import PackedSplit
+
+_SHARE_OF_FREE_MEMORY = 0.5
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images and labels that a tensor of positions indexes.
+
+    Attributes:
+        images: u8[N,H,W,3], on `device` or memory-mapped on the host.
+        labels: i64[N] on the same place; -1 where unknown.
+        device: where batches go.
+    """
+
+    images: Tensor
+    labels: Tensor
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images at `positions` (i64[B]) as f32[B,3,H,W] in [0, 1], channels last, and labels i64[B]."""
+        positions = positions.to(self.images.device)
+        images = self.images.index_select(0, positions).to(self.device, non_blocking=True)
+        labels = self.labels.index_select(0, positions).to(self.device, non_blocking=True)
+        return images.permute(0, 3, 1, 2).to(torch.float32).mul_(1 / 255), labels
+
+
+def place(split: PackedSplit, device: torch.device) -> ImageSet:
+    """Put a packed split on `device`, or leave it memory-mapped when it would take over half of the free memory."""
+    images = torch.from_numpy(split.images)
+    labels = torch.from_numpy(split.labels)
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if split.images.nbytes <= free * _SHARE_OF_FREE_MEMORY:
+            images, labels = images.to(device), labels.to(device)
+    return ImageSet(images, labels, device)
+
+
+def balanced_selection(labels: NDArray[np.int64], candidates: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return about `count` of the positions `candidates`, the same number of each class, ascending.
+
+    Args:
+        labels: i64[N] labels of all images.
+        candidates: i64[M] positions to choose from.
+        count: how many to choose in all; each class gives `count / classes`, rounded up, or all that it has.
+    """
+    if count >= len(candidates):
+        return candidates
+    classes = np.unique(labels[candidates])
+    each = -(-count // len(classes))
+    chosen = [candidates[labels[candidates] == label][:each] for label in classes]
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,160 @@
+"""Files that appear whole or not at all, and one line for each way in which storage fails."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from thumbnet.errors import StorageError
+
+_REMEDY = {
+    errno.ENOSPC: "the disk is full: free some space and run the command again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run the command again",
+    errno.EROFS: "the file system is read-only: choose another place",
+    errno.EACCES: "permission denied: choose a place that you may use",
+    errno.EPERM: "permission denied: choose a place that you may use",
+    errno.ENOENT: "no such file or folder: check the path",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: check the path",
+    errno.EISDIR: "this is a folder, not a file: check the path",
+    errno.EIO: "the disk reports an input/output error: check the disk",
+}
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path | str) -> Iterator[None]:
+    """Turn an `OSError` of the block into a `StorageError` of one line that names `path` and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        reason = error.strerror or str(error)
+        remedy = _REMEDY.get(error.errno or 0, "check the path and the disk")
+        raise StorageError(f"{where}: {reason.lower()}; {remedy}") from error
+
+
+def sync(handle: IO[Any]) -> None:
+    """Flush `handle` down to the disk."""
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable (a rename survives a power cut only after this)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a new file that replaces `path` when the block ends well, and leaves `path` alone when it does not.
+
+    Raises:
+        StorageError: the place cannot be written or the disk is full.
+    """
+    encoding = None if "b" in mode else "utf-8"
+    temporary: Path | None = None
+    with storage_errors(path):
+        try:
+            with tempfile.NamedTemporaryFile(
+                mode, dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False, encoding=encoding
+            ) as handle:
+                temporary = Path(handle.name)
+                yield handle
+                sync(handle)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `path` when the block ends well and vanishes when it does not.
+
+    A lock beside `path` keeps a second process out; the lock goes with the process that holds it.
+
+    Raises:
+        StorageError: `path` exists, another process is writing it, or the place cannot be written.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock_path = path.parent / f".{path.name}.lock"
+    lock = FileLock(lock_path, timeout=0)
+    with storage_errors(path):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StorageError(
+                f"{path}: another process is writing this folder; wait for it or choose another place"
+            ) from error
+    try:
+        if path.exists():
+            raise StorageError(f"{path}: exists already and is never overwritten; choose another place or remove it")
+        with storage_errors(path):
+            _remove_leftovers(path)
+            temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+            try:
+                temporary.chmod(0o777 & ~_umask())
+                yield temporary
+                temporary.replace(path)
+                sync_folder(path.parent)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
+    finally:
+        lock_path.unlink(missing_ok=True)
+        lock.release()
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` to `path` as indented JSON with a final newline, atomically."""
+    with atomic_file(path, "w") as handle:
+        handle.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value in `path`.
+
+    Raises:
+        StorageError: the file cannot be read, or is not JSON.
+    """
+    with storage_errors(path):
+        text = path.read_bytes()
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StorageError(f"{path}: not valid JSON ({error}); the file is damaged or not ours") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of the file at `path` as 64 hexadecimal digits."""
+    with storage_errors(path), path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what a killed writer of `path` left behind (called with the lock held, so that nobody uses it)."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)

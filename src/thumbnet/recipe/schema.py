@@ -1,0 +1,301 @@
+"""The recipe: frozen dataclasses that hold names and numbers, and refuse impossible combinations.
+
+Names of networks, optimisers, schedules and operations are checked when the recipe is turned into objects; everything
+that can be known without them is checked here, at construction.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from thumbnet.errors import RecipeError
+
+_LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s+(epochs?|iterations?)\s*")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise RecipeError(message)
+
+
+@dataclass(frozen=True)
+class Length:
+    """A duration of training: a number of epochs (fractions allowed) or of iterations."""
+
+    amount: float
+    unit: Literal["epochs", "iterations"]
+
+    def __post_init__(self) -> None:
+        _require(
+            math.isfinite(self.amount) and self.amount >= 0, f"length: {self.amount} is not a number of 0 or more"
+        )
+        if self.unit == "iterations":
+            _require(self.amount == int(self.amount), f"length: {self.amount} iterations is not a whole number")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the length that `text` states, such as '20 epochs' or '390 iterations'.
+
+        Raises:
+            RecipeError: `text` has another form.
+        """
+        match = _LENGTH.fullmatch(text)
+        if match is None:
+            raise RecipeError(f"length: {text!r} is not a length; write '20 epochs' or '390 iterations'")
+        unit: Literal["epochs", "iterations"] = "epochs" if match[2].startswith("epoch") else "iterations"
+        return cls(float(match[1]), unit)
+
+    def __str__(self) -> str:
+        # Exact, so that a recipe that is written and read again is the same recipe.
+        whole = self.amount == int(self.amount)
+        return f"{int(self.amount) if whole else repr(float(self.amount))} {self.unit}"
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Return the length in optimiser steps, rounded to the nearest one."""
+        return round(self.amount * steps_per_epoch) if self.unit == "epochs" else int(self.amount)
+
+
+def epochs(amount: float) -> Length:
+    """Return a length of `amount` epochs."""
+    return Length(amount, "epochs")
+
+
+def iterations(amount: int) -> Length:
+    """Return a length of `amount` iterations (optimiser steps)."""
+    return Length(amount, "iterations")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One augmentation by name, with its options (`thumbnet.augment` holds them)."""
+
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def operation(name: str, **options: object) -> Operation:
+    """Return the operation `name` with `options`, in one short call."""
+    return Operation(name, options)
+
+
+Policy = tuple[Operation, ...]
+"""What happens to a training image, in order. Normalisation is not part of it: the recipe states it once."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network by name, with its options (`thumbnet.models` holds them; `timm/<name>` reaches all of timm's)."""
+
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimiser by name with its learning rate, weight decay and options (`thumbnet.optim` holds them).
+
+    `no_decay` names the parameters that weight decay leaves alone: 'none' decays all of them, 'norm_and_bias' spares
+    every parameter of one dimension or none (biases, normalisation weights).
+    """
+
+    name: str
+    lr: float
+    weight_decay: float = 0.0
+    no_decay: Literal["none", "norm_and_bias"] = "none"
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(
+            math.isfinite(self.lr) and self.lr > 0, f"optimizer.lr: {self.lr} is not a positive number; try 0.001"
+        )
+        _require(
+            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
+            f"optimizer.weight_decay: {self.weight_decay} is not a number of 0 or more",
+        )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning-rate schedule by name with its warm-up and options (`thumbnet.optim.schedules` holds them).
+
+    The factor that it gives multiplies the optimiser's learning rate. Warm-up rises linearly to the full rate and is
+    part of the schedule's length.
+    """
+
+    name: str = "constant"
+    warmup: Length = Length(0, "epochs")
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with one setting.
+
+    Args:
+        length: how long it lasts.
+        policies: augmentation policies; with several, each image is seen once under each of them in an epoch.
+        image_size: side of the square images that reach the network, in pixels; `None` keeps the data's own.
+        trainable: 'all', 'head' (the network's last layer) or a tuple of patterns of parameter names.
+        optimizer: replaces the recipe's optimiser from this phase on; `None` keeps it.
+        schedule: a schedule of this phase alone; `None` follows the recipe's, which spans all phases without one.
+        carry_optimizer: whether the optimiser's state (momentum and so on) comes along from the phase before.
+        frozen_norm_updates: whether batch-norm statistics of frozen parts still follow the data.
+    """
+
+    length: Length
+    policies: tuple[Policy, ...] = ((),)
+    image_size: int | None = None
+    trainable: Literal["all", "head"] | tuple[str, ...] = "all"
+    optimizer: Optimizer | None = None
+    schedule: Schedule | None = None
+    carry_optimizer: bool = True
+    frozen_norm_updates: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.length.amount > 0, "phase.length: a phase of no length trains nothing; remove it or lengthen it")
+        _require(len(self.policies) > 0, "phase.policies: no policy; use one empty policy for unchanged images")
+        if self.image_size is not None:
+            _require(8 <= self.image_size <= 1024, f"phase.image_size: {self.image_size} is not in 8 to 1024 pixels")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy, with label smoothing of 0 (none) to below 1."""
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(
+            0 <= self.label_smoothing < 1,
+            f"loss.label_smoothing: {self.label_smoothing} is not in [0, 1); 0.1 is usual",
+        )
+
+
+@dataclass(frozen=True)
+class Ema:
+    """An exponential moving average of the weights; the averaged network is the one that is judged."""
+
+    decay: float = 0.999
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        _require(0 < self.decay < 1, f"ema.decay: {self.decay} is not in (0, 1); 0.999 is usual")
+        _require(self.every >= 1, f"ema.every: {self.every} is not a positive number of iterations")
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Mean and standard deviation per channel (red, green, blue), for values in [0, 1].
+
+    The default is measured on the 100,000 training images of Tiny ImageNet.
+    """
+
+    mean: tuple[float, float, float] = (0.4802, 0.4481, 0.3975)
+    std: tuple[float, float, float] = (0.2770, 0.2691, 0.2821)
+
+    def __post_init__(self) -> None:
+        _require(
+            all(math.isfinite(m) for m in self.mean),
+            f"normalization.mean: {list(self.mean)} holds a value that is not finite",
+        )
+        _require(
+            all(math.isfinite(s) and s > 0 for s in self.std),
+            f"normalization.std: {list(self.std)} holds a value that is not positive",
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured while training.
+
+    Args:
+        every: how often the splits are evaluated; the end of each phase always is.
+        splits: splits that are evaluated, of 'holdout' and 'val'.
+        train_images: how many training images the eval-mode training accuracy uses: a fixed, class-balanced
+            selection; 0 leaves that figure out.
+        policy: what happens to images that are judged, before normalisation (none of it random).
+        image_size: side of the images that reach the network, in pixels; `None` keeps the last phase's.
+        batch_size: images a batch; it changes speed and memory, not the result.
+    """
+
+    every: Length = Length(1, "epochs")
+    splits: tuple[Literal["holdout", "val"], ...] = ("val",)
+    train_images: int = 5000
+    policy: Policy = ()
+    image_size: int | None = None
+    batch_size: int = 500
+
+    def __post_init__(self) -> None:
+        _require(self.every.amount > 0, "evaluation.every: a length of 0 has no end; use '1 epochs'")
+        _require(self.train_images >= 0, f"evaluation.train_images: {self.train_images} is negative; 0 leaves it out")
+        _require(self.batch_size >= 1, f"evaluation.batch_size: {self.batch_size} is not a positive number")
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """Which weights and filters a run keeps beside the first, the last and the best.
+
+    Args:
+        keep: ends of epochs whose weights are kept, as epoch numbers.
+        filters: ends of epochs whose first-layer filters are kept (those at initialisation and the last always are).
+    """
+
+    keep: tuple[int, ...] = ()
+    filters: tuple[int, ...] = (1, 2, 6, 10)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run.
+
+    `train_on` says 'fit' (the training split without its holdout) or 'all'. `selected_on` names the split that chooses
+    the checkpoint that is reported beside the last one: 'none', 'holdout' or 'val' (as the reports did).
+
+    Raises:
+        RecipeError: a value out of range or an impossible combination, naming field, value and remedy.
+    """
+
+    name: str
+    model: Model
+    optimizer: Optimizer
+    phases: tuple[Phase, ...]
+    schedule: Schedule = Schedule()
+    batch_size: int = 256
+    loss: Loss = Loss()
+    normalization: Normalization = Normalization()
+    evaluation: Evaluation = Evaluation()
+    checkpointing: Checkpointing = Checkpointing()
+    ema: Ema | None = None
+    clip_norm: float | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    train_on: Literal["fit", "all"] = "fit"
+    selected_on: Literal["none", "holdout", "val"] = "none"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(len(self.phases) > 0, "phases: a recipe needs at least one phase")
+        _require(self.batch_size >= 1, f"batch_size: {self.batch_size} is not a positive number; 256 is usual")
+        _require(0 <= self.seed < 2**63, f"seed: {self.seed} is not in 0 to 2^63 - 1")
+        if self.clip_norm is not None:
+            _require(
+                0 < self.clip_norm < math.inf,
+                f"clip_norm: {self.clip_norm} is not a positive number; leave it out for no clipping",
+            )
+        self._check_honesty()
+
+    def _check_honesty(self) -> None:
+        if self.train_on == "all":
+            _require(
+                self.selected_on != "holdout" and "holdout" not in self.evaluation.splits,
+                "train_on: 'all' trains on the holdout too, so nothing can be chosen or measured on it; "
+                "use train_on='fit', or take 'holdout' out of selected_on and evaluation.splits",
+            )
+        if self.selected_on != "none":
+            _require(
+                self.selected_on in self.evaluation.splits,
+                f"selected_on: {self.selected_on!r} is never evaluated; add it to evaluation.splits",
+            )

@@ -1,0 +1,97 @@
+"""Folders of class folders: `train/<class>/...` and `val/<class>/...`, or `<class>/...` with a val split cut from it.
+
+A class is a folder, its id and name are the folder's name, and its images are the files with an image's suffix at any
+depth below. `test/` is optional: class folders of known classes give labels, anything else is taken as unlabelled.
+"""
+
+from collections.abc import Sequence
+
+from thumbnet.errors import DataError, nearest
+from thumbnet.packed import ClassInfo
+from thumbnet.sources.listing import Listing, Row, check_classes, is_image, listed_split, smallest_by_hash
+from thumbnet.sources.tree import FileTree
+
+
+def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
+    """Check a source of class folders and list its images.
+
+    Args:
+        tree: the archive or folder.
+        val_fraction: share of each class that becomes the val split where the source has none.
+
+    Raises:
+        DataError: there are no images, fewer than two classes, a class without images, or a val class unknown to
+            train.
+    """
+    top = tree.folders("")
+    if not any(is_image(name) for name in tree.walk("")):
+        raise DataError(
+            f"{tree.source}: no images; give Tiny ImageNet's archive or folder, or a folder of class folders"
+        )
+    root = "train" if "train" in top else ""
+    ids = tree.folders(root)
+    check_classes(tree, ids)
+    train = _labelled(tree, root, ids)
+    facts: dict[str, object] = {}
+    if root and "val" in top:
+        _check_known(tree, "val", ids)
+        val = _labelled(tree, "val", tree.folders("val"), ids)
+    else:
+        chosen = smallest_by_hash(train, val_fraction)
+        val = [row for row in train if row.image_id in chosen]
+        train = [row for row in train if row.image_id not in chosen]
+        _check_left(tree, train, ids)
+        facts["val_cut_from_train"] = {"fraction": val_fraction, "chosen_by": "smallest SHA-256 of the id, per class"}
+    rows = {"train": train, "val": val}
+    if root and "test" in top:
+        rows["test"] = _test(tree, ids)
+    listed = {row.file for split in rows.values() for row in split}
+    ignored = [name for name in tree.walk("") if name not in listed]
+    notes = [f"{len(ignored):,} files that are not images were left out, {ignored[0]} first"] if ignored else []
+    return Listing(
+        kind="class-folders",
+        name=tree.source.resolve().stem,
+        classes=tuple(ClassInfo(name, name) for name in ids),
+        splits={name: listed_split(name, split) for name, split in rows.items() if split},
+        facts=facts,
+        notes=notes,
+    )
+
+
+def _labelled(tree: FileTree, root: str, folders: Sequence[str], ids: Sequence[str] | None = None) -> list[Row]:
+    """Return the images of the class folders in `root`; a label is the position in `ids` (by default `folders`)."""
+    labels = {name: label for label, name in enumerate(ids or folders)}
+    start = f"{root}/" if root else ""
+    rows: list[Row] = []
+    for folder in folders:
+        found = [name for name in tree.walk(start + folder) if is_image(name)]
+        if not found:
+            raise DataError(f"{tree.where(start + folder)}: this class has no images; add some or remove the folder")
+        rows += [Row(labels[folder], f"{folder}/{name}", f"{start}{folder}/{name}") for name in found]
+    return rows
+
+
+def _check_known(tree: FileTree, split: str, ids: Sequence[str]) -> None:
+    folders = tree.folders(split)
+    if not folders:
+        raise DataError(f"{tree.where(split)}: no class folders; put the images into folders named as those in train")
+    for folder in folders:
+        if folder not in ids:
+            raise DataError(f"{tree.where(f'{split}/{folder}')}: this class is not in train; {nearest(folder, ids)}")
+
+
+def _check_left(tree: FileTree, train: Sequence[Row], ids: Sequence[str]) -> None:
+    left = {row.label for row in train}
+    for label, name in enumerate(ids):
+        if label not in left:
+            raise DataError(
+                f"{tree.source}: cutting a val split leaves the class {name} without training images; "
+                "add images, or give val/ beside train/, or lower --val-fraction"
+            )
+
+
+def _test(tree: FileTree, ids: Sequence[str]) -> list[Row]:
+    folders = tree.folders("test")
+    if folders and set(folders) <= set(ids):
+        return _labelled(tree, "test", folders, ids)
+    return [Row(-1, name, f"test/{name}") for name in tree.walk("test") if is_image(name)]

@@ -1,0 +1,190 @@
+"""Encoded images to square RGB arrays: any file that Pillow reads, JPEG by a faster way with the same pixels.
+
+What is not already `size` x `size` RGB of 8 bits is converted, and each conversion is counted by kind:
+
+- greyscale: the one channel three times; 16 bit: divided by 257; palette and CMYK: Pillow's conversion to RGB
+- alpha: composited on white, as most viewers and printed pages show it
+- orientation: turned as its EXIF tag says; first frame: the first of an animation
+- resized: the centred square whose side is the image's shorter side, scaled to `size` with Pillow's bicubic filter,
+  which averages over all source pixels (no aliasing). This is "shorter side to `size`, then centre crop" in one step.
+
+A file that is cut off or otherwise damaged is refused, even where a decoder could fill the missing part with grey.
+"""
+
+import io
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from thumbnet.errors import DataError
+from thumbnet.sources.tree import FileSource
+
+MOST_PIXELS = 80_000_000
+"""Largest image that is decoded: below Pillow's own limit for decompression bombs, and above most cameras."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError)
+
+
+class Decoded(NamedTuple):
+    """One decoded image.
+
+    Attributes:
+        pixels: uint8 [size, size, 3].
+        conversions: kinds of conversion that were needed, of those in the description of this module.
+    """
+
+    pixels: NDArray[np.uint8]
+    conversions: tuple[str, ...]
+
+
+def decode(data: bytes, size: int) -> Decoded:
+    """Decode the bytes of an image file to uint8 [size, size, 3], RGB.
+
+    Raises:
+        ValueError: the bytes are no image, are damaged, or are an image of too many pixels; the text says which.
+    """
+    if not data:
+        raise ValueError("the file is empty")
+    if data.startswith(b"\xff\xd8"):
+        return _decode_jpeg(data, size)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return _from_pillow(image, size)
+    except UnidentifiedImageError as error:
+        raise ValueError("not an image") from error
+    except Image.DecompressionBombWarning as error:
+        raise ValueError(f"more than {MOST_PIXELS:,} pixels") from error
+    except _DAMAGE as error:
+        raise ValueError(f"damaged: {error}") from error
+
+
+def _decode_jpeg(data: bytes, size: int) -> Decoded:
+    try:
+        height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
+        _check_pixels(width, height)
+        if colorspace not in {"RGB", "YCbCr", "Gray"}:
+            return _decode_cmyk(data, size)
+        # Strict: libjpeg's warnings, on which other readers fill the rest of the picture with grey, are errors.
+        pixels = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+    except ValueError as error:
+        raise ValueError(f"damaged or not a JPEG: {error}") from error
+    conversions = ["greyscale"] if colorspace == "Gray" else []
+    if (height, width) == (size, size) and b"Exif\0\0" not in data:
+        return Decoded(pixels, tuple(conversions))
+    turned = _turn(data, Image.fromarray(pixels), conversions)
+    return Decoded(_square(turned, size, conversions), tuple(conversions))
+
+
+def _decode_cmyk(data: bytes, size: int) -> Decoded:
+    # Pillow knows the inverted CMYK that Adobe writes, but not when the data ends early: hence both decoders.
+    simplejpeg.decode_jpeg(data, "CMYK", strict=True)
+    with Image.open(io.BytesIO(data)) as image:
+        return _from_pillow(image, size)
+
+
+def _turn(data: bytes, pixels: Image.Image, conversions: list[str]) -> Image.Image:
+    """Turn `pixels` as the EXIF orientation of the JPEG `data` says."""
+    with Image.open(io.BytesIO(data)) as tagged:
+        exif = tagged.getexif()
+    if exif.get(0x0112, 1) == 1:
+        return pixels
+    conversions.append("orientation")
+    # exif_transpose reads the tag from the image that it turns.
+    pixels.getexif()[0x0112] = exif[0x0112]
+    return ImageOps.exif_transpose(pixels)
+
+
+def _from_pillow(image: Image.Image, size: int) -> Decoded:
+    _check_pixels(*image.size)
+    conversions: list[str] = []
+    if getattr(image, "is_animated", False):
+        conversions.append("first frame")
+    # Pillow opens 16-bit colour in 8-bit modes; only the raw mode of its first tile tells.
+    deep = any("16" in str(tile) for tile in getattr(image, "tile", [])[:1]) or image.mode.startswith("I")
+    image.load()
+    if deep:
+        conversions.append("16 bit")
+    if image.getexif().get(0x0112, 1) != 1:
+        conversions.append("orientation")
+    rgb = _to_rgb(ImageOps.exif_transpose(image), conversions)
+    return Decoded(_square(rgb, size, conversions), tuple(conversions))
+
+
+def _to_rgb(image: Image.Image, conversions: list[str]) -> Image.Image:
+    mode = image.mode
+    if mode == "RGB" and "transparency" not in image.info:
+        return image
+    if mode.startswith("I"):
+        conversions.append("greyscale")
+        return _from_16_bit(image)
+    if mode == "F":
+        raise ValueError("floating-point values have no known range; convert it to 8 or 16 bits")
+    kinds = {"1": "greyscale", "L": "greyscale", "P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr"}
+    kinds |= {"LA": "greyscale", "La": "greyscale", "PA": "palette"}
+    if mode in kinds:
+        conversions.append(kinds[mode])
+    if image.has_transparency_data:
+        conversions.append("alpha")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("32-bit values have no known range; convert it to 8 or 16 bits")
+    # 65535 = 255 * 257, so dividing by 257 maps the full range onto the full range.
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+
+
+def _square(image: Image.Image, size: int, conversions: list[str]) -> NDArray[np.uint8]:
+    if image.size != (size, size):
+        conversions.append("resized")
+        width, height = image.size
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        # Cropping first keeps the memory small for an image that is very long and thin.
+        box = (left, top, left + side, top + side)
+        image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(image)
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"{width:,} x {height:,} pixels are too many (at most {MOST_PIXELS:,}); scale it down")
+
+
+class Batch(NamedTuple):
+    """A run of decoded images: pixels uint8 [B, size, size, 3], counts by conversion, (CRC-32, size) of each file."""
+
+    pixels: NDArray[np.uint8]
+    conversions: Counter[str]
+    checksums: list[tuple[int, int]]
+
+
+def decode_batch(source: FileSource, files: Sequence[str], size: int) -> Batch:
+    """Read and decode a run of images of a source.
+
+    Raises:
+        DataError: an image is damaged; the message names its file.
+    """
+    pixels = np.empty((len(files), size, size, 3), dtype=np.uint8)
+    conversions: Counter[str] = Counter()
+    checksums = []
+    for index, name in enumerate(files):
+        data = source.read(name)
+        try:
+            decoded = decode(data, size)
+        except ValueError as error:
+            raise DataError(f"{source.where(name)}: {error}; replace or remove this file") from error
+        pixels[index] = decoded.pixels
+        conversions.update(decoded.conversions)
+        checksums.append((zlib.crc32(data), len(data)))
+    return Batch(pixels, conversions, checksums)

@@ -1,0 +1,5 @@
+"""Training: phases, the loop, checkpoints, and runs that resume exactly."""
+
+from thumbnet.train.session import Interrupted, Options, check_recipe, load_run_data, resume, start
+
+__all__ = ["Interrupted", "Options", "check_recipe", "load_run_data", "resume", "start"]

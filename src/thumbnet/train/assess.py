@@ -1,0 +1,62 @@
+"""Evaluation while training: the splits that the recipe names, and training accuracy in evaluation mode."""
+
+import math
+from typing import Any
+
+from thumbnet import metrics
+from thumbnet.data import Subset
+from thumbnet.evaluate import predict_logits
+from thumbnet.train.state import Best
+from thumbnet.train.trainer import Trainer
+
+
+def assess(trainer: Trainer, learning_rate: float, seconds: float) -> dict[str, Any]:
+    """Evaluate the judged network and return the row for the metrics.
+
+    Args:
+        trainer: the run, at the end of a step.
+        learning_rate: of that step.
+        seconds: training time since the last evaluation.
+
+    Returns:
+        `step`, `epoch`, `lr`, `running_train_loss` and `running_train_top1` (means over the training batches since the
+        last evaluation, as they were seen: augmented, in training mode), `eval_train_loss` and `eval_train_top1` (a
+        fixed selection of training images in evaluation mode), `<split>_loss`, `_top1`, `_top5` of each split,
+        `images_per_second` and `seconds`.
+    """
+    state, totals = trainer.state, trainer.state.totals
+    row: dict[str, Any] = {
+        "step": state.step,
+        "epoch": round(trainer.plan.epochs_done(state.step), 5),
+        "lr": learning_rate,
+        "running_train_loss": totals.loss / totals.images,
+        "running_train_top1": totals.correct / totals.images,
+    }
+    if "train_eval" in trainer.subsets:
+        scores = _scores(trainer, trainer.subsets["train_eval"])
+        row |= {"eval_train_loss": scores.nll, "eval_train_top1": scores.top1}
+    for split in trainer.recipe.evaluation.splits:
+        if split in trainer.subsets:
+            scores = _scores(trainer, trainer.subsets[split])
+            row |= {f"{split}_loss": scores.nll, f"{split}_top1": scores.top1, f"{split}_top5": scores.top5}
+    return row | {"images_per_second": totals.images / seconds if seconds else math.nan, "seconds": seconds}
+
+
+def improved(trainer: Trainer, row: dict[str, Any]) -> bool:
+    """Note whether `row` holds the best evaluation so far on the split that selects, and return it."""
+    top1 = row.get(f"{trainer.recipe.selected_on}_top1")
+    if top1 is None or top1 <= trainer.state.best.top1:
+        return False
+    trainer.state.best = Best(top1, trainer.state.step)
+    return True
+
+
+def _scores(trainer: Trainer, subset: Subset) -> metrics.Scores:
+    logits = predict_logits(
+        trainer.state.judged,
+        subset.images,
+        subset.positions,
+        trainer.preprocessing,
+        batch_size=trainer.recipe.evaluation.batch_size,
+    )
+    return metrics.score(logits.numpy(), subset.labels.numpy())

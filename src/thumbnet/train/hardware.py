@@ -1,0 +1,76 @@
+"""The device that computes, its threads, and advice when its memory runs out."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from thumbnet import environment
+from thumbnet.errors import TrainingError
+
+
+def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
+    """Return the device called `name` and set how many threads compute on the CPU.
+
+    Args:
+        name: 'auto' (a CUDA device, else Apple's, else the CPU), or torch's own name, such as 'cpu' or 'cuda:1'.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        TrainingError: there is no such device here.
+    """
+    if threads is not None:
+        if threads < 1:
+            raise TrainingError(f"threads: {threads} is not a positive number; leave it out for all processors")
+        torch.set_num_threads(threads)
+    # Numbers too small to matter (below 1e-38) slow a CPU down by an order of magnitude; they become zero.
+    torch.set_flush_denormal(True)
+    if name == "auto":
+        return torch.device(_best_device())
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"device {name!r} cannot be used here ({reason}); use --device cpu or auto") from error
+    return device
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def describe_hardware(device: torch.device) -> dict[str, Any]:
+    """Return the environment's description (see `thumbnet.environment.describe`) for `device`."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return environment.describe(str(device), torch.get_num_threads(), name)
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Return the most memory that this process has held: on the GPU for a CUDA device, resident otherwise."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return environment.peak_memory_bytes()
+
+
+@contextlib.contextmanager
+def memory_advice(batch_size: int) -> Iterator[None]:
+    """Turn running out of memory into a `TrainingError` of one line with advice."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(batch_size) from error
+    except RuntimeError as error:
+        if "allocate memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        raise _out_of_memory(batch_size) from error
+
+
+def _out_of_memory(batch_size: int) -> TrainingError:
+    return TrainingError(
+        f"memory ran out at batch size {batch_size}; try --set batch_size={max(1, batch_size // 2)}, "
+        "--set precision=bf16 or a smaller image size, then resume or train again"
+    )

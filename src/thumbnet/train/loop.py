@@ -1,0 +1,129 @@
+"""The training loop."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from thumbnet.files import atomic_file
+from thumbnet.models import first_convolution
+from thumbnet.run import RunDirectory, epoch_tag
+from thumbnet.train.assess import assess, improved
+from thumbnet.train.interrupt import StopRequest
+from thumbnet.train.journal import Journal, StepResult
+from thumbnet.train.progress import Reporter
+from thumbnet.train.state import Totals, save_state, save_weights
+from thumbnet.train.trainer import Trainer
+
+
+@dataclass
+class Clock:
+    """Splits the time of a run into training steps and everything else."""
+
+    started: float = field(default_factory=time.perf_counter)
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap, and start a new one."""
+        now = time.perf_counter()
+        seconds, self.started = now - self.started, now
+        return seconds
+
+
+@dataclass
+class Loop:
+    """Runs a trainer's steps and keeps its run directory up to date."""
+
+    trainer: Trainer
+    run: RunDirectory
+    journal: Journal
+    reporter: Reporter
+    stop: StopRequest
+    checkpoint_seconds: float
+    _clock: Clock = field(default_factory=Clock, init=False)
+    _train_seconds: float = field(default=0.0, init=False)
+    _next_checkpoint: float = field(default=0.0, init=False)
+
+    def run_steps(self) -> bool:
+        """Train to the end of the plan; return whether it was reached (else somebody asked to stop)."""
+        trainer, state = self.trainer, self.trainer.state
+        self._clock.lap()
+        self._next_checkpoint = time.monotonic() + self.checkpoint_seconds
+        while state.step < trainer.plan.total_steps and not self.stop.requested:
+            step = state.step
+            learning_rate = trainer.enter(step)
+            images, targets = trainer.batch(step)
+            logits = trainer.logits(images, step)
+            loss = trainer.loss(logits, targets)
+            trainer.update(loss)
+            self._note(learning_rate, loss.detach(), logits.detach(), targets)
+            milestone = state.step in trainer.plan.milestones
+            if milestone:
+                self._evaluate(learning_rate)
+            if milestone or time.monotonic() >= self._next_checkpoint:
+                self._checkpoint()
+        if self.stop.requested:
+            self._checkpoint()
+        return state.step == trainer.plan.total_steps
+
+    def _note(self, learning_rate: float, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Take the step's figures, without waiting for the device."""
+        state = self.trainer.state
+        labels = targets if targets.ndim == 1 else targets.argmax(-1)
+        correct = (logits.argmax(-1) == labels).sum()
+        state.images += len(targets)
+        epoch = self.trainer.plan.epochs_done(state.step)
+        result = StepResult(state.step, epoch, learning_rate, loss, correct, len(targets))
+        newest = self.journal.note(result, state.totals)
+        if newest is not None:
+            self._lap_training()
+            rate = state.images / state.train_seconds
+            self.reporter.step(state.step, epoch, newest, rate)
+
+    def _flush(self) -> None:
+        self.journal.flush(self.trainer.state.totals)
+        self._lap_training()
+
+    def _lap_training(self) -> None:
+        """Count the time since the last lap as training (the journal has just waited for the device)."""
+        seconds = self._clock.lap()
+        self._train_seconds += seconds
+        self.trainer.state.train_seconds += seconds
+        self.trainer.state.total_seconds += seconds
+
+    def _lap_other(self) -> None:
+        self.trainer.state.total_seconds += self._clock.lap()
+
+    def _evaluate(self, learning_rate: float) -> None:
+        """Evaluate, write the row, and keep the weights and filters that the recipe asks for."""
+        self._flush()
+        trainer, state = self.trainer, self.trainer.state
+        row = assess(trainer, learning_rate, self._train_seconds)
+        self.journal.evaluation(row)
+        self.reporter.evaluation(row)
+        if improved(trainer, row):
+            save_weights(state.judged, self.run.weights_path("best"))
+        epoch = trainer.plan.epoch_ended(state.step)
+        if epoch is not None and epoch in trainer.recipe.checkpointing.keep:
+            save_weights(state.judged, self.run.weights_path(epoch_tag(epoch)))
+        if epoch is not None and epoch in trainer.recipe.checkpointing.filters:
+            save_filters(trainer, self.run, epoch_tag(epoch))
+        state.totals = Totals()
+        self._train_seconds = 0.0
+        self._lap_other()
+
+    def _checkpoint(self) -> None:
+        """Write what a resumed run needs: first the metrics up to this step, then the state."""
+        self._flush()
+        self.run.sync_metrics()
+        save_state(self.trainer.state, self.run.state_path)
+        self.run.write_status("running", self.trainer.state.step, self.trainer.plan.total_steps)
+        self._lap_other()
+        self._next_checkpoint = time.monotonic() + self.checkpoint_seconds
+
+
+def save_filters(trainer: Trainer, run: RunDirectory, tag: str) -> None:
+    """Write the first layer's filters f32[filters, channels, height, width] of the judged network."""
+    filters = first_convolution(trainer.state.judged).weight.detach().float().cpu().numpy()
+    with atomic_file(run.filters_path(tag)) as handle:
+        np.save(handle, filters)

@@ -1,0 +1,111 @@
+"""The plan of a run: every length of the recipe converted to optimiser steps, once."""
+
+from dataclasses import dataclass
+
+from thumbnet.errors import RecipeError
+from thumbnet.optim import Factor, build_schedule
+from thumbnet.recipe import Phase, Recipe
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """A phase in steps: it covers the steps `start` to `start + steps - 1`, counted from 0 over the whole run."""
+
+    index: int
+    phase: Phase
+    start: int
+    steps: int
+    steps_per_epoch: int
+    first_epoch: int
+    image_size: int
+    schedule: Factor
+    schedule_start: int
+
+    @property
+    def end(self) -> int:
+        """The first step after the phase."""
+        return self.start + self.steps
+
+    def factor(self, step: int) -> float:
+        """Return what multiplies the learning rate at `step` of the run."""
+        return self.schedule(step - self.start + self.schedule_start)
+
+    def locate(self, step: int) -> tuple[int, int]:
+        """Return the epoch within the phase and the batch within that epoch, both from 0, of `step` of the run."""
+        return divmod(step - self.start, self.steps_per_epoch)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All phases of a run; `milestones` are the step counts after which the splits are evaluated."""
+
+    phases: tuple[PhasePlan, ...]
+    milestones: frozenset[int]
+
+    @property
+    def total_steps(self) -> int:
+        """Number of optimiser steps of the whole run."""
+        return self.phases[-1].end
+
+    def phase_at(self, step: int) -> PhasePlan:
+        """Return the phase that `step` (from 0) belongs to."""
+        for phase in self.phases:
+            if step < phase.end:
+                return phase
+        raise IndexError(f"step {step} is past the run's {self.total_steps}")
+
+    def epochs_done(self, steps: int) -> float:
+        """Return how many epochs have passed after `steps` steps, as a number with a fraction."""
+        if steps == 0:
+            return 0.0
+        phase = self.phase_at(steps - 1)
+        return phase.first_epoch + (steps - phase.start) / phase.steps_per_epoch
+
+    def epoch_ended(self, steps: int) -> int | None:
+        """Return the number (from 1) of the epoch that ends after `steps` steps, or `None` when none does."""
+        phase = self.phase_at(steps - 1)
+        done, rest = divmod(steps - phase.start, phase.steps_per_epoch)
+        if rest and steps != phase.end:
+            return None
+        return phase.first_epoch + done + (1 if rest else 0)
+
+
+def make_plan(recipe: Recipe, images: int, image_size: int) -> Plan:
+    """Return the plan of `recipe` for `images` training images of side `image_size`.
+
+    Raises:
+        RecipeError: a phase that comes to no step, or a schedule that does not fit.
+    """
+    lengths = [_phase_steps(recipe, phase, images, number) for number, phase in enumerate(recipe.phases)]
+    spanned = [steps for phase, (steps, _) in zip(recipe.phases, lengths, strict=True) if phase.schedule is None]
+    phases: list[PhasePlan] = []
+    start = first_epoch = position = 0
+    for index, (phase, (steps, per_epoch)) in enumerate(zip(recipe.phases, lengths, strict=True)):
+        own = phase.schedule
+        schedule = build_schedule(own or recipe.schedule, steps if own else sum(spanned), per_epoch)
+        size = phase.image_size or image_size
+        at = 0 if own else position
+        phases.append(PhasePlan(index, phase, start, steps, per_epoch, first_epoch, size, schedule, at))
+        start += steps
+        first_epoch += -(-steps // per_epoch)
+        position += 0 if own else steps
+    return Plan(tuple(phases), _milestones(recipe, phases))
+
+
+def _phase_steps(recipe: Recipe, phase: Phase, images: int, number: int) -> tuple[int, int]:
+    per_epoch = -(-images * len(phase.policies) // recipe.batch_size)
+    steps = phase.length.steps(per_epoch)
+    if steps < 1:
+        raise RecipeError(f"phases.{number}.length: {phase.length} comes to no iteration here; lengthen it")
+    return steps, per_epoch
+
+
+def _milestones(recipe: Recipe, phases: list[PhasePlan]) -> frozenset[int]:
+    milestones: set[int] = set()
+    for phase in phases:
+        every = recipe.evaluation.every.steps(phase.steps_per_epoch)
+        if every < 1:
+            raise RecipeError(f"evaluation.every: {recipe.evaluation.every} comes to no iteration here; lengthen it")
+        milestones.update(range(phase.start + every, phase.end, every))
+        milestones.add(phase.end)
+    return frozenset(milestones)

@@ -1,0 +1,298 @@
+"""Runs from beginning to end: start one, resume one, and what a finished one stores."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from thumbnet import environment, metrics, packed
+from thumbnet.data import Subset, training_subsets
+from thumbnet.errors import DataError, RecipeError, RunError, TrainingError
+from thumbnet.evaluate import predict_logits
+from thumbnet.models import check_model, multiply_adds, parameter_count
+from thumbnet.optim import check_optimizer
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.recipe import Recipe
+from thumbnet.run import RunDirectory
+from thumbnet.train.hardware import choose_device, describe_hardware, memory_advice, peak_memory_bytes
+from thumbnet.train.interrupt import StopRequest, stop_on_signals
+from thumbnet.train.journal import Journal
+from thumbnet.train.loop import Loop, save_filters
+from thumbnet.train.phases import optimizer_of
+from thumbnet.train.plan import Plan, make_plan
+from thumbnet.train.progress import Reporter, Silent, reporting
+from thumbnet.train.state import load_tensors, restore_state, save_weights
+from thumbnet.train.tensorboard import open_writer
+from thumbnet.train.trainer import Trainer, initial_model, make_trainer
+
+JUDGED_SPLITS = ("holdout", "val", "test")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What does not decide the result of a run.
+
+    Args:
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice (floating-point sums depend on it, in the last digits).
+        checkpoint_seconds: longest time between two checkpoints; each evaluation writes one too.
+        tensorboard: also write the metrics for TensorBoard (needs the extra of that name).
+        quiet: show no progress.
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    checkpoint_seconds: float = 120.0
+    tensorboard: bool = False
+    quiet: bool = False
+
+
+def start(
+    recipe: Recipe, dataset: PackedDataset, out: Path, options: Options = Options(), command: str = "thumbnet.train"
+) -> RunDirectory:
+    """Train `recipe` on `dataset` into the new run directory `out` and return it, complete.
+
+    Raises:
+        ThumbnetError: anything that a user can mend; before training begins, nothing is written.
+        Interrupted: somebody asked to stop; the run can be resumed.
+    """
+    device = choose_device(options.device, options.threads)
+    check_recipe(recipe, dataset)
+    run = RunDirectory.create(out, recipe, _describe_data(dataset), describe_hardware(device), command)
+    return _go_on(run, recipe, dataset, device, options=options)
+
+
+def resume(
+    run: RunDirectory, dataset: PackedDataset, options: Options = Options(), command: str = "thumbnet.resume"
+) -> RunDirectory:
+    """Train an unfinished run to its end, from its last checkpoint or from the beginning, and return it, complete.
+
+    A complete run is returned as it is.
+
+    Raises:
+        ThumbnetError: the run or the data is damaged, or the data is other data than the run's.
+        Interrupted: somebody asked to stop; the run can be resumed again.
+    """
+    if run.is_complete:
+        return run
+    recipe, before = run.recipe(), run.sessions()[0]
+    if dataset.fingerprint != run.data()["fingerprint"]:
+        raise DataError(
+            f"{dataset.path}: other data than the run's (its fingerprint differs); give the run's data with --data"
+        )
+    threads = options.threads if options.threads is not None else before["threads"]
+    device = choose_device(options.device, threads)
+    now = describe_hardware(device)
+    differences = environment.differences(before, now)
+    run.add_session({**now, "differences": differences}, command)
+    return _go_on(run, recipe, dataset, device, options=options, differences=differences)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training stopped because somebody asked; the message says how to resume."""
+
+
+def check_recipe(recipe: Recipe, dataset: PackedDataset) -> None:
+    """Check all that can be checked before training: names, options, lengths, and one image through the network.
+
+    Raises:
+        RecipeError: what does not fit, in one line.
+        DataError: the data has no training split.
+    """
+    check_model(recipe.model)
+    for index in range(len(recipe.phases)):
+        check_optimizer(optimizer_of(recipe, index))
+    make_plan(recipe, dataset.counts["train"], dataset.image_size)
+    model = initial_model(recipe, dataset)
+    for phase in recipe.phases:
+        size = phase.image_size or dataset.image_size
+        try:
+            multiply_adds(model, size)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0][:160]
+            raise RecipeError(
+                f"model {recipe.model.name}: cannot take images of {size} pixels ({reason}); set phases.0.image_size"
+            ) from error
+    if recipe.selected_on not in ("none", "holdout", *dataset.split_names):
+        raise RecipeError(f"selected_on: the data has no split {recipe.selected_on!r}; use 'holdout' or 'none'")
+
+
+def _go_on(
+    run: RunDirectory,
+    recipe: Recipe,
+    dataset: PackedDataset,
+    device: torch.device,
+    *,
+    options: Options,
+    differences: Sequence[str] = (),
+) -> RunDirectory:
+    with run.lock(), memory_advice(recipe.batch_size), stop_on_signals() as stop:
+        subsets = training_subsets(dataset, device, recipe.train_on, recipe.evaluation.train_images)
+        plan = make_plan(recipe, len(subsets["train"].positions), dataset.image_size)
+        trainer = make_trainer(recipe, plan, dataset, subsets, device)
+        _restore(trainer, run)
+        with _reporter(options, plan, trainer.state.step) as reporter:
+            for difference in differences:
+                reporter.message(f"note: the environment differs from the run's first: {difference}")
+            with _failures_noted(run, plan, trainer):
+                _train(trainer, run, options, reporter, stop)
+                finish(trainer, run, dataset)
+    return run
+
+
+def _restore(trainer: Trainer, run: RunDirectory) -> None:
+    """Bring a trainer to the run's last checkpoint, or write what a run stores before its first step."""
+    if run.state_path.exists():
+        packed_state = load_tensors(run.state_path)
+        step = packed_state.get("step")
+        if not isinstance(step, int) or not 0 < step <= trainer.plan.total_steps:
+            raise RunError(f"{run.state_path}: not a checkpoint of this run; train again")
+        trainer.enter(step - 1)
+        restore_state(trainer.state, packed_state, run.state_path)
+    else:
+        save_weights(trainer.state.judged, run.weights_path("first"))
+        save_filters(trainer, run, "initial")
+    run.truncate_metrics(trainer.state.step)
+
+
+def _train(trainer: Trainer, run: RunDirectory, options: Options, reporter: Reporter, stop: StopRequest) -> None:
+    with open_writer(run, trainer.state.step, options.tensorboard) as mirror:
+        loop = Loop(trainer, run, Journal(run, mirror), reporter, stop, options.checkpoint_seconds)
+        if not loop.run_steps():
+            raise Interrupted(
+                f"stopped after iteration {trainer.state.step} of {trainer.plan.total_steps}; "
+                f"go on with: thumbnet resume {run.path}"
+            )
+
+
+@contextlib.contextmanager
+def _failures_noted(run: RunDirectory, plan: Plan, trainer: Trainer) -> Iterator[None]:
+    """Record in the run's status how training ended when it did not end well."""
+    try:
+        yield
+    except Interrupted:
+        run.write_status("interrupted", trainer.state.step, plan.total_steps, "stopped on request")
+        raise
+    except TrainingError as error:
+        run.write_status("failed", trainer.state.step, plan.total_steps, str(error))
+        raise
+
+
+@contextlib.contextmanager
+def _reporter(options: Options, plan: Plan, done: int) -> Iterator[Reporter]:
+    if options.quiet:
+        yield Silent()
+        return
+    with reporting(plan.total_steps, done) as reporter:
+        yield reporter
+
+
+def finish(trainer: Trainer, run: RunDirectory, dataset: PackedDataset) -> None:
+    """Store what a complete run holds: last weights and filters, predictions of each split, and the result."""
+    save_weights(trainer.state.judged, run.weights_path("last"))
+    save_filters(trainer, run, "last")
+    scores = {}
+    for split in JUDGED_SPLITS:
+        if split in trainer.subsets and len(trainer.subsets[split].positions):
+            predictions = predict_subset(trainer, trainer.subsets[split], dataset, run)
+            predictions.save(run.predictions_path(split))
+            if predictions.labels.min() >= 0:
+                scores[split] = predictions.scores().to_json()
+    run.write_result(_result(trainer, scores))
+    run.write_status("complete", trainer.state.step, trainer.plan.total_steps)
+    run.state_path.unlink(missing_ok=True)
+
+
+def predict_subset(trainer: Trainer, subset: Subset, dataset: PackedDataset, run: RunDirectory) -> Predictions:
+    """Return the judged network's predictions for `subset`, without test-time views."""
+    recipe = trainer.recipe
+    logits = predict_logits(
+        trainer.state.judged,
+        subset.images,
+        subset.positions,
+        trainer.preprocessing,
+        batch_size=recipe.evaluation.batch_size,
+    )
+    provenance = {
+        "recipe": recipe.name,
+        "data": dataset.fingerprint,
+        "weights": "last",
+        "views": "none",
+        "train_on": recipe.train_on,
+        "seed": recipe.seed,
+        "commit": run.sessions()[0].get("commit"),
+    }
+    return Predictions(
+        split=subset.name,
+        image_ids=subset.image_ids,
+        logits=logits.numpy(),
+        labels=subset.labels.numpy(),
+        classes=tuple(info.id for info in dataset.classes),
+        provenance=provenance,
+    )
+
+
+def _result(trainer: Trainer, scores: dict[str, Any]) -> dict[str, Any]:
+    state, recipe = trainer.state, trainer.recipe
+    return {
+        "recipe": recipe.name,
+        "scores": scores,
+        "best": _best(trainer),
+        "steps": state.step,
+        "epochs": trainer.plan.epochs_done(state.step),
+        "images_seen": state.images,
+        "train_seconds": state.train_seconds,
+        "total_seconds": state.total_seconds,
+        "images_per_second": state.images / state.train_seconds,
+        "peak_memory_bytes": peak_memory_bytes(trainer.device),
+        "parameters": parameter_count(state.model),
+        "multiply_adds": multiply_adds(state.judged, trainer.preprocessing.image_size),
+    }
+
+
+def _best(trainer: Trainer) -> dict[str, Any] | None:
+    """Return the best evaluation on the split that selects: its top-1, 95% interval, step and epoch."""
+    best, split = trainer.state.best, trainer.recipe.selected_on
+    if split == "none" or best.step == 0:
+        return None
+    images = len(trainer.subsets[split].positions)
+    return {
+        "split": split,
+        "top1": best.top1,
+        "top1_interval": list(metrics.accuracy_interval(round(best.top1 * images), images)),
+        "images": images,
+        "step": best.step,
+        "epoch": trainer.plan.epochs_done(best.step),
+    }
+
+
+def _describe_data(dataset: PackedDataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "path": str(dataset.path.resolve()),
+        "fingerprint": dataset.fingerprint,
+        "image_size": dataset.image_size,
+        "classes": [{"id": info.id, "name": info.name} for info in dataset.classes],
+        "counts": dict(dataset.counts),
+    }
+
+
+def load_run_data(run: RunDirectory, data: Path | None) -> PackedDataset:
+    """Return the packed data of a run: at `data` where given, else where the run found it.
+
+    Raises:
+        DataError: it is not there, damaged, or of other classes than the run's.
+    """
+    described = run.data()
+    dataset = packed.load(data if data is not None else Path(described["path"]))
+    classes = [info["id"] for info in described["classes"]]
+    if [info.id for info in dataset.classes] != classes:
+        raise DataError(
+            f"{dataset.path}: its {len(dataset.classes)} classes are not the run's {len(classes)}; "
+            "give data of the same classes with --data"
+        )
+    return dataset

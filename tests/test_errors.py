@@ -1,0 +1,19 @@
+"""Errors: one base class, and hints that help."""
+
+import pytest
+
+from thumbnet import errors
+
+
+@pytest.mark.parametrize("name", ["Data", "Recipe", "Run", "Training", "Prediction", "Storage"])
+def test_every_error_can_be_caught_as_one(name: str) -> None:
+    assert issubclass(getattr(errors, f"{name}Error"), errors.ThumbnetError)
+
+
+def test_near_names_are_suggested() -> None:
+    assert errors.nearest("resnet17", ["resnet18", "m1"]) == "did you mean resnet18?"
+    assert errors.nearest("m5", ["m4", "m1"]) == "did you mean m4 or m1?"
+
+
+def test_all_names_are_listed_when_none_is_near() -> None:
+    assert errors.nearest("zzz", ["m4", "m1"]) == "known: m1, m4"

@@ -1,0 +1,235 @@
+"""Files: whole or not at all, also when the disk is full, the block raises or the process is killed."""
+
+import errno
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from thumbnet import files
+from thumbnet.errors import StorageError
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def start(code: str, *arguments: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_line(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EROFS, "choose another place"),
+        (errno.EACCES, "permission denied"),
+        (errno.ENOENT, "check the path"),
+        (errno.EXDEV, "check the path and the disk"),
+    ],
+)
+def test_storage_errors_name_place_and_remedy(number: int, remedy: str) -> None:
+    with pytest.raises(StorageError, match=remedy) as caught, files.storage_errors(Path("there")):
+        raise OSError(number, os.strerror(number))
+    assert str(caught.value).startswith("there: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_path_of_the_error_itself_is_preferred() -> None:
+    with pytest.raises(StorageError, match="^inner: "), files.storage_errors("outer"):
+        raise OSError(errno.ENOSPC, "No space", "inner")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_device_is_one_line() -> None:
+    with (
+        pytest.raises(StorageError, match="the disk is full"),
+        files.storage_errors("f"),
+        Path("/dev/full").open("wb") as handle,
+    ):
+        handle.write(b"x")
+        files.sync(handle)
+
+
+def test_a_disk_that_fills_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("old")
+    with pytest.raises(StorageError, match="the disk is full"), files.atomic_file(path) as handle:
+        handle.write(b"new")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["f"]
+
+
+def test_a_write_over_the_size_limit_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("old")
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from thumbnet import errors, files\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    with files.atomic_file(Path(sys.argv[1])) as handle: handle.write(bytes(100_000))\n"
+        "except errors.StorageError as error: print(error)"
+    )
+    process = start(code, path)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert "file too large" in out
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["f"]
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    with files.atomic_file(path, "w") as handle:
+        handle.write("é")
+        assert not path.exists()
+    assert path.read_bytes() == "é".encode()
+    with files.atomic_file(path) as handle:
+        handle.write(b"2")
+    assert path.read_bytes() == b"2"
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_block_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), files.atomic_file(tmp_path / "f") as handle:
+        handle.write(b"new")
+        raise KeyboardInterrupt
+    with pytest.raises(ZeroDivisionError), files.atomic_folder(tmp_path / "d") as folder:
+        (folder / "x").touch()
+        raise ZeroDivisionError
+    assert names(tmp_path) == []
+
+
+def test_a_missing_folder_and_a_folder_in_the_way_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no such file or folder"), files.atomic_file(tmp_path / "none" / "f"):
+        pass
+    (tmp_path / "d").mkdir()
+    with pytest.raises(StorageError, match="a folder, not a file"), files.atomic_file(tmp_path / "d"):
+        pass
+    assert names(tmp_path) == ["d"]
+
+
+def test_kill_while_writing_leaves_the_old_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("old")
+    code = (
+        "import sys, time; from pathlib import Path; from thumbnet import files\n"
+        "with files.atomic_file(Path(sys.argv[1])) as handle:\n"
+        "    handle.write(bytes(100_000)); print('ready', flush=True); time.sleep(60)"
+    )
+    with start(code, path) as process:
+        wait_for_line(process)
+        process.send_signal(signal.SIGKILL)
+    assert path.read_text() == "old"
+
+
+def test_kill_at_any_moment_leaves_one_of_the_two_files(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(bytes(1_000_000))
+    code = (
+        "import itertools, sys; from pathlib import Path; from thumbnet import files\n"
+        "print('ready', flush=True)\n"
+        "for i in itertools.count():\n"
+        "    with files.atomic_file(Path(sys.argv[1])) as handle: handle.write(bytes([i % 256]) * 1_000_000)"
+    )
+    for delay in (0.0, 0.013, 0.029, 0.047):
+        with start(code, path) as process:
+            wait_for_line(process)
+            time.sleep(delay)
+            process.send_signal(signal.SIGKILL)
+        content = path.read_bytes()
+        assert content == content[:1] * 1_000_000
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    path = tmp_path / "parent" / "d"
+    with files.atomic_folder(path) as folder:
+        (folder / "x").touch()
+        assert not path.exists()
+    assert names(path) == ["x"]
+    assert names(path.parent) == ["d"]
+    with pytest.raises(StorageError, match="exists already and is never overwritten"), files.atomic_folder(path):
+        pass
+    assert names(path) == ["x"]
+
+
+def test_two_processes_on_one_folder(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    code = (
+        "import sys; from pathlib import Path; from thumbnet import files\n"
+        "with files.atomic_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'x').touch(); print('ready', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        wait_for_line(process)
+        with pytest.raises(StorageError, match="another process is writing this folder"), files.atomic_folder(path):
+            pass
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert names(path) == ["x"]
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_killed_folder_writer_is_cleaned_up_after(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    code = (
+        "import sys, time; from pathlib import Path; from thumbnet import files\n"
+        "with files.atomic_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'x').touch(); print('ready', flush=True); time.sleep(60)"
+    )
+    with start(code, path) as process:
+        wait_for_line(process)
+        process.send_signal(signal.SIGKILL)
+    assert not path.exists()
+    with files.atomic_folder(path) as folder:
+        (folder / "y").touch()
+    assert names(path) == ["y"]
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_folder_below_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    with pytest.raises(StorageError, match="check the path"), files.atomic_folder(tmp_path / "f" / "d"):
+        pass
+
+
+def test_json_comes_back(tmp_path: Path) -> None:
+    value = {"é": [1, 2.5, None, True]}
+    files.write_json(tmp_path / "v.json", value)
+    assert files.read_json(tmp_path / "v.json") == value
+    text = (tmp_path / "v.json").read_text(encoding="utf-8")
+    assert text.endswith("}\n")
+    assert json.loads(text) == value
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"\0\0"])
+def test_what_is_not_json_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v.json").write_bytes(content)
+    with pytest.raises(StorageError, match="not valid JSON") as caught:
+        files.read_json(tmp_path / "v.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_digest(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"abc")
+    assert files.sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
+    with pytest.raises(StorageError, match="no such file"):
+        files.sha256(tmp_path / "g")
