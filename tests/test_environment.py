@@ -78,9 +78,7 @@ def test_a_library_that_is_not_installed_has_no_version(monkeypatch: pytest.Monk
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
-def test_the_commit_is_marked_when_tracked_files_differ(
-    fake_checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commit_is_marked_when_tracked_files_differ(fake_checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.checkout() == fake_checkout
     assert environment.commit() is None
     git(fake_checkout, "init")

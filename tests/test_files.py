@@ -20,6 +20,12 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
+def write_then_raise(path: Path, error: BaseException) -> None:
+    with files.atomic_file(path) as handle:
+        handle.write(b"new")
+        raise error
+
+
 def start(code: str, *arguments: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -48,7 +54,7 @@ def test_storage_errors_name_place_and_remedy(number: int, remedy: str) -> None:
 
 
 def test_the_path_of_the_error_itself_is_preferred() -> None:
-    with pytest.raises(StorageError, match="^inner: "), files.storage_errors("outer"):
+    with pytest.raises(StorageError, match=r"^inner: "), files.storage_errors("outer"):
         raise OSError(errno.ENOSPC, "No space", "inner")
 
 
@@ -57,18 +63,16 @@ def test_a_full_device_is_one_line() -> None:
     with (
         pytest.raises(StorageError, match="the disk is full"),
         files.storage_errors("f"),
-        Path("/dev/full").open("wb") as handle,
+        Path("/dev/full").open("wb", buffering=0) as handle,
     ):
         handle.write(b"x")
-        files.sync(handle)
 
 
 def test_a_disk_that_fills_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("old")
-    with pytest.raises(StorageError, match="the disk is full"), files.atomic_file(path) as handle:
-        handle.write(b"new")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(StorageError, match="the disk is full"):
+        write_then_raise(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert path.read_text() == "old"
     assert names(tmp_path) == ["f"]
 
@@ -106,12 +110,10 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_a_block_that_raises_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), files.atomic_file(tmp_path / "f") as handle:
-        handle.write(b"new")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write_then_raise(tmp_path / "f", KeyboardInterrupt())
     with pytest.raises(ZeroDivisionError), files.atomic_folder(tmp_path / "d") as folder:
-        (folder / "x").touch()
-        raise ZeroDivisionError
+        write_then_raise(folder / "x", ZeroDivisionError())
     assert names(tmp_path) == []
 
 
@@ -203,6 +205,14 @@ def test_a_killed_folder_writer_is_cleaned_up_after(tmp_path: Path) -> None:
         (folder / "y").touch()
     assert names(path) == ["y"]
     assert names(tmp_path) == ["d"]
+
+
+def test_a_neighbour_whose_name_begins_alike_is_left_alone(tmp_path: Path) -> None:
+    with files.atomic_folder(tmp_path / "d.b") as neighbour:
+        with files.atomic_folder(tmp_path / "d"):
+            pass
+        assert neighbour.exists()
+    assert names(tmp_path) == ["d", "d.b"]
 
 
 def test_a_folder_below_a_file_is_one_line(tmp_path: Path) -> None:

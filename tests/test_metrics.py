@@ -133,9 +133,7 @@ LABELS = np.zeros(2, dtype=np.int64)
         (np.array([[0, np.inf], [0, 0]], dtype=np.float32), LABELS, "image 0 is not finite"),
     ],
 )
-def test_bad_input_is_one_clear_line(
-    logits: NDArray[np.float32], labels: NDArray[np.int64], message: str
-) -> None:
+def test_bad_input_is_one_clear_line(logits: NDArray[np.float32], labels: NDArray[np.int64], message: str) -> None:
     for function in (
         metrics.score,
         metrics.negative_log_likelihood,

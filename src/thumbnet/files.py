@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -156,5 +157,8 @@ def _umask() -> int:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove what a killed writer of `path` left behind (called with the lock held, so that nobody uses it)."""
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    # Not a glob: '.run.*.tmp' would take what is being written for a neighbour called 'run.b' too.
+    name = re.compile(re.escape(f".{path.name}.") + r"[^.]+\.tmp")
+    for leftover in path.parent.iterdir():
+        if name.fullmatch(leftover.name):
+            shutil.rmtree(leftover, ignore_errors=True)

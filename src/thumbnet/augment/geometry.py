@@ -107,7 +107,10 @@ def center_crop(images: Tensor, crop_size: tuple[int, int], size: tuple[int, int
     """
     height, width = images.shape[2:]
     top, left = round((height - crop_size[0]) / 2), round((width - crop_size[1]) / 2)
-    return resize(images[:, :, top : top + crop_size[0], left : left + crop_size[1]], size)
+    if crop_size == size:
+        return images[:, :, top : top + size[0], left : left + size[1]].contiguous()
+    box = torch.tensor([top, left, *crop_size], device=images.device)
+    return crop_resize(images, box.expand(len(images), 4), size)
 
 
 def corner_crop(images: Tensor, corner: Tensor, crop_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
@@ -146,8 +149,10 @@ def rotate(images: Tensor, degrees: Tensor, interpolation: Interpolation = "near
     source_x = angle.cos() * x - angle.sin() * y
     source_y = angle.sin() * x + angle.cos() * y
     if interpolation == "bilinear":
-        grid = torch.stack([source_x * (2 / width), source_y * (2 / height)], 3).to(images.dtype)
-        return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        # The grid must have the images' type, and half precision cannot tell neighbouring pixels apart.
+        grid = torch.stack([source_x * (2 / width), source_y * (2 / height)], 3)
+        turned = functional.grid_sample(images.to(kind), grid, padding_mode="zeros", align_corners=False)
+        return turned.to(images.dtype)
     columns = source_x.add_((width - 1) / 2).round_()
     rows = source_y.add_((height - 1) / 2).round_()
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)

@@ -1,8 +1,11 @@
 """Reading packed data: the sidecar first, the arrays when they are asked for."""
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+import tokenize
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -96,12 +99,9 @@ class PackedDataset:
 
     def _array(self, file_name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
         path = self.path / file_name
-        try:
-            with files.storage_errors(path):
-                # Mode "c" gives a writable array over an unwritten file; torch.from_numpy warns of read-only arrays.
-                array = np.load(path, mmap_mode="c")
-        except ValueError as error:
-            raise _damaged(path) from error
+        with files.storage_errors(path), _array_errors(path):
+            # Mode "c" gives a writable array over an unwritten file; torch.from_numpy warns of read-only arrays.
+            array = np.load(path, mmap_mode="c")
         if array.dtype != np.dtype(dtype) or array.shape != shape:
             raise _damaged(path)
         return np.asarray(array)
@@ -193,9 +193,19 @@ def _content_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content; of an array, of the bytes after the header, which is checked apart."""
     with files.storage_errors(path), path.open("rb") as handle:
         if path.suffix == ".npy":
-            try:
+            with _array_errors(path):
                 npy.read_magic(handle)
                 npy.read_array_header_1_0(handle)
-            except ValueError as error:
-                raise _damaged(path) from error
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _array_errors(path: Path) -> Iterator[None]:
+    """Turn each way in which numpy objects to a damaged header into a `DataError`."""
+    try:
+        with warnings.catch_warnings():
+            # numpy only warns when a header parses after it is mended as one of Python 2.
+            warnings.simplefilter("error", UserWarning)
+            yield
+    except (ValueError, SyntaxError, EOFError, tokenize.TokenError, UserWarning) as error:
+        raise _damaged(path) from error

@@ -66,7 +66,8 @@ def _assign_one(data: Any, key: str, value: object) -> None:
     if isinstance(place, list):
         _descend(place, last, key)
         place[int(last)] = value
-    elif isinstance(place, dict) and (last in place or parts[-2:-1] == ["options"]):
+    elif isinstance(place, dict):
+        # An unknown name is refused when the whole is decoded; until then an object may be incomplete ('ema={}').
         place[last] = value
     else:
         _descend(place, last, key)
@@ -80,7 +81,8 @@ def _descend(place: Any, part: str, key: str) -> Any:
     if not isinstance(place, dict):
         raise RecipeError(f"{key}: a plain value has no key {part!r}; set the whole value")
     if part not in place:
-        raise RecipeError(f"{key}: unknown key {part!r}; {nearest(part, place)}")
+        hint = nearest(part, place) if place else "it has none; set the whole value"
+        raise RecipeError(f"{key}: unknown key {part!r}; {hint}")
     return place[part]
 
 

@@ -11,10 +11,12 @@ What is not already `size` x `size` RGB of 8 bits is converted, and each convers
 A file that is cut off or otherwise damaged is refused, even where a decoder could fill the missing part with grey.
 """
 
+import contextlib
 import io
+import warnings
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +31,19 @@ MOST_PIXELS = 80_000_000
 """Largest image that is decoded: below Pillow's own limit for decompression bombs, and above most cameras."""
 
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError)
+
+
+@contextlib.contextmanager
+def pillow_warnings() -> Iterator[None]:
+    """Make Pillow's warning of a decompression bomb an error, and drop its warnings about damaged metadata.
+
+    Without it those warnings go to stderr and name no file. The filters hold for the whole process and are not safe
+    to change in several threads, so one block goes around everything that decodes.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 class Decoded(NamedTuple):

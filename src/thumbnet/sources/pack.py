@@ -4,19 +4,16 @@ import contextlib
 import os
 import shutil
 import time
-import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image
-
 from thumbnet import packed
 from thumbnet.errors import DataError, StorageError
 from thumbnet.sources.class_folders import list_class_folders
-from thumbnet.sources.decode import Batch, decode_batch
+from thumbnet.sources.decode import Batch, decode_batch, pillow_warnings
 from thumbnet.sources.digits import list_digits
 from thumbnet.sources.download import download
 from thumbnet.sources.identical import identical_files
@@ -94,10 +91,8 @@ def _write(
     done = 0
     with (
         packed.create(out, name=listing.name, image_size=size, classes=listing.classes) as writer,
-        warnings.catch_warnings(),
+        pillow_warnings(),
     ):
-        # An image above Pillow's own limit is refused by name, instead of a warning that names nothing.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         _check_space(out, total * size * size * 3)
         for name, split in listing.splits.items():
             conversions[name], checksums[name] = Counter(), []

@@ -153,10 +153,10 @@ def _val(tree: FileTree, labels: dict[str, int]) -> ListedSplit:
 
 def _box(fields: list[str], where: str) -> Box:
     try:
-        x0, y0, x1, y1 = (int(value) for value in fields)
+        x0, y0, x1, y1 = map(int, fields)
     except ValueError as error:
         raise DataError(f"{where}: needs four whole numbers for the box, has {fields!r}; correct the file") from error
-    if not all(abs(value) < 2**31 for value in (x0, y0, x1, y1)):
+    if min(x0, y0, x1, y1) < 0 or max(x0, y0, x1, y1) >= 2**31:
         raise DataError(f"{where}: the box {fields!r} is out of range; correct the file")
     return x0, y0, x1, y1
 
