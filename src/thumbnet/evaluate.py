@@ -10,6 +10,7 @@ from thumbnet.augment import build_evaluation_policy, normalize
 from thumbnet.augment.geometry import resize
 from thumbnet.data import ImageSet
 from thumbnet.errors import RecipeError, nearest
+from thumbnet.models import evaluation_mode
 from thumbnet.recipe import Recipe
 
 View = Callable[[Tensor], Tensor]
@@ -106,16 +107,12 @@ def predict_logits(
     restored afterwards; each image is judged once, the short last batch included.
     """
     chosen = find_views(views)
-    training = model.training
-    model.eval()
-    try:
-        parts = []
+    parts = []
+    with evaluation_mode(model):
         for batch in torch.split(positions, batch_size):
             inputs = preprocessing.policy(images.take(batch)[0])
             parts.append(_judge(model, inputs, preprocessing, chosen).cpu())
-        return torch.cat(parts)
-    finally:
-        model.train(training)
+    return torch.cat(parts)
 
 
 def _judge(model: nn.Module, images: Tensor, preprocessing: Preprocessing, views: Sequence[View]) -> Tensor:

@@ -46,6 +46,14 @@ def test_targets_become_probabilities_at_the_first_mixture(images: Tensor) -> No
     assert torch.equal(targets, again[1])
 
 
+def test_mixed_precision_does_not_reach_the_images(images: Tensor) -> None:
+    policy = (operation("gaussian_blur"), operation("rotation", degrees=10, interpolation="bilinear"))
+    plain, _ = run(policy, images)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed, _ = run(policy, images)
+    assert torch.equal(mixed, plain)
+
+
 def test_options_may_come_from_json(images: Tensor) -> None:
     policy = (Operation("random_resized_crop", {"scale": [0.5, 1], "size": None}), Operation("random_erasing", {}))
     assert run(policy, images)[0].shape == images.shape

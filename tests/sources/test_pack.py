@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.shapes import class_ids, class_name, draw, make_tiny_imagenet, zip_folder
-from thumbnet.sources import pack
+from thumbnet.sources import pack, tiny_imagenet
 
 
 def test_the_archive_and_the_folder_give_the_same_data(shapes_folder: Path, shapes_zip: Path, tmp_path: Path) -> None:
@@ -57,6 +57,19 @@ def test_other_counts_are_noted_as_not_the_full_tiny_imagenet(shapes_zip: Path, 
     assert dataset.name == "shapes"
     assert dataset.facts["full_tiny_imagenet"] is False
     assert any("not the full Tiny ImageNet" in note for note in dataset.facts["notes"])
+
+
+def test_the_official_classes_and_counts_are_the_full_tiny_imagenet(
+    shapes_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiny_imagenet, "OFFICIAL_CLASSES", 4)
+    monkeypatch.setattr(tiny_imagenet, "OFFICIAL_PER_CLASS", {"train": 12, "val": 4})
+    monkeypatch.setattr(tiny_imagenet, "OFFICIAL_TEST", 16)
+    dataset = pack(shapes_zip, tmp_path / "out")
+    assert (dataset.name, dataset.facts["notes"]) == ("tiny-imagenet-200", [])
+    assert dataset.facts["full_tiny_imagenet"] is True
+    monkeypatch.setattr(tiny_imagenet, "OFFICIAL_PER_CLASS", {"train": 12, "val": 5})
+    assert pack(shapes_zip, tmp_path / "other").facts["full_tiny_imagenet"] is False
 
 
 def test_conversions_and_identical_files_are_counted(tmp_path: Path) -> None:
@@ -119,7 +132,9 @@ def test_class_folders_with_train_val_and_flat_test(tmp_path: Path) -> None:
     assert dataset.image_size == 32
     assert dataset.split("train").image_ids[0] == "cat/000.png"
     assert dataset.split("test").labels.tolist() == [-1]
-    assert dataset.facts["notes"] == ["1 files that are not images were left out, train/cat/notes.txt first"]
+    assert dataset.facts["notes"] == [
+        "left out, as not named like an image: 1 of the files, first train/cat/notes.txt"
+    ]
     assert "val_cut_from_train" not in dataset.facts
     assert (
         pack(zip_folder(folder, tmp_path / "pets.zip"), tmp_path / "two", size=32).fingerprint == dataset.fingerprint

@@ -38,8 +38,10 @@ class Augmentation:
             RecipeError: an operation does not fit the size of the images.
         """
         targets = labels
-        for step in self.steps:
-            images, targets = step(images, targets, generator)
+        # Mixed precision is for the network; a blur in half precision would change the data.
+        with torch.autocast(images.device.type, enabled=False):
+            for step in self.steps:
+                images, targets = step(images, targets, generator)
         return images, targets
 
 

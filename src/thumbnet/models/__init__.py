@@ -1,11 +1,12 @@
 """Networks by name: one table, and all of timm under `timm/<name>`."""
 
-from thumbnet.models.parts import first_convolution, last_layer, multiply_adds, parameter_count
+from thumbnet.models.parts import evaluation_mode, first_convolution, last_layer, multiply_adds, parameter_count
 from thumbnet.models.registry import build_model, check_model, model_names
 
 __all__ = [
     "build_model",
     "check_model",
+    "evaluation_mode",
     "first_convolution",
     "last_layer",
     "model_names",

@@ -1,7 +1,10 @@
 """Parts and sizes of any network: its first filters, its last layer, its parameters and multiply-adds."""
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from thumbnet.errors import RecipeError
 
@@ -33,6 +36,18 @@ def last_layer(model: nn.Module) -> tuple[str, nn.Linear]:
     return found
 
 
+@contextlib.contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put the network in evaluation mode for the block, and each of its parts back into its own mode afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 def parameter_count(model: nn.Module) -> int:
     """Return the number of the network's parameters, trainable or not."""
     return sum(parameter.numel() for parameter in model.parameters())
@@ -47,10 +62,6 @@ def multiply_adds(model: nn.Module, image_size: int) -> int:
 
     device = next(model.parameters()).device
     image = torch.zeros(1, 3, image_size, image_size, device=device)
-    training = model.training
-    model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        output: Tensor = model(image)
-    model.train(training)
-    del output
-    return counter.get_total_flops() // 2
+    with evaluation_mode(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(image)
+    return int(counter.get_total_flops()) // 2

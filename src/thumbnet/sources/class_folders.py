@@ -47,7 +47,9 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
         rows["test"] = _test(tree, ids)
     listed = {row.file for split in rows.values() for row in split}
     ignored = [name for name in tree.walk("") if name not in listed]
-    notes = [f"{len(ignored):,} files that are not images were left out, {ignored[0]} first"] if ignored else []
+    notes = (
+        [f"left out, as not named like an image: {len(ignored):,} of the files, first {ignored[0]}"] if ignored else []
+    )
     return Listing(
         kind="class-folders",
         name=tree.source.resolve().stem,

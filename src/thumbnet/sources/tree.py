@@ -20,6 +20,7 @@ LARGEST_FILE = 256 * 2**20
 
 _LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
 _ENCRYPTED = 0x1
+_UTF_8 = 0x800
 
 
 class FileSource(Protocol):
@@ -182,6 +183,9 @@ class ZipTree(FileTree):
             return b""
         header = _LOCAL_HEADER.unpack_from(block)
         start = _LOCAL_HEADER.size + header[-2] + header[-1]
+        name = block[_LOCAL_HEADER.size : _LOCAL_HEADER.size + header[-2]]
+        if name != member.orig_filename.encode("utf-8" if member.flag_bits & _UTF_8 else "cp437"):
+            return b""
         if start + member.compress_size > len(block):
             return self._read_at(member.header_offset + start, member.compress_size)
         return block[start : start + member.compress_size]

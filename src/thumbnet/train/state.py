@@ -61,7 +61,8 @@ def make_average(model: nn.Module, ema: Ema | None) -> AveragedModel | None:
     """Return an exponential moving average of `model`, batch-norm statistics included, or `None` without `ema`."""
     if ema is None:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema.decay), use_buffers=True)
+    average = get_ema_multi_avg_fn(ema.decay)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
 
 def save_state(state: State, path: Path) -> None:

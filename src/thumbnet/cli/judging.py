@@ -1,0 +1,170 @@
+"""`thumbnet evaluate`, `thumbnet predict` and `thumbnet record`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from thumbnet.cli.options import (
+    DeviceOption,
+    JsonFlag,
+    RunArgument,
+    RunDataOption,
+    ThreadsOption,
+    open_run,
+    print_json,
+)
+from thumbnet.errors import RunError
+
+if TYPE_CHECKING:
+    from thumbnet.predictions import Predictions
+    from thumbnet.workflows.prediction import Guess
+
+ViewsOption = Annotated[
+    str, Parameter(name="--views", help="Views of each image that are averaged: none, flip or ten-crop.")
+]
+WeightsOption = Annotated[
+    str, Parameter(name="--weights", help="Which weights: last, best, first, or an epoch such as epoch-0007.")
+]
+
+
+def evaluate(
+    run: RunArgument,
+    /,
+    *,
+    split: Annotated[str, Parameter(help="The split to judge: holdout or val.")] = "val",
+    views: ViewsOption = "none",
+    weights: WeightsOption = "last",
+    data: RunDataOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Judge a finished run: accuracy with its 95% interval, likelihood, calibration, and accuracy per class."""
+    from thumbnet.train.hardware import choose_device
+    from thumbnet.workflows.judging import judge, require_labels
+
+    opened = open_run(run)
+    chosen = choose_device(device, threads)
+    predictions = judge(opened, split, views=views, weights=weights, data=data, device=chosen)
+    require_labels(predictions)
+    names = {info["id"]: info["name"] for info in opened.data()["classes"]}
+    found = _evaluation(predictions, names)
+    found |= {"run": str(run), "views": views, "weights": weights}
+    if as_json:
+        print_json(found)
+    else:
+        _show_evaluation(found)
+
+
+def predict(
+    run: RunArgument,
+    images: Annotated[list[Path] | None, Parameter(help="Image files; without any, a whole split.")] = None,
+    /,
+    *,
+    split: Annotated[str, Parameter(help="The split to predict, without image files.")] = "test",
+    out: Annotated[Path | None, Parameter(help="File for the split's predictions, in the official format.")] = None,
+    views: ViewsOption = "none",
+    weights: WeightsOption = "last",
+    data: RunDataOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Name what image files show, or write a split's predictions as a submission ('test_0.JPEG n02124075' a line)."""
+    from thumbnet.train.hardware import choose_device
+    from thumbnet.workflows.judging import judge
+    from thumbnet.workflows.prediction import guess_images, write_submission
+
+    opened = open_run(run)
+    chosen = choose_device(device, threads)
+    if images:
+        guesses = guess_images(opened, images, views=views, weights=weights, device=chosen)
+        _show_guesses(images, guesses, as_json)
+        return
+    if out is None:
+        raise RunError(f"run {run}: predictions of {split!r} need a file; add --out FILE, or give image files")
+    predictions = judge(opened, split, views=views, weights=weights, data=data, device=chosen)
+    write_submission(predictions, out)
+    if as_json:
+        print_json({"file": str(out), "split": split, "images": len(predictions.image_ids)})
+    else:
+        sys.stdout.write(f"{out}: {len(predictions.image_ids):,} predictions of {split}\n")
+
+
+def record(
+    run: RunArgument,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="Folder of records.")] = Path("records"),
+    replace: Annotated[bool, Parameter(negative=(), help="Replace a record of the same name.")] = False,
+) -> None:
+    """Write a finished run's record: its figures, with all that they depend on, in one JSON file."""
+    from thumbnet import records
+    from thumbnet.workflows.recording import make_record
+
+    path = records.write(make_record(open_run(run)), out, replace=replace)
+    sys.stdout.write(f"{path}\n")
+
+
+def _evaluation(predictions: "Predictions", names: dict[str, str]) -> dict[str, Any]:
+    from thumbnet import metrics
+
+    accuracy, counts = metrics.per_class_accuracy(predictions.logits, predictions.labels)
+    classes = [
+        {"id": key, "name": names.get(key, key), "top1": float(value) if count else None, "images": int(count)}
+        for key, value, count in zip(predictions.classes, accuracy, counts, strict=True)
+    ]
+    return {"split": predictions.split, **predictions.scores().to_json(), "classes": classes}
+
+
+def _show_evaluation(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(
+        "figure", "value", "95% interval", title=f"{found['run']}, {found['split']}, views: {found['views']}"
+    )
+    for key, label in (("top1", "top-1"), ("top5", "top-5")):
+        low, high = found[f"{key}_interval"]
+        table.add_row(label, f"{found[key]:.2%}", f"{low:.2%} to {high:.2%}")
+    table.add_row("negative log-likelihood", f"{found['nll']:.4f} nats", "")
+    table.add_row("calibration error (15 bins)", f"{found['ece']:.2%}", "")
+    table.add_row("images", f"{found['images']:,}", "")
+    console.print(table)
+    console.print(_class_table(found["classes"]))
+
+
+def _class_table(classes: list[dict[str, Any]]) -> Any:
+    """Return a table of the worst and the best classes, or of all when they are few."""
+    from rich.table import Table
+
+    ranked = sorted((entry for entry in classes if entry["images"]), key=lambda entry: entry["top1"])
+    few = len(ranked) <= 20
+    shown = ranked if few else [*ranked[:5], *ranked[-5:]]
+    title = "accuracy per class" if few else "the five worst and five best classes (--json has all)"
+    table = Table("class", "name", "top-1", "images", title=title)
+    for position, entry in enumerate(shown):
+        name = entry["name"].partition(",")[0]
+        table.add_row(entry["id"], name, f"{entry['top1']:.1%}", str(entry["images"]))
+        if not few and position == 4:
+            table.add_section()
+    return table
+
+
+def _show_guesses(images: Sequence[Path], guesses: "Sequence[Sequence[Guess]]", as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {"image": str(path), "guesses": [vars(guess) for guess in found]}
+                for path, found in zip(images, guesses, strict=True)
+            ]
+        )
+        return
+    for path, found in zip(images, guesses, strict=True):
+        sys.stdout.write(f"{path}\n")
+        for guess in found:
+            sys.stdout.write(f"  {guess.probability:6.1%}  {guess.name} ({guess.class_id})\n")

@@ -1,0 +1,51 @@
+"""`thumbnet`: the commands, and how each kind of failure ends."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from thumbnet import __version__
+from thumbnet.cli import data, demo, judging, recipes, training
+from thumbnet.errors import ThumbnetError
+
+app = App(
+    name="thumbnet",
+    help="Train, judge and explain classifiers of small images.",
+    version=__version__,
+    help_epilogue="Start with: thumbnet demo",
+)
+app.command(data.app)
+app.command(demo.demo)
+app.command(recipes.recipes)
+app.command(training.train)
+app.command(training.resume)
+app.command(judging.evaluate)
+app.command(judging.predict)
+app.command(judging.record)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that `arguments` (the process's own by default) state, and exit.
+
+    The exit status is 0 for success, 1 for an error that the user can mend (one line on standard error), 2 for wrong
+    usage, 130 for an interruption, as shells have it.
+    """
+    try:
+        app(arguments, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        sys.exit(2)
+    except ThumbnetError as error:
+        sys.exit(_fail(str(error), 1))
+    except KeyboardInterrupt as error:
+        sys.exit(_fail(str(error) or "interrupted", 130))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _fail(message: str, status: int) -> int:
+    line = " ".join(message.split())
+    sys.stderr.write(f"thumbnet: {line}\n")
+    return status

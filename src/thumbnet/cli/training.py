@@ -1,0 +1,102 @@
+"""`thumbnet train` and `thumbnet resume`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from thumbnet.cli.options import (
+    DataOption,
+    DeviceOption,
+    JsonFlag,
+    RunArgument,
+    RunDataOption,
+    ThreadsOption,
+    command_line,
+    open_data,
+    open_run,
+    print_json,
+)
+from thumbnet.errors import RecipeError
+
+if TYPE_CHECKING:
+    from thumbnet.run import RunDirectory
+
+CheckpointOption = Annotated[
+    float, Parameter(name="--checkpoint-seconds", help="Longest time between two checkpoints.")
+]
+
+
+def train(
+    recipe: Annotated[str, Parameter(help="A recipe (see: thumbnet recipes), or the path of a recipe.json.")],
+    /,
+    *,
+    data: DataOption = None,
+    out: Annotated[Path | None, Parameter(help="Folder of the run; by default runs/RECIPE.")] = None,
+    settings: Annotated[
+        list[str] | None, Parameter(name="--set", help="Replace a setting: KEY=VALUE, as optimizer.lr=0.01.")
+    ] = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    checkpoint_seconds: CheckpointOption = 120.0,
+    tensorboard: Annotated[bool, Parameter(negative=(), help="Write the metrics for TensorBoard too.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a recipe from beginning to end, evaluate it, and store everything in a run directory."""
+    from thumbnet.recipe import assign
+    from thumbnet.recipes import find_recipe
+    from thumbnet.train import Options, start
+
+    chosen = assign(find_recipe(recipe), _assignments(settings or []))
+    target = out or Path("runs") / chosen.name
+    options = Options(device, threads, checkpoint_seconds, tensorboard)
+    _show(start(chosen, open_data(data), target, options, command_line()), as_json)
+
+
+def resume(
+    run: RunArgument,
+    /,
+    *,
+    data: RunDataOption = None,
+    device: DeviceOption = "auto",
+    threads: Annotated[
+        int | None, Parameter(name="--threads", help="CPU threads; by default as many as the run began with.")
+    ] = None,
+    checkpoint_seconds: CheckpointOption = 120.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Go on with a run that was interrupted or killed, from its last checkpoint, as if nothing had happened."""
+    from thumbnet.train import Options, load_run_data
+    from thumbnet.train import resume as resume_run
+
+    opened = open_run(run)
+    options = Options(device, threads, checkpoint_seconds)
+    _show(resume_run(opened, load_run_data(opened, data), options, command_line()), as_json)
+
+
+def _assignments(settings: list[str]) -> dict[str, str]:
+    pairs = {}
+    for setting in settings:
+        key, found, value = setting.partition("=")
+        if not found or not key:
+            raise RecipeError(f"--set {setting}: not of the form KEY=VALUE; write --set optimizer.lr=0.01")
+        pairs[key] = value
+    return pairs
+
+
+def _show(run: "RunDirectory", as_json: bool) -> None:
+    result = run.result()
+    if as_json:
+        print_json({"run": str(run.path), **result})
+        return
+    sys.stdout.write(f"{run.path}: {result['epochs']:g} epochs in {result['total_seconds']:.0f} s\n")
+    for split, scores in result["scores"].items():
+        low, high = scores["top1_interval"]
+        sys.stdout.write(
+            f"{split:<8} top-1 {scores['top1']:.2%} ({low:.2%} to {high:.2%}), {scores['images']:,} images\n"
+        )
+    if result["best"] is not None:
+        best = result["best"]
+        sys.stdout.write(f"best on {best['split']}: {best['top1']:.2%} after epoch {best['epoch']:g}\n")
+    sys.stdout.write(f"next: thumbnet evaluate {run.path}\n")

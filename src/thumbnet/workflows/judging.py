@@ -1,0 +1,110 @@
+"""Judging a finished run: its network on a split, under a choice of test-time views."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from thumbnet.data import judged_subset
+from thumbnet.errors import DataError
+from thumbnet.evaluate import Preprocessing, predict_logits
+from thumbnet.models import build_model
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.run import RunDirectory
+from thumbnet.train import load_run_data
+from thumbnet.train.state import load_weights
+
+
+def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Module:
+    """Return the network of a complete run with its weights called `weights`, in evaluation mode, on `device`.
+
+    Raises:
+        RunError: the run is unfinished, or has no such weights.
+    """
+    run.require_complete()
+    recipe, data = run.recipe(), run.data()
+    model = build_model(recipe.model, len(data["classes"]), recipe.phases[0].image_size or data["image_size"])
+    load_weights(model, run.weights_path(weights))
+    if recipe.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    return model.to(device).eval()
+
+
+def judge(
+    run: RunDirectory,
+    split: str = "val",
+    *,
+    views: str = "none",
+    weights: str = "last",
+    data: Path | None = None,
+    device: torch.device | None = None,
+) -> Predictions:
+    """Return a complete run's predictions for a split.
+
+    What the run stored is used where it answers (last weights, no test-time views); the network computes the rest.
+
+    Args:
+        run: the run directory.
+        split: 'holdout', 'val', 'test' or another split of the data.
+        views: 'none', 'flip' or 'ten-crop'.
+        weights: 'last', 'best', 'first' or as `thumbnet.run.epoch_tag` gives it.
+        data: packed data with the same classes; `None` takes the run's own.
+        device: where to compute; `None` is the CPU.
+
+    Raises:
+        ThumbnetError: the run is unfinished or damaged, or the data does not fit it.
+    """
+    run.require_complete()
+    stored = run.predictions_path(split)
+    if data is None and views == "none" and weights == "last" and stored.exists():
+        return Predictions.load(stored)
+    dataset = load_run_data(run, data)
+    return _compute(run, dataset, split, views=views, weights=weights, device=device or torch.device("cpu"))
+
+
+def _compute(
+    run: RunDirectory, dataset: PackedDataset, split: str, *, views: str, weights: str, device: torch.device
+) -> Predictions:
+    recipe = run.recipe()
+    subset = judged_subset(dataset, split, device)
+    preprocessing = Preprocessing.of(recipe, dataset.image_size)
+    model = load_network(run, weights, device)
+    logits = predict_logits(
+        model,
+        subset.images,
+        subset.positions,
+        preprocessing,
+        views=views,
+        batch_size=recipe.evaluation.batch_size,
+    )
+    provenance = {
+        "recipe": recipe.name,
+        "data": dataset.fingerprint,
+        "weights": weights,
+        "views": views,
+        "train_on": recipe.train_on,
+        "seed": recipe.seed,
+        "commit": run.sessions()[0].get("commit"),
+    }
+    return Predictions(
+        split=subset.name,
+        image_ids=subset.image_ids,
+        logits=logits.numpy(),
+        labels=subset.labels.numpy(),
+        classes=tuple(info.id for info in dataset.classes),
+        provenance=provenance,
+    )
+
+
+def require_labels(predictions: Predictions) -> None:
+    """Check that the predictions can be scored.
+
+    Raises:
+        DataError: the split has no labels.
+    """
+    if (predictions.labels < 0).any():
+        raise DataError(
+            f"split {predictions.split!r} has no labels, so it cannot be scored; "
+            "write a submission with: thumbnet predict RUN --split test --out FILE"
+        )

@@ -1,0 +1,84 @@
+"""Predictions for people: an official submission file, and the best guesses for images of one's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from thumbnet import metrics, submission
+from thumbnet.data import ImageSet
+from thumbnet.errors import DataError
+from thumbnet.evaluate import Preprocessing, predict_logits
+from thumbnet.files import storage_errors
+from thumbnet.predictions import Predictions
+from thumbnet.run import RunDirectory
+from thumbnet.sources.decode import decode, pillow_warnings
+from thumbnet.workflows.judging import load_network
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A class that an image may show: its id, its name, and the network's probability in [0, 1]."""
+
+    class_id: str
+    name: str
+    probability: float
+
+
+def write_submission(predictions: Predictions, path: Path) -> None:
+    """Write the official submission format to `path` (see `thumbnet.submission`), atomically, and validate it."""
+    class_ids = [predictions.classes[index] for index in predictions.predicted()]
+    submission.write(path, predictions.image_ids, class_ids)
+    with storage_errors(path):
+        submission.read_and_validate(path.read_bytes(), predictions.image_ids, predictions.classes)
+
+
+def guess_images(
+    run: RunDirectory,
+    images: Sequence[Path],
+    *,
+    count: int = 5,
+    views: str = "none",
+    weights: str = "last",
+    device: torch.device | None = None,
+) -> list[list[Guess]]:
+    """Return the `count` likeliest classes of each image file, likeliest first.
+
+    An image is prepared as packing prepares it: RGB, shorter side to the run's image size, centre crop.
+
+    Raises:
+        DataError: a file is not an image.
+        RunError: the run is unfinished or damaged.
+    """
+    model = load_network(run, weights, device or torch.device("cpu"))
+    data = run.data()
+    pixels = np.stack([read_image(path, data["image_size"]) for path in images])
+    chosen = ImageSet(torch.from_numpy(pixels), torch.full((len(pixels),), -1), device or torch.device("cpu"))
+    preprocessing = Preprocessing.of(run.recipe(), data["image_size"])
+    logits = predict_logits(model, chosen, torch.arange(len(pixels)), preprocessing, views=views)
+    return [_guesses(row, data["classes"], count) for row in metrics.softmax(logits.numpy())]
+
+
+def read_image(path: Path, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return an image file as u8[size, size, 3].
+
+    Raises:
+        DataError: the file is not an image, or is damaged.
+        StorageError: the file cannot be read.
+    """
+    with storage_errors(path):
+        content = path.read_bytes()
+    try:
+        with pillow_warnings():
+            return decode(content, size).pixels
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; give an image file such as a JPEG or PNG") from error
+
+
+def _guesses(
+    probabilities: np.ndarray[tuple[int, ...], np.dtype[np.float64]], classes: Sequence[dict[str, str]], count: int
+) -> list[Guess]:
+    order = np.argsort(-probabilities, kind="stable")[:count]
+    return [Guess(classes[i]["id"], classes[i]["name"], float(probabilities[i])) for i in order]

@@ -1,0 +1,75 @@
+"""From a finished run to a record."""
+
+from dataclasses import replace
+from typing import Any
+
+from thumbnet.errors import RunError
+from thumbnet.predictions import Predictions
+from thumbnet.recipe import Recipe, from_json, to_json
+from thumbnet.recipes import RECIPES
+from thumbnet.records import Peak, Record
+from thumbnet.run import RunDirectory
+
+_SPLIT = "val"
+
+
+def make_record(run: RunDirectory) -> Record:
+    """Return the record of a complete run: the last step on val, and the peak where the recipe selects.
+
+    Raises:
+        RunError: the run is unfinished, its data had no val split with labels, or its recipe was altered but kept the
+            name of a recipe of ours.
+    """
+    run.require_complete()
+    result, recipe = run.result(), run.recipe()
+    _check_name(run, recipe)
+    if _SPLIT not in result["scores"]:
+        raise RunError(
+            f"run {run.path}: no scores on {_SPLIT}, so there is nothing to record; use data with a val split"
+        )
+    scores = Predictions.load(run.predictions_path(_SPLIT)).scores()
+    first, last = run.sessions()[0], run.sessions()[-1]
+    best = result["best"]
+    return Record(
+        name=recipe.name,
+        recipe=to_json(recipe),
+        command=first["command"],
+        commit=first["commit"],
+        versions=first["versions"],
+        device={**first["device"], "threads": last["threads"]},
+        seed=recipe.seed,
+        split=_SPLIT,
+        images=scores.images,
+        top1=scores.top1,
+        top5=scores.top5,
+        top1_interval=scores.top1_interval,
+        nll=scores.nll,
+        ece=scores.ece,
+        views="none",
+        pretrained=False,
+        selected_on=recipe.selected_on,
+        fraction=1.0,
+        epochs=result["epochs"],
+        train_seconds=result["train_seconds"],
+        images_per_second=result["images_per_second"],
+        peak_memory_bytes=result["peak_memory_bytes"],
+        history=tuple(_history(run)),
+        peak=None if best is None else Peak(round(best["epoch"]), best["top1"], tuple(best["top1_interval"])),
+    )
+
+
+def _check_name(run: RunDirectory, recipe: Recipe) -> None:
+    """Check that a recipe that bears the name of one of ours is that one (the seed may differ)."""
+    ours = RECIPES.get(recipe.name)
+    if ours is None:
+        return
+    if replace(recipe, seed=0) != replace(from_json(to_json(ours())), seed=0):
+        raise RunError(
+            f"run {run.path}: its recipe is not {recipe.name!r} as it stands now, so it cannot bear that name; "
+            "train it unaltered, or give it a name with --set name=NAME"
+        )
+
+
+def _history(run: RunDirectory) -> list[dict[str, Any]]:
+    rows = [row for row in run.read_metrics() if row["kind"] == "evaluation"]
+    return [{key: value for key, value in row.items() if key != "kind"} for row in rows]
