@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from thumbnet.errors import RecipeError
+
 
 def _block(channels_in: int, channels_out: int) -> list[nn.Module]:
     return [
@@ -18,6 +20,8 @@ def small(classes: int, image_size: int, *, width: int = 16) -> nn.Module:
     With the default width and 10 classes: 24,346 parameters.
     """
     del image_size
+    if width < 1:
+        raise RecipeError(f"model small: a width of {width} is not a positive number; 16 is the default")
     return nn.Sequential(
         *_block(3, width),
         *_block(width, 2 * width),

@@ -92,5 +92,5 @@ def _construct(
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     try:
         return factory(list(groups), lr=optimizer.lr, weight_decay=optimizer.weight_decay, **values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:  # torch refuses bad options in all these ways
         raise RecipeError(f"optimizer {optimizer.name}: {error}; check its options {values}") from error

@@ -32,28 +32,29 @@ def demo() -> Recipe:
 
 def _zoom(size: int) -> Policy:
     return (
-        operation("random_resized_crop", scale=[0.4, 1.0], size=size),
+        operation("random_resized_crop", scale=[0.5, 1.0], size=size),
         operation("horizontal_flip"),
     )
 
 
 def resnet18_64() -> Recipe:
-    """ResNet-18 at 64 pixels, trained from scratch as well as 40 minutes of two CPU cores allow.
+    """ResNet-18 of half width at 64 pixels, from scratch, in the time that `ma-scratch-64` takes.
 
-    Images grow from 40 to 64 pixels: early epochs need no detail and cost half. One cycle of a high learning rate,
-    label smoothing, random resized crops and flips. Nothing was chosen on val: the figure is the last step's.
+    The strided stem keeps four times the places of the ImageNet stem; half the width pays for it. Images grow from 40
+    to 64 pixels: early epochs need no detail and cost less than half. One cycle of a high learning rate, label
+    smoothing, random resized crops and flips. The figure is the last step's; nothing was chosen on val.
     Measured: `records/resnet18-64.json`.
     """
     return Recipe(
         name="resnet18-64",
-        model=Model("resnet18", {"zero_init_residual": True}),
-        optimizer=Optimizer("nesterov", lr=0.5, weight_decay=5e-4, no_decay="norm_and_bias"),
+        model=Model("resnet18", {"stem": "strided", "width": 32, "zero_init_residual": True}),
+        optimizer=Optimizer("nesterov", lr=0.4, weight_decay=5e-4, no_decay="norm_and_bias"),
         phases=(
-            Phase(epochs(6), policies=(_zoom(40),), image_size=40),
-            Phase(epochs(4), policies=(_zoom(48),), image_size=48),
+            Phase(epochs(8), policies=(_zoom(40),), image_size=40),
+            Phase(epochs(5), policies=(_zoom(48),), image_size=48),
             Phase(epochs(4), policies=(_zoom(64),)),
         ),
-        schedule=Schedule("one_cycle", options={"peak_at": 0.2}),
+        schedule=Schedule("one_cycle", options={"peak_at": 0.25}),
         batch_size=256,
         loss=Loss(label_smoothing=0.1),
         evaluation=Evaluation(every=epochs(2), splits=("val",), train_images=2000),

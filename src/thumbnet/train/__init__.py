@@ -1,5 +1,6 @@
 """Training: phases, the loop, checkpoints, and runs that resume exactly."""
 
-from thumbnet.train.session import Interrupted, Options, check_recipe, load_run_data, resume, start
+from thumbnet.train.checks import check_recipe
+from thumbnet.train.session import Interrupted, Options, load_run_data, resume, start
 
 __all__ = ["Interrupted", "Options", "check_recipe", "load_run_data", "resume", "start"]

@@ -5,6 +5,7 @@ from typing import Any
 
 from thumbnet import metrics
 from thumbnet.data import Subset
+from thumbnet.errors import TrainingError
 from thumbnet.evaluate import predict_logits
 from thumbnet.train.state import Best
 from thumbnet.train.trainer import Trainer
@@ -23,6 +24,9 @@ def assess(trainer: Trainer, learning_rate: float, seconds: float) -> dict[str, 
         last evaluation, as they were seen: augmented, in training mode), `eval_train_loss` and `eval_train_top1` (a
         fixed selection of training images in evaluation mode), `<split>_loss`, `_top1`, `_top5` of each split,
         `images_per_second` and `seconds`.
+
+    Raises:
+        TrainingError: an output of the network is not finite.
     """
     state, totals = trainer.state, trainer.state.totals
     row: dict[str, Any] = {
@@ -59,4 +63,9 @@ def _scores(trainer: Trainer, subset: Subset) -> metrics.Scores:
         trainer.preprocessing,
         batch_size=trainer.recipe.evaluation.batch_size,
     )
+    if not bool(logits.isfinite().all()):
+        raise TrainingError(
+            f"the network's outputs for {subset.name} are not finite after iteration {trainer.state.step}; "
+            "the last good checkpoint is kept; lower optimizer.lr, set clip_norm, or use precision=fp32"
+        )
     return metrics.score(logits.numpy(), subset.labels.numpy())

@@ -60,9 +60,10 @@ class Loop:
             milestone = state.step in trainer.plan.milestones
             if milestone:
                 self._evaluate(learning_rate)
+            self._keep(trainer.plan.epoch_ended(state.step))
             if milestone or time.monotonic() >= self._next_checkpoint:
                 self._checkpoint()
-        if self.stop.requested:
+        if self.stop.requested and state.step > 0:
             self._checkpoint()
         return state.step == trainer.plan.total_steps
 
@@ -95,7 +96,7 @@ class Loop:
         self.trainer.state.total_seconds += self._clock.lap()
 
     def _evaluate(self, learning_rate: float) -> None:
-        """Evaluate, write the row, and keep the weights and filters that the recipe asks for."""
+        """Evaluate, write the row, and keep the weights where they are the best so far."""
         self._flush()
         trainer, state = self.trainer, self.trainer.state
         row = assess(trainer, learning_rate, self._train_seconds)
@@ -103,13 +104,20 @@ class Loop:
         self.reporter.evaluation(row)
         if improved(trainer, row):
             save_weights(state.judged, self.run.weights_path("best"))
-        epoch = trainer.plan.epoch_ended(state.step)
-        if epoch is not None and epoch in trainer.recipe.checkpointing.keep:
-            save_weights(state.judged, self.run.weights_path(epoch_tag(epoch)))
-        if epoch is not None and epoch in trainer.recipe.checkpointing.filters:
-            save_filters(trainer, self.run, epoch_tag(epoch))
         state.totals = Totals()
         self._train_seconds = 0.0
+        self._lap_other()
+
+    def _keep(self, epoch: int | None) -> None:
+        """Keep the weights and filters that the recipe asks for at the end of `epoch`, evaluated or not."""
+        kept = self.trainer.recipe.checkpointing
+        if epoch is None or epoch not in {*kept.keep, *kept.filters}:
+            return
+        self._flush()
+        if epoch in kept.keep:
+            save_weights(self.trainer.state.judged, self.run.weights_path(epoch_tag(epoch)))
+        if epoch in kept.filters:
+            save_filters(self.trainer, self.run, epoch_tag(epoch))
         self._lap_other()
 
     def _checkpoint(self) -> None:

@@ -10,24 +10,23 @@ import torch
 
 from thumbnet import environment, metrics, packed
 from thumbnet.data import Subset, training_subsets
-from thumbnet.errors import DataError, RecipeError, RunError, TrainingError
+from thumbnet.errors import DataError, RunError, TrainingError
 from thumbnet.evaluate import predict_logits
-from thumbnet.models import check_model, multiply_adds, parameter_count
-from thumbnet.optim import check_optimizer
+from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
+from thumbnet.train.checks import check_recipe
 from thumbnet.train.hardware import choose_device, describe_hardware, memory_advice, peak_memory_bytes
 from thumbnet.train.interrupt import StopRequest, stop_on_signals
 from thumbnet.train.journal import Journal
 from thumbnet.train.loop import Loop, save_filters
-from thumbnet.train.phases import optimizer_of
 from thumbnet.train.plan import Plan, make_plan
 from thumbnet.train.progress import Reporter, Silent, reporting
 from thumbnet.train.state import load_tensors, restore_state, save_weights
 from thumbnet.train.tensorboard import open_writer
-from thumbnet.train.trainer import Trainer, initial_model, make_trainer
+from thumbnet.train.trainer import Trainer, make_trainer
 
 JUDGED_SPLITS = ("holdout", "val", "test")
 
@@ -78,6 +77,7 @@ def resume(
         Interrupted: somebody asked to stop; the run can be resumed again.
     """
     if run.is_complete:
+        run.state_path.unlink(missing_ok=True)  # left by a kill between the last two lines of `finish`
         return run
     recipe, before = run.recipe(), run.sessions()[0]
     if dataset.fingerprint != run.data()["fingerprint"]:
@@ -88,37 +88,13 @@ def resume(
     device = choose_device(options.device, threads)
     now = describe_hardware(device)
     differences = environment.differences(before, now)
-    run.add_session({**now, "differences": differences}, command)
+    with run.lock():  # a run in use keeps its own record of sessions
+        run.add_session({**now, "differences": differences}, command)
     return _go_on(run, recipe, dataset, device, options=options, differences=differences)
 
 
 class Interrupted(KeyboardInterrupt):
     """Training stopped because somebody asked; the message says how to resume."""
-
-
-def check_recipe(recipe: Recipe, dataset: PackedDataset) -> None:
-    """Check all that can be checked before training: names, options, lengths, and one image through the network.
-
-    Raises:
-        RecipeError: what does not fit, in one line.
-        DataError: the data has no training split.
-    """
-    check_model(recipe.model)
-    for index in range(len(recipe.phases)):
-        check_optimizer(optimizer_of(recipe, index))
-    make_plan(recipe, dataset.counts["train"], dataset.image_size)
-    model = initial_model(recipe, dataset)
-    for phase in recipe.phases:
-        size = phase.image_size or dataset.image_size
-        try:
-            multiply_adds(model, size)
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0][:160]
-            raise RecipeError(
-                f"model {recipe.model.name}: cannot take images of {size} pixels ({reason}); set phases.0.image_size"
-            ) from error
-    if recipe.selected_on not in ("none", "holdout", *dataset.split_names):
-        raise RecipeError(f"selected_on: the data has no split {recipe.selected_on!r}; use 'holdout' or 'none'")
 
 
 def _go_on(
@@ -138,7 +114,7 @@ def _go_on(
         with _reporter(options, plan, trainer.state.step) as reporter:
             for difference in differences:
                 reporter.message(f"note: the environment differs from the run's first: {difference}")
-            with _failures_noted(run, plan, trainer):
+            with _failures_noted(run, plan, trainer), memory_advice(recipe.batch_size):
                 _train(trainer, run, options, reporter, stop)
                 finish(trainer, run, dataset)
     return run

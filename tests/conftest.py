@@ -1,0 +1,34 @@
+"""What many tests share: a small packed data set and one run on it. Shared, so neither must be changed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import QUIET, short_recipe
+from tests.shapes import make_tiny_imagenet
+from thumbnet import train
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Checkpointing
+from thumbnet.run import RunDirectory
+from thumbnet.sources.pack import pack
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    """Coloured shapes: 4 classes, 32 pixels, 64 train images (of which 8 are the holdout), 20 val and 8 test."""
+    folder = tmp_path_factory.mktemp("shapes-32")
+    source = make_tiny_imagenet(folder / "source", classes=4, train=16, val=5, test=2, size=32)
+    return pack(source, folder / "packed", size=32)
+
+
+@pytest.fixture(scope="session")
+def short_run(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A complete run of `short_recipe` on `shapes`, with filters and weights of epoch 1 kept."""
+    recipe = short_recipe(checkpointing=Checkpointing(keep=(1,), filters=(1,)), selected_on="holdout")
+    return train.start(recipe, shapes, tmp_path_factory.mktemp("runs") / "short", QUIET, "a test")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A place for a run."""
+    return tmp_path / "run"
