@@ -72,11 +72,8 @@ def pack_data(
         DataError: the source is missing, incomplete or damaged, or an option is out of range.
         StorageError: `out` exists or cannot be written.
     """
-    chosen: Path | Literal["digits"] | None
-    if source is None or source == "digits":
-        chosen = None if source is None else "digits"
-    else:
-        chosen = Path(source)
+    given = None if source is None else Path(source)
+    chosen: Path | Literal["digits"] | None = "digits" if source == "digits" else given
     return sources.pack(chosen, Path(out), size=size, val_fraction=val_fraction, threads=threads)
 
 

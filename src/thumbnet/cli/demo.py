@@ -1,5 +1,6 @@
 """`thumbnet demo`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,18 +50,24 @@ def _show(result: "DemoResult") -> None:
     for line in zip(*drawings, strict=True):
         sys.stdout.write("   ".join(line).rstrip() + "\n")
     sys.stdout.write("   ".join(f"{_caption(sample):<16}" for sample in chosen).rstrip() + "\n\n")
-    scores, run = result.scores, result.run.path
+    scores = result.scores
     low, high = scores.top1_interval
     sys.stdout.write(
         f"val top-1 {scores.top1:.1%} (95% interval {low:.1%} to {high:.1%}, {scores.images} images)\n"
         f"picture: {result.picture}\n\n"
         "what to do next\n"
-        f"  thumbnet evaluate {run}                      all figures, per class\n"
-        f"  thumbnet predict {run} IMAGE ...             name your own images\n"
-        "  thumbnet data pack FOLDER --out DIR          pack your own classes\n"
-        "  thumbnet train resnet18-64 --data DIR        and train on them\n"
-        "  thumbnet recipes                             what else can be trained\n"
     )
+    run = shlex.quote(str(result.run.path))
+    steps = {
+        f"thumbnet evaluate {run}": "all figures, per class",
+        f"thumbnet predict {run} IMAGE ...": "name your own images",
+        "thumbnet data pack FOLDER --out DIR": "pack your own classes",
+        "thumbnet train resnet18-64 --data DIR": "and train on them",
+        "thumbnet recipes": "what else can be trained",
+    }
+    width = max(map(len, steps))
+    for command, purpose in steps.items():
+        sys.stdout.write(f"  {command:<{width}}  {purpose}\n")
 
 
 def _caption(sample: "Sample") -> str:

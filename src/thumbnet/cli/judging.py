@@ -16,7 +16,8 @@ from thumbnet.cli.options import (
     open_run,
     print_json,
 )
-from thumbnet.errors import RunError
+from thumbnet.errors import PredictionError, RunError
+from thumbnet.files import storage_errors
 
 if TYPE_CHECKING:
     from thumbnet.predictions import Predictions
@@ -44,7 +45,7 @@ def evaluate(
 ) -> None:
     """Judge a finished run: accuracy with its 95% interval, likelihood, calibration, and accuracy per class."""
     from thumbnet.train.hardware import choose_device
-    from thumbnet.workflows.judging import judge, require_labels
+    from thumbnet.workflows.judging import judge, require_labels, seen_in_training
 
     opened = open_run(run)
     chosen = choose_device(device, threads)
@@ -52,7 +53,7 @@ def evaluate(
     require_labels(predictions)
     names = {info["id"]: info["name"] for info in opened.data()["classes"]}
     found = _evaluation(predictions, names)
-    found |= {"run": str(run), "views": views, "weights": weights}
+    found |= {"run": str(run), "views": views, "weights": weights, "trained_on": seen_in_training(opened, split)}
     if as_json:
         print_json(found)
     else:
@@ -80,6 +81,8 @@ def predict(
 
     opened = open_run(run)
     chosen = choose_device(device, threads)
+    if images and out is not None:
+        raise PredictionError("--out is for the predictions of a split; give image files or --out, not both")
     if images:
         guesses = guess_images(opened, images, views=views, weights=weights, device=chosen)
         _show_guesses(images, guesses, as_json)
@@ -105,7 +108,10 @@ def record(
     from thumbnet import records
     from thumbnet.workflows.recording import make_record
 
-    path = records.write(make_record(open_run(run)), out, replace=replace)
+    made = make_record(open_run(run))
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    path = records.write(made, out, replace=replace)
     sys.stdout.write(f"{path}\n")
 
 
@@ -134,6 +140,8 @@ def _show_evaluation(found: dict[str, Any]) -> None:
     table.add_row("negative log-likelihood", f"{found['nll']:.4f} nats", "")
     table.add_row("calibration error (15 bins)", f"{found['ece']:.2%}", "")
     table.add_row("images", f"{found['images']:,}", "")
+    if found["trained_on"]:
+        console.print(f"note: the run trained on images of {found['split']}, so this is no accuracy on new images")
     console.print(table)
     console.print(_class_table(found["classes"]))
 

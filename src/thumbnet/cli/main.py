@@ -1,5 +1,6 @@
 """`thumbnet`: the commands, and how each kind of failure ends."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     usage, 130 for an interruption, as shells have it.
     """
     try:
-        app(arguments, exit_on_error=False, print_error=True)
+        app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+        sys.stdout.flush()
     except CycloptsError:
         sys.exit(2)
     except ThumbnetError as error:
@@ -40,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as error:
         sys.exit(_fail(str(error) or "interrupted", 130))
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        # The reader has gone (as in `thumbnet recipes | head`); what is left in the buffer must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
 
 

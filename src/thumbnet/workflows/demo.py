@@ -17,6 +17,7 @@ from thumbnet.recipes.own import demo as demo_recipe
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.train import Options, start
+from thumbnet.workflows.judging import stored_predictions
 
 _SHADES = " .:-=+*#%@"
 
@@ -50,7 +51,7 @@ def run_demo(out: Path, options: Options) -> DemoResult:
     """
     dataset = pack("digits", out / "data")
     run = start(demo_recipe(), dataset, out / "run", options, "thumbnet demo")
-    predictions = Predictions.load(run.predictions_path("val"))
+    predictions = stored_predictions(run, "val")
     samples = pick_samples(dataset, predictions, 24)
     picture = out / "demo.png"
     draw_demo(run, predictions.scores(), samples, picture)

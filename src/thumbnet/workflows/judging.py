@@ -1,12 +1,13 @@
 """Judging a finished run: its network on a split, under a choice of test-time views."""
 
+import shlex
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from thumbnet.data import judged_subset
-from thumbnet.errors import DataError
+from thumbnet.errors import DataError, PredictionError, RunError
 from thumbnet.evaluate import Preprocessing, predict_logits
 from thumbnet.models import build_model
 from thumbnet.packed import PackedDataset
@@ -56,11 +57,31 @@ def judge(
         ThumbnetError: the run is unfinished or damaged, or the data does not fit it.
     """
     run.require_complete()
-    stored = run.predictions_path(split)
-    if data is None and views == "none" and weights == "last" and stored.exists():
-        return Predictions.load(stored)
+    if data is None and views == "none" and weights == "last" and run.predictions_path(split).exists():
+        return stored_predictions(run, split)
     dataset = load_run_data(run, data)
     return _compute(run, dataset, split, views=views, weights=weights, device=device or torch.device("cpu"))
+
+
+def stored_predictions(run: RunDirectory, split: str) -> Predictions:
+    """Return what the run stored for a split: last weights, no test-time views.
+
+    Raises:
+        RunError: nothing is stored for it, or it is damaged.
+    """
+    try:
+        return Predictions.load(run.predictions_path(split))
+    except PredictionError as error:
+        described = shlex.quote(str(run.data()["path"]))
+        raise RunError(
+            f"run {run.path}: its stored predictions for {split!r} are missing or damaged; "
+            f"have the network compute them with --data {described}, or train again"
+        ) from error
+
+
+def seen_in_training(run: RunDirectory, split: str) -> bool:
+    """Return whether the run trained on images of `split`, so that its figures there say nothing of new images."""
+    return split == "train" or (split == "holdout" and run.recipe().train_on == "all")
 
 
 def _compute(

@@ -1,14 +1,15 @@
 """From a finished run to a record."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from thumbnet.errors import RunError
-from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe, from_json, to_json
 from thumbnet.recipes import RECIPES
 from thumbnet.records import Peak, Record
 from thumbnet.run import RunDirectory
+from thumbnet.workflows.judging import stored_predictions
 
 _SPLIT = "val"
 
@@ -23,11 +24,18 @@ def make_record(run: RunDirectory) -> Record:
     run.require_complete()
     result, recipe = run.result(), run.recipe()
     _check_name(run, recipe)
+    try:
+        return _record(run, result, recipe)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"run {run.path}: its result is damaged ({error} is missing or wrong); train again") from error
+
+
+def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Record:
     if _SPLIT not in result["scores"]:
         raise RunError(
             f"run {run.path}: no scores on {_SPLIT}, so there is nothing to record; use data with a val split"
         )
-    scores = Predictions.load(run.predictions_path(_SPLIT)).scores()
+    scores = stored_predictions(run, _SPLIT).scores()
     first, last = run.sessions()[0], run.sessions()[-1]
     best = result["best"]
     return Record(
@@ -46,7 +54,7 @@ def make_record(run: RunDirectory) -> Record:
         nll=scores.nll,
         ece=scores.ece,
         views="none",
-        pretrained=False,
+        pretrained=bool(recipe.model.options.get("pretrained", False)),
         selected_on=recipe.selected_on,
         fraction=1.0,
         epochs=result["epochs"],

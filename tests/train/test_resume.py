@@ -1,0 +1,144 @@
+"""The promise of a run: stopped at any moment, by anything, it goes on and ends with the same bits."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+import thumbnet.train.session
+from tests.helpers import QUIET, assert_same_results, go_on_in_a_process, short_recipe, stored_files, varied_recipe
+from thumbnet import train
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Checkpointing, Recipe
+from thumbnet.run import RunDirectory
+from thumbnet.train.trainer import Trainer
+
+EVERY_STEP = train.Options(device="cpu", threads=1, checkpoint_seconds=0, quiet=True)
+NO_TIME_CHECKPOINTS = train.Options(device="cpu", threads=1, checkpoint_seconds=1e9, quiet=True)
+
+FIRST_FILE_OF_THE_RUN = 1
+BEFORE_THE_FIRST_CHECKPOINT = 35
+
+
+def recipe() -> Recipe:
+    from dataclasses import replace
+
+    return replace(varied_recipe(), checkpointing=Checkpointing(keep=(1, 3), filters=(1, 2)))
+
+
+@pytest.fixture(scope="module")
+def reference(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """The run that nothing disturbed."""
+    return train.start(recipe(), shapes, tmp_path_factory.mktemp("reference") / "run", EVERY_STEP)
+
+
+def killed(out: Path, shapes: PackedDataset, moment: int) -> bool:
+    """Go on with the run until its moment-th file event; return whether it came that far."""
+    status = go_on_in_a_process(out, recipe(), shapes.path, EVERY_STEP, moment)
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
+
+
+def test_a_run_killed_again_and_again_ends_the_same(
+    out: Path, shapes: PackedDataset, reference: RunDirectory
+) -> None:
+    chance = random.Random(20)
+    moments = [FIRST_FILE_OF_THE_RUN, BEFORE_THE_FIRST_CHECKPOINT, *(chance.randint(30, 110) for _ in range(4))]
+    kills = [killed(out, shapes, moment) for moment in moments]
+    assert sum(kills) >= 5
+    assert go_on_in_a_process(out, recipe(), shapes.path, EVERY_STEP) == 0
+    assert_same_results(RunDirectory.open(out), reference)
+    assert [name for name in stored_files(reference) if name.endswith((".tmp", "state.pt"))] == []
+
+
+def test_a_run_killed_while_a_checkpoint_is_written_ends_the_same(
+    out: Path, shapes: PackedDataset, reference: RunDirectory
+) -> None:
+    torn = 0
+    # Some of these consecutive moments lie between opening the new checkpoint and giving it its name.
+    for moment in range(60, 66):
+        if killed(out, shapes, moment):
+            torn += any(out.glob("checkpoints/.state.pt.*.tmp"))
+    assert torn >= 1
+    assert go_on_in_a_process(out, recipe(), shapes.path, EVERY_STEP) == 0
+    assert_same_results(RunDirectory.open(out), reference)
+
+
+def test_a_run_killed_at_moments_of_the_clock_ends_the_same(
+    out: Path, shapes: PackedDataset, reference: RunDirectory
+) -> None:
+    chance = random.Random(7)
+    began = time.monotonic()
+    kills = 0
+    for _ in range(2):
+        delay = chance.uniform(0.3, 3.0)
+        kills += go_on_in_a_process(out, recipe(), shapes.path, EVERY_STEP, kill_after=delay) != 0
+    assert kills >= 1, f"no kill in {time.monotonic() - began:.1f} s"
+    assert go_on_in_a_process(out, recipe(), shapes.path, EVERY_STEP) == 0
+    assert_same_results(RunDirectory.open(out), reference)
+
+
+@pytest.mark.parametrize("steps", range(1, 13))
+def test_a_run_stopped_after_any_step_ends_the_same(
+    out: Path, shapes: PackedDataset, reference: RunDirectory, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = Trainer.update
+
+    def update_then_interrupt(self: Trainer, loss: object) -> None:
+        update(self, loss)  # type: ignore[arg-type]  # passed on as it came
+        if self.state.step == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "update", update_then_interrupt)
+    with pytest.raises(train.Interrupted, match=f"stopped after iteration {steps} of 13; go on with: thumbnet resume"):
+        train.start(recipe(), shapes, out, NO_TIME_CHECKPOINTS)
+    monkeypatch.undo()
+    run = RunDirectory.open(out)
+    assert run.status() == {"state": "interrupted", "step": steps, "total_steps": 13, "message": "stopped on request"}
+    train.resume(run, shapes, NO_TIME_CHECKPOINTS)
+    assert_same_results(run, reference)
+
+
+def test_a_run_stopped_before_its_first_step_ends_the_same(
+    out: Path, shapes: PackedDataset, reference: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = thumbnet.train.session.make_trainer
+
+    def interrupt_then_make(*arguments: object) -> Trainer:
+        signal.raise_signal(signal.SIGINT)
+        return make(*arguments)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(thumbnet.train.session, "make_trainer", interrupt_then_make)
+    with pytest.raises(train.Interrupted, match="stopped after iteration 0 of 13"):
+        train.start(recipe(), shapes, out, QUIET)
+    monkeypatch.undo()
+    run = RunDirectory.open(out)
+    train.resume(run, shapes, QUIET)
+    assert_same_results(run, reference)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "bf16", "channels_last": True},
+        {"precision": "fp16", "clip_norm": 0.5},
+    ],
+    ids=str,
+)
+def test_other_precisions_resume_exactly(out: Path, shapes: PackedDataset, changes: dict[str, object]) -> None:
+    chosen = short_recipe(**changes)
+    undisturbed = train.start(chosen, shapes, out.with_name("undisturbed"), QUIET)
+    for moment in (70, 70):
+        assert go_on_in_a_process(out, chosen, shapes.path, EVERY_STEP, moment) == -signal.SIGKILL
+    assert go_on_in_a_process(out, chosen, shapes.path, EVERY_STEP) == 0
+    assert_same_results(RunDirectory.open(out), undisturbed)
+
+
+def test_a_complete_run_is_returned_as_it_is(out: Path, shapes: PackedDataset) -> None:
+    run = train.start(short_recipe(), shapes, out, QUIET)
+    before = {name: (run.path / name).stat().st_mtime_ns for name in stored_files(run)}
+    run.state_path.write_bytes(b"left by a kill after the last word")
+    assert train.resume(run, shapes, QUIET) == run
+    assert {name: (run.path / name).stat().st_mtime_ns for name in stored_files(run)} == before

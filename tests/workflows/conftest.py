@@ -1,0 +1,3 @@
+from tests.workflows.runs import dataset, run, shapes
+
+__all__ = ["dataset", "run", "shapes"]
