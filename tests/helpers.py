@@ -75,8 +75,10 @@ def go_on(
     recipe: Recipe,
     data: Path,
     options: train.Options = QUIET,
+    *,
     moment: int | None = None,
     number: int = signal.SIGKILL,
+    mark: str = "",
 ) -> RunDirectory:
     """Start the run `out`, or resume it when it is there.
 
@@ -88,23 +90,24 @@ def go_on(
         moment: with a number, this process sends itself signal `number` at the moment-th time that it opens, renames
             or changes a file of the run, which is also while a file is being written.
         number: the signal.
+        mark: counts only files with this text in their path.
     """
     if moment is not None:
-        _send_at(out, moment, number)
+        _send_at(out, moment, number, mark)
     dataset = packed.load(data)
     if out.exists():
         return train.resume(RunDirectory.open(out), dataset, options)
     return train.start(recipe, dataset, out, options)
 
 
-def _send_at(out: Path, moment: int, number: int) -> None:
+def _send_at(out: Path, moment: int, number: int, mark: str) -> None:
     events = 0
 
     def count(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal events
         if event not in ("open", "os.chmod", "os.rename", "os.remove", "os.mkdir", "os.truncate"):
             return
-        if out.name in str(arguments[0]):
+        if str(out.parent) in str(arguments[0]) and mark in str(arguments[0]):
             events += 1
             if events == moment:
                 os.kill(os.getpid(), number)
@@ -112,15 +115,15 @@ def _send_at(out: Path, moment: int, number: int) -> None:
     sys.addaudithook(count)
 
 
-def go_on_in_a_process(*arguments: Any, kill_after: float | None = None) -> int:
-    """Call `go_on` in a process of its own and return its exit status, minus the signal that ended it.
+def go_on_in_a_process(*arguments: Any, kill_after: float | None = None, **named: Any) -> int:
+    """Call `go_on` in a process of its own and return its exit status: minus the signal that ended it, where one did.
 
     With `kill_after` it is killed with SIGKILL when it has not ended after so many seconds.
     """
     # Forked from a server that has torch loaded already: a start takes milliseconds.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["thumbnet.train", "timm", "tests.helpers"])
-    process = context.Process(target=go_on, args=arguments)
+    process = context.Process(target=go_on, args=arguments, kwargs=named)
     process.start()
     process.join(kill_after)
     if process.exitcode is None:

@@ -1,5 +1,6 @@
 """Every network: its output, its size as its docstring states it, and gradients in all of its parts."""
 
+import itertools
 import re
 
 import pytest
@@ -92,7 +93,7 @@ def test_activations_of_tings_networks_are_the_documented_ones(name: str) -> Non
     documented = re.search(r"activations (.*)\.", text)
     assert documented is not None
     stated = re.findall(r"\d+x\d+x\d+", documented[1])
-    last_convolutions = [before for before, after in zip(sizes, sizes[1:], strict=False) if after.startswith("pooled")]
+    last_convolutions = [before for before, after in itertools.pairwise(sizes) if after.startswith("pooled")]
     assert [*last_convolutions, sizes[-2].removeprefix("pooled ")] == stated
     assert f"= {sizes[-1].removeprefix('flat ')}" in documented[1]
 

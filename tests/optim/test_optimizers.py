@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-import timm.optim
 import torch
+from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]  # timm does not say what it exports
 from torch import nn
 from torch.nn import functional
 
@@ -71,7 +71,7 @@ def test_options_reach_the_optimizer_and_replace_the_presets() -> None:
 
 def test_timms_optimizers_come_by_name() -> None:
     model = network()
-    lion = timm.optim.create_optimizer_v2(model.parameters(), opt="lion", lr=0.01, weight_decay=0.1, betas=(0.8, 0.9))
+    lion = create_optimizer_v2(model.parameters(), opt="lion", lr=0.01, weight_decay=0.1, betas=(0.8, 0.9))
     expected = after_steps(model, lion)
     found = built(Optimizer("timm/lion", lr=0.01, weight_decay=0.1, options={"betas": [0.8, 0.9]}))
     torch.testing.assert_close(found, expected)

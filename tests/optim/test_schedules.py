@@ -1,5 +1,6 @@
 """Schedules against torch's own, step by step, and what is refused."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -45,7 +46,7 @@ def test_exponential_agrees_at_each_epoch_and_is_even_in_between() -> None:
     ours = our_rates(Schedule("exponential", options={"every": "1 epochs", "gamma": 0.8}))
     theirs = torch_rates(lambda o: lr_scheduler.ExponentialLR(o, gamma=0.8), TOTAL // PER_EPOCH)
     assert ours[::PER_EPOCH] == pytest.approx(theirs, rel=1e-9)
-    ratios = [after / before for before, after in zip(ours, ours[1:], strict=False)]
+    ratios = [after / before for before, after in itertools.pairwise(ours)]
     assert ratios == pytest.approx([0.8 ** (1 / PER_EPOCH)] * len(ratios), rel=1e-9)
 
 
@@ -95,9 +96,7 @@ def test_warm_up_rises_in_a_line_and_is_part_of_the_length(warmup: object) -> No
     assert not isinstance(warmup, str)
     steps = 5 if warmup == iterations(5) else PER_EPOCH
     ours = our_rates(Schedule("cosine", warmup=warmup))  # type: ignore[arg-type]  # parametrize does not carry types
-    rising = torch_rates(
-        lambda o: lr_scheduler.LinearLR(o, start_factor=1 / steps, total_iters=steps - 1), steps
-    )
+    rising = torch_rates(lambda o: lr_scheduler.LinearLR(o, start_factor=1 / steps, total_iters=steps - 1), steps)
     falling = torch_rates(lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL - steps), TOTAL - steps)
     assert ours == pytest.approx(rising + falling, abs=1e-9)
 

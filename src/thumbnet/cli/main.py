@@ -15,6 +15,7 @@ app = App(
     help="Train, judge and explain classifiers of small images.",
     version=__version__,
     help_epilogue="Start with: thumbnet demo",
+    suppress_keyboard_interrupt=False,
 )
 app.command(data.app)
 app.command(demo.demo)

@@ -136,7 +136,7 @@ def _restore(trainer: Trainer, run: RunDirectory) -> None:
 
 
 def _train(trainer: Trainer, run: RunDirectory, options: Options, reporter: Reporter, stop: StopRequest) -> None:
-    with open_writer(run, trainer.state.step, options.tensorboard) as mirror:
+    with open_writer(run, options.tensorboard) as mirror:
         loop = Loop(trainer, run, Journal(run, mirror), reporter, stop, options.checkpoint_seconds)
         if not loop.run_steps():
             raise Interrupted(

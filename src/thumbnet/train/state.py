@@ -1,5 +1,6 @@
 """What training changes: weights, averaged weights, optimiser, scaler, and the step; saved and restored whole."""
 
+import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -130,10 +131,12 @@ def load_tensors(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise RunError(f"{path}: no such checkpoint; train or resume the run first")
+    with storage_errors(path):
+        content = path.read_bytes()
+    # Read apart from parsing, for torch answers a truncated file with an error of the operating system.
     try:
-        with storage_errors(path):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise RunError(f"{path}: the checkpoint is damaged ({_first_line(error)}); train again") from error
     if not isinstance(loaded, dict):
         raise RunError(f"{path}: the checkpoint holds {type(loaded).__name__}, not named tensors; train again")

@@ -1,10 +1,12 @@
 """Metrics for TensorBoard, beside the run's own: an optional extra."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from thumbnet.errors import TrainingError
+from thumbnet.files import storage_errors
 from thumbnet.run import RunDirectory
 
 Mirror = Callable[[Sequence[Mapping[str, Any]]], None]
@@ -12,10 +14,11 @@ Mirror = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 @contextlib.contextmanager
-def open_writer(run: RunDirectory, step: int, wanted: bool) -> Iterator[Mirror]:
+def open_writer(run: RunDirectory, wanted: bool) -> Iterator[Mirror]:
     """Yield a mirror that writes each number of a row under `kind/name`, or one that does nothing.
 
-    A run that began with TensorBoard goes on with it; events after `step` are purged.
+    A run that began with TensorBoard goes on with it. The run's own metrics are written again then: TensorBoard's
+    writer keeps events for minutes before it writes them, so a killed run has lost some.
 
     Raises:
         TrainingError: the extra is not installed.
@@ -27,7 +30,10 @@ def open_writer(run: RunDirectory, step: int, wanted: bool) -> Iterator[Mirror]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise TrainingError("TensorBoard is not installed; pip install 'thumbnet[tensorboard]'") from error
-    with contextlib.closing(SummaryWriter(str(run.tensorboard_path), purge_step=step + 1)) as writer:
+    with storage_errors(run.tensorboard_path):
+        if run.tensorboard_path.exists():
+            shutil.rmtree(run.tensorboard_path)
+    with contextlib.closing(SummaryWriter(str(run.tensorboard_path))) as writer:
 
         def mirror(rows: Sequence[Mapping[str, Any]]) -> None:
             for row in rows:
@@ -35,4 +41,5 @@ def open_writer(run: RunDirectory, step: int, wanted: bool) -> Iterator[Mirror]:
                     if isinstance(value, float) and key != "epoch":
                         writer.add_scalar(f"{row['kind']}/{key}", value, row["step"])
 
+        mirror(run.read_metrics())
         yield mirror

@@ -1,0 +1,44 @@
+# `make demo` and `make test` need python3 (3.11 or newer) and make; the rest is set up in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATA ?= tiny-imagenet-200.zip
+PACKED ?= runs/tiny-imagenet-200
+THREADS ?= 2
+
+.PHONY: demo test check bench pages
+.DELETE_ON_ERROR:
+
+demo: $(STAMP)
+	$(BIN)/thumbnet demo
+
+test: check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# DATA is the archive or folder of Tiny ImageNet, PACKED where the programs keep it packed.
+bench: $(STAMP)
+	$(BIN)/python benchmarks/startup.py --record records/startup.json
+	$(BIN)/python benchmarks/pack.py $(DATA) --record records/pack.json
+	$(BIN)/python benchmarks/augment.py --threads $(THREADS) --record records/augmentation.json
+	$(BIN)/thumbnet data info $(PACKED) >/dev/null 2>&1 || $(BIN)/thumbnet data pack $(DATA) --out $(PACKED)
+	$(BIN)/python benchmarks/loop.py --data $(PACKED) --threads $(THREADS) --record records/training-loop.json
+	$(BIN)/python benchmarks/kill.py --threads $(THREADS) --record records/resume-after-kill.json
+
+# Writes the tables that pages take from records and registries.
+pages: $(STAMP)
+	$(BIN)/python benchmarks/pages.py
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "thumbnet needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $(STAMP)

@@ -1,0 +1,30 @@
+"""Write the tables of README.md (from records/) and docs/training.md (from the registries) anew.
+
+python benchmarks/pages.py
+"""
+
+from pathlib import Path
+
+from thumbnet import records
+from thumbnet.files import atomic_file
+from thumbnet.workflows import pages
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Write both pages."""
+    measured = records.load_all(ROOT / "records")
+    _write(ROOT / "README.md", pages.readme((ROOT / "README.md").read_text(encoding="utf-8"), measured))
+    training = ROOT / "docs" / "training.md"
+    _write(training, pages.training_page(training.read_text(encoding="utf-8")))
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_file(path, "w") as handle:
+        handle.write(text)
+    print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Tables of the project's pages, made from records and registries, so that no page states a figure by itself."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thumbnet.augment import IMAGE_OPERATIONS, MIXING_OPERATIONS
+from thumbnet.errors import StorageError
+from thumbnet.models.registry import MODELS
+from thumbnet.optim import optimizer_names
+from thumbnet.optim.schedules import SCHEDULES
+from thumbnet.recipes import RECIPES
+from thumbnet.recipes.reported import REPORTED
+from thumbnet.records import Measurement, Record
+from thumbnet.registry import Registry
+
+AnyRecord = Record | Measurement
+
+
+def fill(page: str, name: str, content: str) -> str:
+    """Return `page` with `content` between the markers `<!-- name -->` and `<!-- /name -->`.
+
+    Raises:
+        StorageError: the page does not have the two markers once each.
+    """
+    first, last = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if page.count(first) != 1 or page.count(last) != 1 or page.index(first) > page.index(last):
+        raise StorageError(f"page: needs one {first} and one {last} behind it; put them where the table goes")
+    before, rest = page.split(first)
+    return f"{before}{first}\n{content.strip()}\n{last}{rest.split(last)[1]}"
+
+
+def readme(page: str, records: Sequence[AnyRecord]) -> str:
+    """Return the README with its tables of results and measurements as `records` state them."""
+    return fill(fill(page, "results", results(records)), "measurements", measurements(records))
+
+
+def training_page(page: str) -> str:
+    """Return docs/training.md with its tables of recipes, networks, schedules, optimisers and operations."""
+    for name, content in names().items():
+        page = fill(page, name, content)
+    return page
+
+
+def results(records: Sequence[AnyRecord]) -> str:
+    """Return the table of trained recipes: what a report reached and what was measured."""
+    runs = sorted((one for one in records if isinstance(one, Record)), key=lambda one: one.name)
+    if not runs:
+        return "No run is recorded yet."
+    rows = [_result(one) for one in runs]
+    head = ("recipe", "reported", "best epoch on val", "last step", "95% interval", "epochs", "training", "record")
+    return _table(head, rows)
+
+
+def measurements(records: Sequence[AnyRecord]) -> str:
+    """Return the table of other measurements."""
+    known = {one.name: one for one in records if isinstance(one, Measurement)}
+    rows = [(label, text(known[name].figures), _link(name)) for name, label, text in _MEASUREMENTS if name in known]
+    if not rows:
+        return "Nothing is measured yet."
+    return _table(("what", "measured", "record"), rows)
+
+
+def names() -> Mapping[str, str]:
+    """Return, by marker, the tables of every name that a recipe may use, with its options and their defaults."""
+    recipes = [(f"`{name}`", _first_line(make)) for name, make in RECIPES.items()]
+    operations = _options_rows(IMAGE_OPERATIONS) + _options_rows(MIXING_OPERATIONS)
+    options = ("name", "options", "what it does")
+    return {
+        "recipes": _table(("recipe", "what it is"), recipes),
+        "models": _table(options, _options_rows(MODELS)),
+        "schedules": _table(options, _options_rows(SCHEDULES)),
+        "optimizers": ", ".join(f"`{name}`" for name in optimizer_names()),
+        "operations": _table(options, operations),
+    }
+
+
+def _result(record: Record) -> tuple[str, ...]:
+    reported = REPORTED.get(record.name)
+    peak, low, high = record.peak, *record.top1_interval
+    return (
+        f"`{record.name}`" + (" (pretrained)" if record.pretrained else ""),
+        "" if reported is None else f"{reported.top1:.1%} ({reported.source})",
+        "" if peak is None else f"{peak.top1:.2%} (epoch {peak.epoch})",
+        f"{record.top1:.2%}",
+        f"{low:.2%} to {high:.2%}",
+        f"{record.epochs:g}",
+        f"{record.train_seconds / 60:.0f} min",
+        _link(record.name),
+    )
+
+
+def _pack(figures: Mapping[str, Any]) -> str:
+    images = sum(figures["images"].values())
+    memory = figures["peak_memory_bytes"] / 1e9
+    return f"{figures['seconds_median']:.1f} s for {images:,} images, peak memory {memory:.2f} GB"
+
+
+def _startup(figures: Mapping[str, Any]) -> str:
+    return f"{figures['seconds_median']:.2f} s"
+
+
+def _augmentation(figures: Mapping[str, Any]) -> str:
+    flip, second = (figures[key]["microseconds_per_image"] for key in ("horizontal_flip", "mkrtchyan set 2"))
+    return f"{flip:.1f} microseconds an image for a flip, {second:.1f} for rotation, flips and blur"
+
+
+def _loop(figures: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{name}` {found['ratio_median']:.1%}" for name, found in sorted(figures.items()))
+
+
+def _kill(figures: Mapping[str, Any]) -> str:
+    return f"{figures['identical']} of {figures['kills']} runs end with identical results"
+
+
+_MEASUREMENTS = (
+    ("pack", "`thumbnet data pack tiny-imagenet-200.zip`", _pack),
+    ("startup", "`thumbnet --help`", _startup),
+    ("augmentation", "augmentation of 64x64 images", _augmentation),
+    ("training-loop", "images/s of the training loop, as a share of the bare model step's", _loop),
+    ("resume-after-kill", "killed with SIGKILL at a random moment, then resumed", _kill),
+)
+
+
+def _options_rows(registry: Registry[Any]) -> list[tuple[str, ...]]:
+    return [(f"`{name}`", _options(registry.get(name)), _first_line(registry.get(name))) for name in registry.names()]
+
+
+def _options(function: Any) -> str:
+    """Return a function's keyword-only parameters as `name=default`, or as `name` where one must be given."""
+    found = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            needed = parameter.default is inspect.Parameter.empty
+            found.append(parameter.name if needed else f"{parameter.name}={_value(parameter.default)}")
+    return ", ".join(f"`{one}`" for one in found)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _first_line(function: Any) -> str:
+    return re.sub(r"\s+", " ", (inspect.getdoc(function) or "").split("\n\n")[0].splitlines()[0]).replace("|", "\\|")
+
+
+def _link(name: str) -> str:
+    return f"[{name}](records/{name}.json)"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

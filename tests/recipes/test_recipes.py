@@ -1,0 +1,157 @@
+"""The recipes: each holds together, and the faithful ones state the numbers of their reports."""
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.shapes import make_tiny_imagenet
+from thumbnet.augment import build_evaluation_policy, build_policy
+from thumbnet.errors import RecipeError
+from thumbnet.models import build_model, check_model
+from thumbnet.optim import check_optimizer
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Operation, Recipe, Schedule, epochs, from_json, operation, to_json
+from thumbnet.recipes import RECIPES, find_recipe
+from thumbnet.recipes.reported import REPORTED
+from thumbnet.sources import pack
+from thumbnet.train import check_recipe
+from thumbnet.train.plan import make_plan
+
+TRAIN_IMAGES = 100_000
+"""Of Tiny ImageNet, to which the faithful recipes' epochs refer."""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    """A few images of Tiny ImageNet's size."""
+    folder = tmp_path_factory.mktemp("shapes")
+    return pack(make_tiny_imagenet(folder / "source"), folder / "packed", threads=1)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_holds_together(name: str, dataset: PackedDataset) -> None:
+    recipe = RECIPES[name]()
+    assert recipe.name == name
+    assert find_recipe(name) == recipe
+    assert inspect.getdoc(RECIPES[name])
+    check_model(recipe.model)
+    check_optimizer(recipe.optimizer)
+    check_recipe(recipe, dataset)
+    build_evaluation_policy(recipe.evaluation.policy)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_policy_gives_images_of_its_phase(name: str) -> None:
+    recipe = RECIPES[name]()
+    images, labels = torch.rand(2, 3, 64, 64), torch.tensor([0, 1])
+    for phase in recipe.phases:
+        for policy in phase.policies:
+            changed, _ = build_policy(policy, 200)(images, labels, torch.Generator().manual_seed(0))
+            assert changed.shape[:2] == (2, 3)
+            assert changed.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["demo", "mkrtchyan-m1", "mkrtchyan-m4", "resnet18-64"])
+def test_the_network_answers_for_every_class(name: str) -> None:
+    recipe = RECIPES[name]()
+    model = build_model(recipe.model, 200, 64).eval()
+    assert model(torch.rand(2, 3, 64, 64)).shape == (2, 200)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_survive_json(name: str, tmp_path: Path) -> None:
+    recipe = RECIPES[name]()
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(to_json(recipe)))
+    read = find_recipe(str(file))
+    assert to_json(read) == to_json(recipe)
+    assert from_json(to_json(read)) == read
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(RecipeError, match="did you mean ma-scratch"):
+        find_recipe("ma-scrach")
+
+
+SET_1 = (operation("horizontal_flip"), operation("center_crop", crop=56))
+SET_2 = (
+    operation("rotation", degrees=10),
+    operation("horizontal_flip"),
+    operation("vertical_flip"),
+    operation("gaussian_blur", kernel_size=5, sigma=[0.1, 2.0]),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "rate", "policies"),
+    [
+        ("mkrtchyan-m1", "m1", 1e-3, (SET_1, SET_2)),
+        ("mkrtchyan-m1-set1", "m1", 1e-3, (SET_1,)),
+        ("mkrtchyan-m1-lr1e-4", "m1", 1e-4, (SET_1, SET_2)),
+        ("mkrtchyan-m4", "m4", 1e-3, (SET_1, SET_2)),
+    ],
+)
+def test_mkrtchyan_is_as_reported(
+    name: str, network: str, rate: float, policies: tuple[tuple[Operation, ...], ...]
+) -> None:
+    recipe = RECIPES[name]()
+    assert recipe.model.name == network
+    assert recipe.optimizer.name == "radam"
+    assert recipe.optimizer.lr == rate
+    assert recipe.optimizer.weight_decay == 1e-4
+    assert recipe.optimizer.no_decay == "none"
+    assert recipe.optimizer.options == {"betas": [0.9, 0.999], "eps": 1e-8}
+    assert recipe.batch_size == 256
+    assert recipe.schedule == Schedule("constant")
+    assert [phase.length for phase in recipe.phases] == [epochs(20)]
+    assert recipe.phases[0].policies == policies
+    assert _chosen_on_val_from_all_images(recipe)
+    # Each image is seen once under each set in an epoch.
+    plan = make_plan(recipe, TRAIN_IMAGES, 64)
+    assert plan.total_steps == 20 * -(-TRAIN_IMAGES * len(policies) // 256)
+
+
+@pytest.mark.parametrize(("name", "size"), [("ma-scratch", 224), ("ma-scratch-64", 64)])
+def test_ma_is_as_reported(name: str, size: int) -> None:
+    recipe = RECIPES[name]()
+    assert (recipe.model.name, recipe.model.options) == ("resnet18", {})
+    assert recipe.optimizer.name == "adam"
+    assert recipe.optimizer.weight_decay == 1e-4
+    assert recipe.batch_size == 256
+    assert recipe.phases[0].policies == ((),)
+    assert recipe.checkpointing.filters == (2, 6, 10)
+    assert _chosen_on_val_from_all_images(recipe)
+    plan = make_plan(recipe, TRAIN_IMAGES, 64)
+    assert plan.phases[0].image_size == size
+    assert plan.phases[0].steps_per_epoch == 391
+    assert plan.total_steps == 3910
+    rates = [recipe.optimizer.lr * plan.phases[0].factor(step) for step in range(plan.total_steps)]
+    assert rates[: 7 * 391] == [1e-4] * 7 * 391
+    assert rates[7 * 391 :] == pytest.approx([1e-5] * 3 * 391)
+
+
+def _chosen_on_val_from_all_images(recipe: Recipe) -> bool:
+    """The reports trained on all training images and took the best epoch on val."""
+    return (recipe.train_on, recipe.selected_on, recipe.evaluation.splits) == ("all", "val", ("val",))
+
+
+def test_our_own_headline_is_the_last_step() -> None:
+    assert RECIPES["resnet18-64"]().selected_on == "none"
+    assert "holdout" in RECIPES["demo"]().evaluation.splits
+    assert RECIPES["demo"]().train_on == "fit"
+
+
+def test_reported_figures() -> None:
+    figures = {name: reported.top1 for name, reported in REPORTED.items()}
+    assert figures == {
+        "ma-scratch": 0.40,
+        "ma-scratch-64": 0.40,
+        "mkrtchyan-m1": 0.295,
+        "mkrtchyan-m1-lr1e-4": 0.228,
+        "mkrtchyan-m1-set1": 0.22,
+        "mkrtchyan-m4": 0.359,
+    }
+    assert set(REPORTED) <= set(RECIPES)

@@ -1,0 +1,94 @@
+"""TensorBoard, compilation, and what a person sees."""
+
+import io
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import QUIET, go_on_in_a_process, iterations_of, short_recipe
+from thumbnet import train
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Evaluation, Phase, iterations
+from thumbnet.run import RunDirectory
+from thumbnet.train.progress import Live, reporting
+
+MIRRORED = replace(QUIET, tensorboard=True, checkpoint_seconds=0.0)
+
+
+def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
+    """Return what TensorBoard itself reads from the run's event files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TensorBoard's own imports
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    accumulator = EventAccumulator(str(run.path / "tensorboard"))
+    accumulator.Reload()
+    return {
+        tag: [(event.step, event.value) for event in accumulator.Scalars(tag)] for tag in accumulator.Tags()["scalars"]
+    }
+
+
+def test_tensorboard_holds_the_same_numbers(out: Path, shapes: PackedDataset) -> None:
+    run = train.start(short_recipe(), shapes, out, MIRRORED)
+    found = scalars(run)
+    for row in run.read_metrics():
+        for key, value in row.items():
+            if isinstance(value, float) and key != "epoch":
+                assert dict(found[f"{row['kind']}/{key}"])[row["step"]] == pytest.approx(value, rel=1e-6)
+    assert len(found["iteration/loss"]) == 8
+    assert {"evaluation/val_top1", "evaluation/running_train_top1", "evaluation/eval_train_top1"} <= set(found)
+
+
+def test_tensorboard_goes_on_with_a_resumed_run(out: Path, shapes: PackedDataset) -> None:
+    assert go_on_in_a_process(out, short_recipe(), shapes.path, MIRRORED, moment=60) != 0
+    run = train.resume(RunDirectory.open(out), shapes, QUIET)
+    losses = {row["step"]: row["loss"] for row in iterations_of(run)}
+    assert dict(scalars(run)["iteration/loss"]) == pytest.approx(losses, rel=1e-6)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None and shutil.which("c++") is None, reason="needs a C compiler")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of torch's own compiler
+def test_a_compiled_run_is_near_to_an_eager_one(out: Path, shapes: PackedDataset) -> None:
+    recipe = short_recipe(
+        phases=(Phase(iterations(3)),), evaluation=Evaluation(every=iterations(3), splits=("val",), train_images=0)
+    )
+    eager = train.start(recipe, shapes, out.with_name("eager"), QUIET)
+    compiled = train.start(replace(recipe, compile=True), shapes, out, QUIET)
+    losses = [[row["loss"] for row in iterations_of(run)] for run in (eager, compiled)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert compiled.weights_tags() == eager.weights_tags()
+
+
+def test_plain_lines_where_there_is_no_terminal(
+    out: Path, shapes: PackedDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train.start(short_recipe(), shapes, out, replace(QUIET, quiet=False))
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch 1", "epoch 2"]
+    for part in ("loss ", "train (running) ", "train (eval) ", "holdout ", "val ", "images/s"):
+        assert part in lines[0]
+    assert captured.out == ""
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with reporting(100, 0, stream) as reporter:
+        assert isinstance(reporter, Live)
+        reporter.step(40, 1.25, 0.5, 1234.0)
+        reporter.message("a note")
+    text = stream.getvalue()
+    assert "a note" in text
+    assert "epoch 1.25" in text
+    assert "loss 0.500" in text
+    assert "1234 images/s" in text

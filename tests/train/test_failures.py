@@ -1,0 +1,248 @@
+"""Runs that cannot go on: one clear line each, nothing half-written, and what was good is kept."""
+
+import resource
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.helpers import QUIET, assert_same_results, go_on_in_a_process, iterations_of, short_recipe, stored_files
+from tests.shapes import make_tiny_imagenet
+from thumbnet import train
+from thumbnet.errors import DataError, RecipeError, RunError, StorageError, TrainingError
+from thumbnet.files import read_json, write_json
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Evaluation, Model, Optimizer, Phase, Recipe, epochs, iterations, operation
+from thumbnet.run import RunDirectory
+from thumbnet.sources.pack import pack
+from thumbnet.train.hardware import choose_device, memory_advice
+from thumbnet.train.loop import save_filters
+
+EVERY_STEP = train.Options(device="cpu", threads=1, checkpoint_seconds=0, quiet=True)
+
+
+def diverging(**changes: object) -> Recipe:
+    """A phase that trains well, then one whose learning rate destroys the weights at its first step."""
+    destroyed = Phase(iterations(4), optimizer=Optimizer("sgd", lr=1e30), carry_optimizer=False)
+    return short_recipe(phases=(Phase(epochs(1)), destroyed), **changes)
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(out: Path, shapes: PackedDataset) -> None:
+    advice = (
+        r"the loss is (nan|inf) at iteration \d .*; the last good checkpoint is kept; lower optimizer.lr, set clip"
+    )
+    with pytest.raises(TrainingError, match=advice) as caught:
+        train.start(diverging(), shapes, out, QUIET)
+    assert "\n" not in str(caught.value)
+    run = RunDirectory.open(out)
+    assert run.status()["state"] == "failed"
+    assert run.status()["message"] == str(caught.value)
+    state = torch.load(run.state_path, weights_only=True)
+    assert state["step"] == 4
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
+    assert [row["step"] for row in iterations_of(run)][:4] == [1, 2, 3, 4]
+    assert all(row["loss"] is not None for row in iterations_of(run))
+
+
+def test_weights_that_are_not_finite_are_never_saved(out: Path, shapes: PackedDataset) -> None:
+    with pytest.raises(TrainingError, match="the last good checkpoint is kept"):
+        train.start(diverging(), shapes, out, EVERY_STEP)
+    state = torch.load(RunDirectory.open(out).state_path, weights_only=True)
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
+
+
+def test_outputs_that_are_not_finite_stop_with_advice(out: Path, shapes: PackedDataset) -> None:
+    recipe = short_recipe(
+        optimizer=Optimizer("sgd", lr=1e38), evaluation=Evaluation(every=iterations(1), splits=("val",))
+    )
+    with pytest.raises(TrainingError, match=r"outputs for \w+ are not finite after iteration 1; .*lower optimizer.lr"):
+        train.start(recipe, shapes, out, QUIET)
+    assert RunDirectory.open(out).status()["state"] == "failed"
+
+
+def test_ctrl_c_ends_cleanly_and_the_run_goes_on(out: Path, shapes: PackedDataset) -> None:
+    reference = train.start(short_recipe(), shapes, out.with_name("reference"), QUIET)
+    status = go_on_in_a_process(out, short_recipe(), shapes.path, EVERY_STEP, moment=60, number=signal.SIGINT)
+    assert status == 1
+    run = RunDirectory.open(out)
+    assert run.status()["state"] == "interrupted"
+    assert 0 < run.status()["step"] < 8
+    train.resume(run, shapes, QUIET)
+    assert_same_results(run, reference)
+    assert len(run.sessions()) == 2
+
+
+def test_interrupted_says_how_to_resume(out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def interrupt_then_save(*arguments: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save_filters(*arguments)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr("thumbnet.train.session.save_filters", interrupt_then_save)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(train.Interrupted, match=rf"go on with: thumbnet resume {out}"):
+        train.start(short_recipe(), shapes, out, QUIET)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_insists() -> None:
+    from thumbnet.train.interrupt import stop_on_signals
+
+    with stop_on_signals() as request:
+        signal.raise_signal(signal.SIGINT)
+        assert request.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_training_works_in_a_thread(out: Path, shapes: PackedDataset) -> None:
+    runs: list[RunDirectory] = []
+    thread = threading.Thread(target=lambda: runs.append(train.start(short_recipe(), shapes, out, QUIET)))
+    thread.start()
+    thread.join()
+    assert runs[0].is_complete
+
+
+def interrupted_run(out: Path, shapes: PackedDataset) -> RunDirectory:
+    assert go_on_in_a_process(out, short_recipe(), shapes.path, EVERY_STEP, moment=60) == -signal.SIGKILL
+    return RunDirectory.open(out)
+
+
+def test_other_data_is_refused(out: Path, shapes: PackedDataset, tmp_path: Path) -> None:
+    run = interrupted_run(out, shapes)
+    same_classes = make_tiny_imagenet(tmp_path / "source", classes=4, train=16, val=5, test=2, size=32, seed=1)
+    other = pack(same_classes, tmp_path / "other", size=32)
+    with pytest.raises(DataError, match=r"other: other data than the run's \(its fingerprint differs\).*--data"):
+        train.resume(run, other, QUIET)
+    assert len(run.sessions()) == 1
+    assert train.load_run_data(run, None).fingerprint == shapes.fingerprint
+    assert train.load_run_data(run, tmp_path / "other").fingerprint == other.fingerprint
+    fewer = pack(make_tiny_imagenet(tmp_path / "few", classes=3, size=32), tmp_path / "fewer", size=32)
+    with pytest.raises(DataError, match=r"its 3 classes are not the run's 4; give data of the same classes"):
+        train.load_run_data(run, fewer.path)
+
+
+def test_an_existing_run_directory_is_refused(shapes: PackedDataset, short_run: RunDirectory) -> None:
+    before = stored_files(short_run)
+    with pytest.raises(RunError, match="exists already and is never overwritten"):
+        train.start(short_recipe(), shapes, short_run.path, QUIET)
+    assert stored_files(short_run) == before
+
+
+def test_two_processes_do_not_train_in_one_run(out: Path, shapes: PackedDataset) -> None:
+    run = interrupted_run(out, shapes)
+    with run.lock():
+        assert go_on_in_a_process(out, short_recipe(), shapes.path) == 1
+    assert len(run.sessions()) == 1
+    assert run.status()["state"] == "running"
+    assert go_on_in_a_process(out, short_recipe(), shapes.path) == 0
+
+
+def test_another_environment_is_recorded_and_warned_of(
+    out: Path, shapes: PackedDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = interrupted_run(out, shapes)
+    path = run.path / "environment.json"
+    written = read_json(path)
+    written["sessions"][0]["versions"]["numpy"] = "1.0"
+    write_json(path, written)
+    train.resume(run, shapes, replace(QUIET, quiet=False))
+    line = f"versions.numpy: 1.0 before, {np.__version__} now"
+    assert run.sessions()[1]["differences"] == [line]
+    assert f"note: the environment differs from the run's first: {line}" in capsys.readouterr().err
+
+
+def test_a_resumed_run_keeps_its_threads(out: Path, shapes: PackedDataset) -> None:
+    run = interrupted_run(out, shapes)
+    train.resume(run, shapes, replace(QUIET, threads=None))
+    assert [session["threads"] for session in run.sessions()] == [1, 1]
+
+
+def test_a_disk_that_fills_while_saving_keeps_the_old_checkpoint(out: Path, shapes: PackedDataset) -> None:
+    recipe = short_recipe(model=Model("small", {"width": 64}))
+    assert go_on_in_a_process(out, recipe, shapes.path, EVERY_STEP, moment=60) == -signal.SIGKILL
+    run = RunDirectory.open(out)
+    before = run.state_path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python ignores the signal of this limit, so a write beyond it fails as one on a full disk does.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(StorageError, match=r"state.pt") as caught:
+            train.resume(run, shapes, EVERY_STEP)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
+    assert run.state_path.read_bytes() == before
+    assert list(run.path.rglob("*.tmp")) == []
+    reference = train.start(recipe, shapes, out.with_name("reference"), QUIET)
+    assert_same_results(train.resume(run, shapes, QUIET), reference)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_is_one_line(out: Path, shapes: PackedDataset, content: bytes | None) -> None:
+    run = interrupted_run(out, shapes)
+    whole = run.state_path.read_bytes()
+    run.state_path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(RunError, match=r"state.pt: the checkpoint is damaged \(.*\); train again") as caught:
+        train.resume(run, shapes, QUIET)
+    assert "\n" not in str(caught.value)
+
+
+WRONG = [
+    ({"model": Model("resnet81")}, "model 'resnet81' is unknown"),
+    ({"optimizer": Optimizer("sdg", 0.1)}, "optimizer 'sdg' is unknown; did you mean sgd"),
+    ({"phases": (Phase(epochs(1), ((operation("flop"),),)),)}, "operation 'flop' is unknown"),
+    ({"phases": (Phase(epochs(1)), Phase(epochs(1), ((operation("random_crop", size=60),),)))}, "60"),
+    ({"phases": (Phase(epochs(1)), Phase(epochs(1), trainable=("fc.*",)))}, r"'fc.\*' matches no parameter"),
+    ({"phases": (Phase(epochs(1)), Phase(iterations(1), optimizer=Optimizer("adan", 0.1)))}, "'adan' is unknown"),
+    ({"evaluation": Evaluation(policy=(operation("horizontal_flip"),))}, "'horizontal_flip' is random"),
+    (
+        {"model": Model("m1"), "evaluation": Evaluation(image_size=48)},
+        r"m1: cannot take images of 48 pixels \(.*\); set evaluation.image_size",
+    ),
+    (
+        {"model": Model("m1"), "phases": (Phase(epochs(1)), Phase(epochs(1), image_size=16))},
+        r"m1: cannot take images of 16 pixels \(.*\); set phases.1.image_size",
+    ),
+    ({"phases": (Phase(epochs(0.1)),)}, "phases.0.length: 0.1 epochs comes to no iteration"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG, ids=[message for _, message in WRONG])
+def test_what_does_not_fit_is_refused_before_anything_is_written(
+    out: Path, shapes: PackedDataset, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        train.start(short_recipe(**changes), shapes, out, QUIET)
+    assert "\n" not in str(caught.value)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_split_that_the_data_lacks_cannot_select(out: Path, tmp_path: Path) -> None:
+    source = make_tiny_imagenet(tmp_path / "source", classes=2, train=8, val=2, test=0, size=16)
+    dataset = pack(source, tmp_path / "packed", size=16)
+    run = train.start(short_recipe(), dataset, out, QUIET)
+    assert sorted(path.name for path in (run.path / "predictions").iterdir()) == ["holdout.npz", "val.npz"]
+
+
+def test_memory_that_runs_out_becomes_advice() -> None:
+    with (
+        pytest.raises(TrainingError, match=r"memory ran out at batch size 64; try --set batch_size=32"),
+        memory_advice(64),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+    with pytest.raises(TrainingError, match="memory ran out"), memory_advice(64):
+        torch.empty(2**60, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="something else"), memory_advice(64):
+        raise RuntimeError("something else")
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"device 'cudda' cannot be used here .*use --device cpu or auto"):
+        choose_device("cudda")
+    with pytest.raises(TrainingError, match="threads: 0 is not a positive number"):
+        choose_device("cpu", 0)

@@ -1,0 +1,95 @@
+"""The Python API, and the example that its page shows."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import thumbnet
+from tests.shapes import class_name, draw
+from tests.workflows.runs import CLASSES, VAL
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Schedule, epochs
+from thumbnet.run import RunDirectory
+from thumbnet.workflows.judging import stored_predictions
+
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+def test_every_name_is_there() -> None:
+    for name in thumbnet.__all__:
+        assert getattr(thumbnet, name) is not None
+        assert name in dir(thumbnet)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        thumbnet.nonsense  # noqa: B018  # reading it is the test
+
+
+def test_every_function_is_on_the_page() -> None:
+    text = PAGE.read_text()
+    for name in thumbnet.__all__:
+        if not name.startswith("__"):
+            assert f"`{name}" in text
+
+
+def test_the_example_of_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert example is not None
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example[1], str(PAGE), "exec"), {})  # noqa: S102  # the page is ours
+    printed = capsys.readouterr().out
+    assert re.search(r"val top-1 \d+\.\d%", printed)
+    assert (tmp_path / "runs" / "first").is_dir()
+
+
+def test_settings_replace_values_by_dotted_key() -> None:
+    recipe = thumbnet.make_recipe(
+        "demo", {"optimizer.lr": 0.5, "phases.0.length": epochs(3), "name": "7", "schedule": Schedule("cosine")}
+    )
+    assert recipe.optimizer.lr == 0.5
+    assert recipe.phases[0].length == epochs(3)
+    assert recipe.name == "7"
+    assert recipe.schedule == Schedule("cosine")
+    with pytest.raises(thumbnet.ThumbnetError, match="is no setting"):
+        thumbnet.make_recipe("demo", {"name": object()})
+    with pytest.raises(thumbnet.ThumbnetError, match="unknown key 'optimiser'"):
+        thumbnet.make_recipe("demo", {"optimiser.lr": 1})
+
+
+def test_the_steps_from_source_to_guess(shapes: Path, tmp_path: Path) -> None:
+    data = thumbnet.pack_data(shapes, tmp_path / "data", size=32, threads=1)
+    assert thumbnet.load_data(str(tmp_path / "data")).fingerprint == data.fingerprint
+    settings = {"phases.0.length": "4 epochs", "phases.0.policies": [[]], "batch_size": 12}
+    recipe = thumbnet.make_recipe("demo", settings)
+    run = thumbnet.train_recipe(recipe, data, tmp_path / "run", device="cpu", threads=1, quiet=True)
+    assert thumbnet.resume_run(run) == run
+    assert thumbnet.open_run(tmp_path / "run") == run
+    scores = thumbnet.evaluate_run(run, threads=1)
+    assert scores == stored_predictions(run, "val").scores()
+    assert scores.images == CLASSES * VAL
+    flipped = thumbnet.evaluate_run(run, "val", "flip", data=data.path, threads=1)
+    assert flipped.images == scores.images
+
+
+def test_guesses_for_image_files(run: RunDirectory, tmp_path: Path) -> None:
+    image, _ = draw(2, 32, np.random.default_rng(4))
+    image.save(tmp_path / "image.png")
+    (guesses,) = thumbnet.predict_images(run, [str(tmp_path / "image.png")], count=3, threads=1)
+    assert len(guesses) == 3
+    assert guesses[0].name == f"{class_name(2)}, drawn"
+    assert len(thumbnet.predict_images(run, [tmp_path / "image.png"], count=99, threads=1)[0]) == CLASSES
+
+
+def test_errors_are_the_packages_own(
+    dataset: PackedDataset, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(thumbnet.ThumbnetError, match="exists already"):
+        thumbnet.pack_data("digits", dataset.path)
+    with pytest.raises(thumbnet.ThumbnetError, match="has no labels"):
+        thumbnet.evaluate_run(run, "test")
+    with pytest.raises(thumbnet.ThumbnetError, match="no such run directory"):
+        thumbnet.open_run(tmp_path / "absent")
+    monkeypatch.setenv("THUMBNET_DATA", str(dataset.path))
+    assert thumbnet.load_data().fingerprint == dataset.fingerprint

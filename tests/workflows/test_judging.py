@@ -1,0 +1,110 @@
+"""Judging: stored predictions, the network again, and test-time views computed by hand."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
+from torch.nn import functional
+
+from tests.shapes import class_ids
+from tests.workflows.runs import CLASSES, TEST, VAL
+from thumbnet import metrics
+from thumbnet.errors import DataError, RecipeError, RunError
+from thumbnet.evaluate import VIEWS, find_views
+from thumbnet.packed import PackedDataset
+from thumbnet.run import RunDirectory
+from thumbnet.workflows.judging import judge, load_network, require_labels, seen_in_training, stored_predictions
+
+CPU = torch.device("cpu")
+
+
+def by_hand(run: RunDirectory, dataset: PackedDataset, views: list[torch.Tensor]) -> NDArray[np.float64]:
+    """Mean probabilities of the views f[N,3,H,W] in [0, 1], by nothing but torch."""
+    model = load_network(run, "last", CPU)
+    scale = run.recipe().normalization
+    mean, std = torch.tensor(scale.mean).view(3, 1, 1), torch.tensor(scale.std).view(3, 1, 1)
+    with torch.no_grad():
+        parts = [model((view - mean) / std).double().softmax(1) for view in views]
+    found: NDArray[np.float64] = torch.stack(parts).mean(0).numpy()
+    assert found.shape == (dataset.counts["val"], CLASSES)
+    return found
+
+
+def val_images(dataset: PackedDataset) -> torch.Tensor:
+    return torch.from_numpy(dataset.split("val").images).permute(0, 3, 1, 2).float() / 255
+
+
+def test_stored_predictions_equal_a_new_computation(run: RunDirectory, dataset: PackedDataset) -> None:
+    stored = stored_predictions(run, "val")
+    computed = judge(run, "val", data=dataset.path, weights="last")
+    np.testing.assert_allclose(computed.logits, stored.logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(computed.labels, stored.labels)
+    assert computed.image_ids == stored.image_ids == dataset.split("val").image_ids
+    assert computed.classes == stored.classes == tuple(class_ids(CLASSES))
+    assert computed.provenance == stored.provenance
+    np.testing.assert_allclose(stored.probabilities(), by_hand(run, dataset, [val_images(dataset)]), atol=1e-5)
+
+
+def test_figures_equal_scikit_learns(run: RunDirectory) -> None:
+    # The first weights make mistakes, so that the figures are not all 0 and 1.
+    predictions = judge(run, "val", weights="first")
+    scores, labels = predictions.scores(), predictions.labels
+    probabilities = predictions.probabilities()
+    every = np.arange(CLASSES)
+    assert 0 < scores.top1 < 1
+    assert scores.top1 == pytest.approx(accuracy_score(labels, predictions.logits.argmax(1)))
+    assert scores.top5 == pytest.approx(top_k_accuracy_score(labels, predictions.logits, k=5, labels=every))
+    assert scores.nll == pytest.approx(log_loss(labels, probabilities, labels=every), rel=1e-6)
+    accuracy, counts = metrics.per_class_accuracy(predictions.logits, labels)
+    assert counts.tolist() == [VAL] * CLASSES
+    assert accuracy.mean() == pytest.approx(scores.top1)
+
+
+def test_flip_is_the_mean_of_image_and_mirror(run: RunDirectory, dataset: PackedDataset) -> None:
+    images = val_images(dataset)
+    found = judge(run, "val", views="flip").probabilities()
+    np.testing.assert_allclose(found, by_hand(run, dataset, [images, images.flip(-1)]), atol=1e-5)
+
+
+def test_ten_crop_is_the_mean_of_its_ten_views(run: RunDirectory, dataset: PackedDataset) -> None:
+    images = val_images(dataset)
+    side = images.shape[-1]
+    crop = side * 56 // 64
+    rest = side - crop
+    views = [images]
+    for top, left in ((0, 0), (0, rest), (rest, 0), (rest, rest)):
+        corner = images[:, :, top : top + crop, left : left + crop]
+        views.append(functional.interpolate(corner, size=(side, side), mode="bilinear", align_corners=False))
+    views += [view.flip(-1) for view in views]
+    assert len(views) == len(VIEWS["ten-crop"]) == 10
+    found = judge(run, "val", views="ten-crop").probabilities()
+    np.testing.assert_allclose(found, by_hand(run, dataset, views), atol=1e-5)
+
+
+def test_best_weights_and_holdout(run: RunDirectory, dataset: PackedDataset) -> None:
+    best = run.result()["best"]
+    predictions = judge(run, "holdout", weights="best")
+    assert predictions.scores().top1 == pytest.approx(best["top1"])
+    assert set(predictions.image_ids) < set(dataset.split("train").image_ids)
+    assert not seen_in_training(run, "holdout")
+    assert seen_in_training(run, "train")
+
+
+def test_the_mode_of_the_network_is_its_last(run: RunDirectory) -> None:
+    model = load_network(run, "last", CPU)
+    assert not any(module.training for module in model.modules())
+
+
+def test_splits_without_labels_are_not_scored(run: RunDirectory) -> None:
+    predictions = judge(run, "test")
+    assert len(predictions.image_ids) == CLASSES * TEST
+    with pytest.raises(DataError, match="no labels"):
+        require_labels(predictions)
+
+
+def test_unknown_names(run: RunDirectory) -> None:
+    with pytest.raises(RecipeError, match="did you mean ten-crop"):
+        find_views("tencrop")
+    with pytest.raises(RunError, match="missing or damaged"):
+        stored_predictions(run, "elsewhere")

@@ -1,0 +1,110 @@
+"""Records of runs: the fields that DESIGN states, and only under a name that is true."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.workflows.runs import CLASSES, VAL, shapes_recipe
+from thumbnet import records
+from thumbnet.errors import RunError
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import from_json, to_json
+from thumbnet.recipes import RECIPES
+from thumbnet.run import RunDirectory
+from thumbnet.train import Options, start
+from thumbnet.workflows.recording import make_record
+
+FIELDS = {
+    "name",
+    "recipe",
+    "command",
+    "commit",
+    "versions",
+    "device",
+    "seed",
+    "split",
+    "images",
+    "top1",
+    "top5",
+    "top1_interval",
+    "nll",
+    "ece",
+    "views",
+    "pretrained",
+    "selected_on",
+    "fraction",
+    "epochs",
+    "train_seconds",
+    "images_per_second",
+    "peak_memory_bytes",
+    "history",
+    "peak",
+}
+
+
+def altered(run: RunDirectory, folder: Path, **fields: object) -> RunDirectory:
+    """A copy of a run whose recipe file says something else."""
+    shutil.copytree(run.path, folder)
+    file = folder / "recipe.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+    return RunDirectory.open(folder)
+
+
+def test_a_record_states_what_it_depends_on(run: RunDirectory, tmp_path: Path) -> None:
+    path = records.write(make_record(run), tmp_path)
+    written = json.loads(path.read_text())
+    assert set(written) == FIELDS
+    assert from_json(written["recipe"]) == run.recipe()
+    assert {"thumbnet", "python", "torch"} <= written["versions"].keys()
+    assert written["device"]["threads"] == 1
+    assert (written["split"], written["images"], written["views"]) == ("val", CLASSES * VAL, "none")
+    assert (written["seed"], written["fraction"], written["epochs"]) == (0, 1.0, 10)
+    assert (written["pretrained"], written["selected_on"]) == (False, "holdout")
+    assert written["command"] == "thumbnet train shapes"
+    scores = run.result()["scores"]["val"]
+    assert written["top1"] == pytest.approx(scores["top1"], rel=1e-5)
+    assert [row["epoch"] for row in written["history"]] == [5, 10]
+    assert {"running_train_top1", "eval_train_top1", "val_top1", "lr"} <= written["history"][0].keys()
+    assert written["peak"]["epoch"] in (5, 10)
+    assert written["peak"]["top1"] == max(row["holdout_top1"] for row in written["history"])
+    assert records.load(path) == records.load(path)
+
+
+def test_pretrained_weights_are_told(run: RunDirectory, tmp_path: Path) -> None:
+    model = {"name": "timm/resnet18", "options": {"pretrained": True}}
+    assert make_record(altered(run, tmp_path / "run", model=model)).pretrained
+
+
+def test_our_names_are_for_our_recipes(run: RunDirectory, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="its recipe is not 'demo' as it stands now"):
+        make_record(altered(run, tmp_path / "run", name="demo"))
+    ours = to_json(replace(RECIPES["demo"](), seed=3))
+    assert make_record(altered(run, tmp_path / "seed", **ours)).seed == 3
+
+
+def test_an_unfinished_run_has_no_record(run: RunDirectory, tmp_path: Path) -> None:
+    copy = altered(run, tmp_path / "run")
+    copy.write_status("interrupted", 3, 70)
+    with pytest.raises(RunError, match="unfinished"):
+        make_record(copy)
+
+
+def test_data_without_val_has_no_record(run: RunDirectory, tmp_path: Path) -> None:
+    copy = altered(run, tmp_path / "run")
+    copy.write_result(copy.result() | {"scores": {"holdout": copy.result()["scores"]["holdout"]}})
+    with pytest.raises(RunError, match="no scores on val"):
+        make_record(copy)
+    copy.write_result({"scores": {"val": {}}})
+    with pytest.raises(RunError, match="its result is damaged"):
+        make_record(copy)
+
+
+def test_without_a_choice_there_is_no_peak(dataset: PackedDataset, tmp_path: Path) -> None:
+    recipe = shapes_recipe(selected_on="none", **{"phases.0.length": "1 epochs"})
+    options = Options(device="cpu", threads=1, quiet=True)
+    made = make_record(start(recipe, dataset, tmp_path / "run", options))
+    assert made.peak is None
+    assert made.selected_on == "none"
