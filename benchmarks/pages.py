@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     """Write both pages."""
-    measured = records.load_all(ROOT / "records")
+    folder = ROOT / "records"
+    measured = records.load_all(folder) if folder.is_dir() else []
     _write(ROOT / "README.md", pages.readme((ROOT / "README.md").read_text(encoding="utf-8"), measured))
     training = ROOT / "docs" / "training.md"
     _write(training, pages.training_page(training.read_text(encoding="utf-8")))

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from thumbnet.augment import build_evaluation_policy, normalize
 from thumbnet.augment.geometry import resize
-from thumbnet.data import ImageSet
+from thumbnet.data import ImageSet, Subset
 from thumbnet.errors import RecipeError, nearest
 from thumbnet.models import evaluation_mode
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe
 
 View = Callable[[Tensor], Tensor]
@@ -113,6 +115,54 @@ def predict_logits(
             inputs = preprocessing.policy(images.take(batch)[0])
             parts.append(_judge(model, inputs, preprocessing, chosen).cpu())
     return torch.cat(parts)
+
+
+def predict_subset(
+    model: nn.Module,
+    subset: Subset,
+    recipe: Recipe,
+    dataset: PackedDataset,
+    *,
+    weights: str,
+    views: str = "none",
+    commit: str | None = None,
+) -> Predictions:
+    """Return the network's predictions for `subset` of `dataset`, prepared as `recipe` states.
+
+    Args:
+        model: the network, with the weights called `weights`.
+        subset: the images.
+        recipe: states preprocessing, precision and batch size.
+        dataset: gives the class list and the fingerprint.
+        weights: which weights these are; goes into the provenance.
+        views: test-time views by name.
+        commit: commit of the source that trained the network; goes into the provenance.
+    """
+    logits = predict_logits(
+        model,
+        subset.images,
+        subset.positions,
+        Preprocessing.of(recipe, dataset.image_size),
+        views=views,
+        batch_size=recipe.evaluation.batch_size,
+    )
+    provenance = {
+        "recipe": recipe.name,
+        "data": dataset.fingerprint,
+        "weights": weights,
+        "views": views,
+        "train_on": recipe.train_on,
+        "seed": recipe.seed,
+        "commit": commit,
+    }
+    return Predictions(
+        split=subset.name,
+        image_ids=subset.image_ids,
+        logits=logits.numpy(),
+        labels=subset.labels.numpy(),
+        classes=tuple(info.id for info in dataset.classes),
+        provenance=provenance,
+    )
 
 
 def _judge(model: nn.Module, images: Tensor, preprocessing: Preprocessing, views: Sequence[View]) -> Tensor:

@@ -249,7 +249,7 @@ def test_damaged_result_and_metrics(copy: RunDirectory, tmp_path: Path, shell: S
 
 
 def test_an_altered_recipe_may_not_bear_our_name(copy: RunDirectory, tmp_path: Path, shell: Shell) -> None:
-    assert SETTINGS["batch_size"] != RECIPES["demo"]().batch_size
+    assert int(SETTINGS["batch_size"]) != RECIPES["demo"]().batch_size
     about = json.loads((copy.path / "recipe.json").read_text())
     (copy.path / "recipe.json").write_text(json.dumps(about | {"name": "demo"}))
     line = shell.error("record", copy.path, "--out", tmp_path / "records")

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def test_the_readme_shows_what_the_records_say() -> None:
     page = (ROOT / "README.md").read_text()
-    measured = records.load_all(ROOT / "records")
+    folder = ROOT / "records"
+    measured = records.load_all(folder) if folder.is_dir() else []
     assert pages.readme(page, measured) == page, "run: make pages"
     for one in measured:
         if isinstance(one, records.Record):
@@ -79,7 +81,7 @@ def test_a_record_becomes_a_row(run: RunDirectory, dataset: PackedDataset) -> No
 
 
 def test_every_measurement_has_its_line() -> None:
-    figures = {
+    figures: dict[str, dict[str, Any]] = {
         "pack": {
             "images": {"train": 100_000, "val": 10_000},
             "seconds_median": 9.34,

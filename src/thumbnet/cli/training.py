@@ -87,8 +87,6 @@ def _assignments(settings: list[str]) -> dict[str, str]:
 
 
 def _show(run: "RunDirectory", as_json: bool) -> None:
-    from thumbnet.workflows.judging import seen_in_training
-
     result = run.result()
     if as_json:
         print_json({"run": str(run.path), **result})
@@ -96,9 +94,8 @@ def _show(run: "RunDirectory", as_json: bool) -> None:
     sys.stdout.write(f"{run.path}: {result['epochs']:g} epochs in {result['total_seconds']:.0f} s\n")
     for split, scores in result["scores"].items():
         low, high = scores["top1_interval"]
-        note = ", trained on" if seen_in_training(run, split) else ""
         sys.stdout.write(
-            f"{split:<8} top-1 {scores['top1']:.2%} ({low:.2%} to {high:.2%}), {scores['images']:,} images{note}\n"
+            f"{split:<8} top-1 {scores['top1']:.2%} ({low:.2%} to {high:.2%}), {scores['images']:,} images\n"
         )
     if result["best"] is not None:
         best = result["best"]

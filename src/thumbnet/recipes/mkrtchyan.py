@@ -9,9 +9,9 @@ fills its corners (black, likewise), how val is prepared (normalised only), and 
 float32 weights, for speed: the first 450 losses of M1 agree with float32's to 0.003).
 
 Nor does it say which RAdam: torch's adds the L2 penalty to the gradient, the implementation of RAdam's authors takes
-it off the weights (decoupled). The report's M1 overfits from epoch 7 on, to 55% training accuracy and a validation loss
-as high as at the start. With torch's coupled penalty M1 does not overfit in 14 epochs (train 35%, val 26.3% and
-rising), so the decoupled one was chosen.
+it off the weights (decoupled). The report's M1 overfits from epoch 7 on, to 55% training accuracy and a val loss as
+high as at the start. With torch's coupled penalty M1 does not overfit in 14 epochs (train 35%, val 26.3% and rising),
+so the decoupled one was chosen.
 """
 
 from dataclasses import replace

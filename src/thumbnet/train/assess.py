@@ -1,6 +1,5 @@
 """Evaluation while training: the splits that the recipe names, and training accuracy in evaluation mode."""
 
-import math
 from typing import Any
 
 from thumbnet import metrics
@@ -11,13 +10,12 @@ from thumbnet.train.state import Best
 from thumbnet.train.trainer import Trainer
 
 
-def assess(trainer: Trainer, learning_rate: float, seconds: float) -> dict[str, Any]:
+def assess(trainer: Trainer, learning_rate: float) -> dict[str, Any]:
     """Evaluate the judged network and return the row for the metrics.
 
     Args:
         trainer: the run, at the end of a step.
         learning_rate: of that step.
-        seconds: training time since the last evaluation.
 
     Returns:
         `step`, `epoch`, `lr`, `running_train_loss` and `running_train_top1` (means over the training batches since the
@@ -43,7 +41,7 @@ def assess(trainer: Trainer, learning_rate: float, seconds: float) -> dict[str, 
         if split in trainer.subsets:
             scores = _scores(trainer, trainer.subsets[split])
             row |= {f"{split}_loss": scores.nll, f"{split}_top1": scores.top1, f"{split}_top5": scores.top5}
-    return row | {"images_per_second": totals.images / seconds if seconds else math.nan, "seconds": seconds}
+    return row | {"images_per_second": totals.images / totals.seconds, "seconds": totals.seconds}
 
 
 def improved(trainer: Trainer, row: dict[str, Any]) -> bool:

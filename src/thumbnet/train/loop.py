@@ -41,7 +41,6 @@ class Loop:
     stop: StopRequest
     checkpoint_seconds: float
     _clock: Clock = field(default_factory=Clock, init=False)
-    _train_seconds: float = field(default=0.0, init=False)
     _next_checkpoint: float = field(default=0.0, init=False)
 
     def run_steps(self) -> bool:
@@ -88,7 +87,7 @@ class Loop:
     def _lap_training(self) -> None:
         """Count the time since the last lap as training (the journal has just waited for the device)."""
         seconds = self._clock.lap()
-        self._train_seconds += seconds
+        self.trainer.state.totals.seconds += seconds
         self.trainer.state.train_seconds += seconds
         self.trainer.state.total_seconds += seconds
 
@@ -99,13 +98,12 @@ class Loop:
         """Evaluate, write the row, and keep the weights where they are the best so far."""
         self._flush()
         trainer, state = self.trainer, self.trainer.state
-        row = assess(trainer, learning_rate, self._train_seconds)
+        row = assess(trainer, learning_rate)
         self.journal.evaluation(row)
         self.reporter.evaluation(row)
         if improved(trainer, row):
             save_weights(state.judged, self.run.weights_path("best"))
         state.totals = Totals()
-        self._train_seconds = 0.0
         self._lap_other()
 
     def _keep(self, epoch: int | None) -> None:

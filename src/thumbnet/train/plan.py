@@ -77,19 +77,30 @@ def make_plan(recipe: Recipe, images: int, image_size: int) -> Plan:
         RecipeError: a phase that comes to no step, or a schedule that does not fit.
     """
     lengths = [_phase_steps(recipe, phase, images, number) for number, phase in enumerate(recipe.phases)]
-    spanned = [steps for phase, (steps, _) in zip(recipe.phases, lengths, strict=True) if phase.schedule is None]
+    shared = _shared_schedule(recipe, lengths)
     phases: list[PhasePlan] = []
     start = first_epoch = position = 0
     for index, (phase, (steps, per_epoch)) in enumerate(zip(recipe.phases, lengths, strict=True)):
         own = phase.schedule
-        schedule = build_schedule(own or recipe.schedule, steps if own else sum(spanned), per_epoch)
+        schedule = shared if own is None else build_schedule(own, steps, per_epoch)
         size = phase.image_size or image_size
-        at = 0 if own else position
+        at = position if own is None else 0
         phases.append(PhasePlan(index, phase, start, steps, per_epoch, first_epoch, size, schedule, at))
         start += steps
         first_epoch += -(-steps // per_epoch)
-        position += 0 if own else steps
+        position += steps if own is None else 0
     return Plan(tuple(phases), _milestones(recipe, phases))
+
+
+def _shared_schedule(recipe: Recipe, lengths: list[tuple[int, int]]) -> Factor:
+    """Return the recipe's schedule over all phases that have none of their own.
+
+    Its lengths in epochs are epochs of the first of these phases (phases differ in this by their policies).
+    """
+    spanned = [length for phase, length in zip(recipe.phases, lengths, strict=True) if phase.schedule is None]
+    if not spanned:
+        return lambda _: 1.0
+    return build_schedule(recipe.schedule, sum(steps for steps, _ in spanned), spanned[0][1])
 
 
 def _phase_steps(recipe: Recipe, phase: Phase, images: int, number: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Runs from beginning to end: start one, resume one, and what a finished one stores."""
+"""Runs from beginning to end: start one, resume one."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -8,27 +8,23 @@ from typing import Any
 
 import torch
 
-from thumbnet import environment, metrics, packed
-from thumbnet.data import Subset, training_subsets
+from thumbnet import environment, packed
+from thumbnet.data import training_subsets
 from thumbnet.errors import DataError, RunError, TrainingError
-from thumbnet.evaluate import predict_logits
-from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset
-from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train.checks import check_recipe
-from thumbnet.train.hardware import choose_device, describe_hardware, memory_advice, peak_memory_bytes
+from thumbnet.train.hardware import choose_device, describe_hardware, memory_advice
 from thumbnet.train.interrupt import StopRequest, stop_on_signals
 from thumbnet.train.journal import Journal
 from thumbnet.train.loop import Loop, save_filters
 from thumbnet.train.plan import Plan, make_plan
 from thumbnet.train.progress import Reporter, Silent, reporting
+from thumbnet.train.results import finish
 from thumbnet.train.state import load_tensors, restore_state, save_weights
 from thumbnet.train.tensorboard import open_writer
 from thumbnet.train.trainer import Trainer, make_trainer
-
-JUDGED_SPLITS = ("holdout", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -165,85 +161,6 @@ def _reporter(options: Options, plan: Plan, done: int) -> Iterator[Reporter]:
         return
     with reporting(plan.total_steps, done) as reporter:
         yield reporter
-
-
-def finish(trainer: Trainer, run: RunDirectory, dataset: PackedDataset) -> None:
-    """Store what a complete run holds: last weights and filters, predictions of each split, and the result."""
-    save_weights(trainer.state.judged, run.weights_path("last"))
-    save_filters(trainer, run, "last")
-    scores = {}
-    for split in JUDGED_SPLITS:
-        if split in trainer.subsets and len(trainer.subsets[split].positions):
-            predictions = predict_subset(trainer, trainer.subsets[split], dataset, run)
-            predictions.save(run.predictions_path(split))
-            if predictions.labels.min() >= 0:
-                scores[split] = predictions.scores().to_json()
-    run.write_result(_result(trainer, scores))
-    run.write_status("complete", trainer.state.step, trainer.plan.total_steps)
-    run.state_path.unlink(missing_ok=True)
-
-
-def predict_subset(trainer: Trainer, subset: Subset, dataset: PackedDataset, run: RunDirectory) -> Predictions:
-    """Return the judged network's predictions for `subset`, without test-time views."""
-    recipe = trainer.recipe
-    logits = predict_logits(
-        trainer.state.judged,
-        subset.images,
-        subset.positions,
-        trainer.preprocessing,
-        batch_size=recipe.evaluation.batch_size,
-    )
-    provenance = {
-        "recipe": recipe.name,
-        "data": dataset.fingerprint,
-        "weights": "last",
-        "views": "none",
-        "train_on": recipe.train_on,
-        "seed": recipe.seed,
-        "commit": run.sessions()[0].get("commit"),
-    }
-    return Predictions(
-        split=subset.name,
-        image_ids=subset.image_ids,
-        logits=logits.numpy(),
-        labels=subset.labels.numpy(),
-        classes=tuple(info.id for info in dataset.classes),
-        provenance=provenance,
-    )
-
-
-def _result(trainer: Trainer, scores: dict[str, Any]) -> dict[str, Any]:
-    state, recipe = trainer.state, trainer.recipe
-    return {
-        "recipe": recipe.name,
-        "scores": scores,
-        "best": _best(trainer),
-        "steps": state.step,
-        "epochs": trainer.plan.epochs_done(state.step),
-        "images_seen": state.images,
-        "train_seconds": state.train_seconds,
-        "total_seconds": state.total_seconds,
-        "images_per_second": state.images / state.train_seconds,
-        "peak_memory_bytes": peak_memory_bytes(trainer.device),
-        "parameters": parameter_count(state.model),
-        "multiply_adds": multiply_adds(state.judged, trainer.preprocessing.image_size),
-    }
-
-
-def _best(trainer: Trainer) -> dict[str, Any] | None:
-    """Return the best evaluation on the split that selects: its top-1, 95% interval, step and epoch."""
-    best, split = trainer.state.best, trainer.recipe.selected_on
-    if split == "none" or best.step == 0:
-        return None
-    images = len(trainer.subsets[split].positions)
-    return {
-        "split": split,
-        "top1": best.top1,
-        "top1_interval": list(metrics.accuracy_interval(round(best.top1 * images), images)),
-        "images": images,
-        "step": best.step,
-        "epoch": trainer.plan.epochs_done(best.step),
-    }
 
 
 def _describe_data(dataset: PackedDataset) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from thumbnet.recipe import Ema
 
 @dataclass
 class Totals:
-    """Sums over the training images seen since the last evaluation, by which running figures are means."""
+    """Sums over the training images seen since the last evaluation, and the training time that they took."""
 
     loss: float = 0.0
     correct: int = 0
     images: int = 0
+    seconds: float = 0.0
 
 
 @dataclass

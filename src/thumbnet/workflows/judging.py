@@ -8,9 +8,8 @@ from torch import nn
 
 from thumbnet.data import judged_subset
 from thumbnet.errors import DataError, PredictionError, RunError
-from thumbnet.evaluate import Preprocessing, predict_logits
+from thumbnet.evaluate import predict_subset
 from thumbnet.models import build_model
-from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
@@ -60,7 +59,16 @@ def judge(
     if data is None and views == "none" and weights == "last" and run.predictions_path(split).exists():
         return stored_predictions(run, split)
     dataset = load_run_data(run, data)
-    return _compute(run, dataset, split, views=views, weights=weights, device=device or torch.device("cpu"))
+    place = device or torch.device("cpu")
+    return predict_subset(
+        load_network(run, weights, place),
+        judged_subset(dataset, split, place),
+        run.recipe(),
+        dataset,
+        weights=weights,
+        views=views,
+        commit=run.sessions()[0].get("commit"),
+    )
 
 
 def stored_predictions(run: RunDirectory, split: str) -> Predictions:
@@ -82,40 +90,6 @@ def stored_predictions(run: RunDirectory, split: str) -> Predictions:
 def seen_in_training(run: RunDirectory, split: str) -> bool:
     """Return whether the run trained on images of `split`, so that its figures there say nothing of new images."""
     return split == "train" or (split == "holdout" and run.recipe().train_on == "all")
-
-
-def _compute(
-    run: RunDirectory, dataset: PackedDataset, split: str, *, views: str, weights: str, device: torch.device
-) -> Predictions:
-    recipe = run.recipe()
-    subset = judged_subset(dataset, split, device)
-    preprocessing = Preprocessing.of(recipe, dataset.image_size)
-    model = load_network(run, weights, device)
-    logits = predict_logits(
-        model,
-        subset.images,
-        subset.positions,
-        preprocessing,
-        views=views,
-        batch_size=recipe.evaluation.batch_size,
-    )
-    provenance = {
-        "recipe": recipe.name,
-        "data": dataset.fingerprint,
-        "weights": weights,
-        "views": views,
-        "train_on": recipe.train_on,
-        "seed": recipe.seed,
-        "commit": run.sessions()[0].get("commit"),
-    }
-    return Predictions(
-        split=subset.name,
-        image_ids=subset.image_ids,
-        logits=logits.numpy(),
-        labels=subset.labels.numpy(),
-        classes=tuple(info.id for info in dataset.classes),
-        provenance=provenance,
-    )
 
 
 def require_labels(predictions: Predictions) -> None:

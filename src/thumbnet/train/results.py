@@ -1,0 +1,74 @@
+"""What a complete run stores: last weights and filters, predictions of each split, and the result."""
+
+from typing import Any
+
+from thumbnet import metrics
+from thumbnet.evaluate import predict_subset
+from thumbnet.models import multiply_adds, parameter_count
+from thumbnet.packed import PackedDataset
+from thumbnet.run import RunDirectory
+from thumbnet.train.hardware import peak_memory_bytes
+from thumbnet.train.loop import save_filters
+from thumbnet.train.state import save_weights
+from thumbnet.train.trainer import Trainer
+
+JUDGED_SPLITS = ("holdout", "val", "test")
+
+
+def finish(trainer: Trainer, run: RunDirectory, dataset: PackedDataset) -> None:
+    """Write all of it, mark the run complete, and remove the checkpoint to resume from.
+
+    The holdout is scored only when the run did not train on it; its logits are stored in any case.
+    """
+    save_weights(trainer.state.judged, run.weights_path("last"))
+    save_filters(trainer, run, "last")
+    scores = {}
+    for split in JUDGED_SPLITS:
+        subset = trainer.subsets.get(split)
+        if subset is None or len(subset.positions) == 0:
+            continue
+        commit = run.sessions()[0].get("commit")
+        predictions = predict_subset(
+            trainer.state.judged, subset, trainer.recipe, dataset, weights="last", commit=commit
+        )
+        predictions.save(run.predictions_path(split))
+        seen = split == "holdout" and trainer.recipe.train_on == "all"
+        if predictions.labels.min() >= 0 and not seen:
+            scores[split] = predictions.scores().to_json()
+    run.write_result(_result(trainer, scores))
+    run.write_status("complete", trainer.state.step, trainer.plan.total_steps)
+    run.state_path.unlink(missing_ok=True)
+
+
+def _result(trainer: Trainer, scores: dict[str, Any]) -> dict[str, Any]:
+    state, recipe = trainer.state, trainer.recipe
+    return {
+        "recipe": recipe.name,
+        "scores": scores,
+        "best": _best(trainer),
+        "steps": state.step,
+        "epochs": trainer.plan.epochs_done(state.step),
+        "images_seen": state.images,
+        "train_seconds": state.train_seconds,
+        "total_seconds": state.total_seconds,
+        "images_per_second": state.images / state.train_seconds,
+        "peak_memory_bytes": peak_memory_bytes(trainer.device),
+        "parameters": parameter_count(state.model),
+        "multiply_adds": multiply_adds(state.judged, trainer.preprocessing.image_size),
+    }
+
+
+def _best(trainer: Trainer) -> dict[str, Any] | None:
+    """Return the best evaluation on the split that selects: its top-1, 95% interval, step and epoch."""
+    best, split = trainer.state.best, trainer.recipe.selected_on
+    if split == "none" or best.step == 0:
+        return None
+    images = len(trainer.subsets[split].positions)
+    return {
+        "split": split,
+        "top1": best.top1,
+        "top1_interval": list(metrics.accuracy_interval(round(best.top1 * images), images)),
+        "images": images,
+        "step": best.step,
+        "epoch": trainer.plan.epochs_done(best.step),
+    }
