@@ -17,15 +17,16 @@ from filelock import FileLock, Timeout
 from thumbnet.errors import StorageError
 
 _REMEDY = {
-    errno.ENOSPC: "the disk is full: free some space and run the command again",
-    errno.EDQUOT: "the disk quota is used up: free some space and run the command again",
-    errno.EROFS: "the file system is read-only: choose another place",
-    errno.EACCES: "permission denied: choose a place that you may use",
-    errno.EPERM: "permission denied: choose a place that you may use",
-    errno.ENOENT: "no such file or folder: check the path",
-    errno.ENOTDIR: "a part of the path is a file, not a folder: check the path",
-    errno.EISDIR: "this is a folder, not a file: check the path",
-    errno.EIO: "the disk reports an input/output error: check the disk",
+    errno.ENOSPC: "the disk is full; free some space and run the command again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the command again",
+    errno.EFBIG: "the file grows beyond the largest size allowed here; raise the limit or choose another place",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.EACCES: "permission denied; choose a place that you may use",
+    errno.EPERM: "permission denied; choose a place that you may use",
+    errno.ENOENT: "no such file or folder; check the path",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; check the path",
+    errno.EISDIR: "this is a folder, not a file; check the path",
+    errno.EIO: "the disk reports an input/output error; check the disk",
 }
 
 
@@ -36,9 +37,8 @@ def storage_errors(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename or path
-        reason = error.strerror or str(error)
-        remedy = _REMEDY.get(error.errno or 0, "check the path and the disk")
-        raise StorageError(f"{where}: {reason.lower()}; {remedy}") from error
+        unknown = f"{(error.strerror or str(error)).lower()}; check the path and the disk"
+        raise StorageError(f"{where}: {_REMEDY.get(error.errno or 0, unknown)}") from error
 
 
 def sync(handle: IO[Any]) -> None:

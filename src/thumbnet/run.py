@@ -102,8 +102,15 @@ class RunDirectory:
             raise RunError(f"{self.path / _RECIPE}: {error}; the file is damaged or of another version") from error
 
     def data(self) -> dict[str, Any]:
-        """Return the data set's description (see `create`)."""
-        return self._read(_DATA)
+        """Return the data set's description (see `create`).
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        data = self._read(_DATA)
+        if not {"name", "path", "fingerprint", "image_size", "classes", "counts"} <= data.keys():
+            raise RunError(f"{self.path / _DATA}: a field is missing; the file is damaged, train again")
+        return data
 
     def sessions(self) -> list[dict[str, Any]]:
         """Return each session's environment with its `command` and `started` (ISO 8601, UTC), in order of time.

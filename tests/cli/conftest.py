@@ -1,9 +1,9 @@
 import pytest
 
 from tests.cli.calling import Shell
-from tests.workflows.runs import dataset, denormal_numbers, run, shapes
+from tests.workflows.runs import dataset, run, shapes
 
-__all__ = ["dataset", "denormal_numbers", "run", "shapes", "shell"]
+__all__ = ["dataset", "run", "shapes", "shell"]
 
 
 @pytest.fixture

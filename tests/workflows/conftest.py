@@ -1,3 +1,3 @@
-from tests.workflows.runs import dataset, denormal_numbers, run, shapes
+from tests.workflows.runs import dataset, run, shapes
 
-__all__ = ["dataset", "denormal_numbers", "run", "shapes"]
+__all__ = ["dataset", "run", "shapes"]

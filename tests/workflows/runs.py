@@ -1,10 +1,8 @@
 """A data set of shapes and a finished run on it, small enough to be made anew in each test process."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.shapes import make_tiny_imagenet
 from thumbnet.packed import PackedDataset
@@ -30,13 +28,6 @@ SETTINGS = {
 def shapes_recipe(**more: str) -> Recipe:
     """The demo's recipe, shortened."""
     return assign(find_recipe("demo"), SETTINGS | more)
-
-
-@pytest.fixture(autouse=True)
-def denormal_numbers() -> Iterator[None]:
-    """Training has the processor flush denormal numbers to zero; other tests of the process count on them."""
-    yield
-    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,12 @@ def test_our_names_are_for_our_recipes(run: RunDirectory, tmp_path: Path) -> Non
     assert make_record(altered(run, tmp_path / "seed", **ours)).seed == 3
 
 
+def test_our_names_are_for_our_data(run: RunDirectory, tmp_path: Path) -> None:
+    ours = to_json(RECIPES["resnet18-64"]())
+    with pytest.raises(RunError, match="is a recipe for Tiny ImageNet, and this data is not the whole of it"):
+        make_record(altered(run, tmp_path / "run", **ours))
+
+
 def test_an_unfinished_run_has_no_record(run: RunDirectory, tmp_path: Path) -> None:
     copy = altered(run, tmp_path / "run")
     copy.write_status("interrupted", 3, 70)

@@ -34,7 +34,7 @@ def pack(
 
     Args:
         source: Archive, folder, or 'digits'.
-        out: Folder to make. By default $THUMBNET_DATA, else one in the user's cache folder.
+        out: Folder to make. By default $THUMBNET_DATA, else one of the source's name in the user's cache folder.
         size: Height and width of the packed images. By default 64, and 32 for the digits. Other images are scaled by
             their shorter side and cropped at the centre.
         val_fraction: Share of each class that becomes val, where SOURCE has no val split.
@@ -44,8 +44,8 @@ def pack(
     from thumbnet import packed
     from thumbnet.sources import pack as pack_source
 
-    target = out or packed.default_path()
     chosen = None if source is None else Path(source)
+    target = out or (packed.default_path() if chosen is None else packed.default_path(chosen.resolve().stem))
     with _progress() as progress:
         dataset = pack_source(
             "digits" if source == "digits" else chosen,

@@ -30,11 +30,15 @@ class ImageSet:
         return len(self.labels)
 
     def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images at `positions` (i64[B]) as f32[B,3,H,W] in [0, 1], channels last, and labels i64[B]."""
+        """Return the images at `positions` (i64[B]) as f32[B,3,H,W] in [0, 1], contiguous, and labels i64[B].
+
+        Augmentation is twice as fast on contiguous images as on channels-last ones, and moving single bytes into that
+        order costs less than moving floats.
+        """
         positions = positions.to(self.images.device)
         images = self.images.index_select(0, positions).to(self.device, non_blocking=True)
         labels = self.labels.index_select(0, positions).to(self.device, non_blocking=True)
-        return images.permute(0, 3, 1, 2).to(torch.float32).mul_(1 / 255), labels
+        return images.permute(0, 3, 1, 2).contiguous().to(torch.float32).mul_(1 / 255), labels
 
 
 def place(split: PackedSplit, device: torch.device) -> ImageSet:

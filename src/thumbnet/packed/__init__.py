@@ -7,7 +7,7 @@ array, of the bytes after the `.npy` header). The data set's fingerprint is comp
 it does not depend on the archive, the paths or the time, and a verified folder proves its fingerprint.
 """
 
-from thumbnet.packed.format import FORMAT_VERSION, SIDECAR, ClassInfo
+from thumbnet.packed.format import FORMAT_VERSION, SIDECAR, TINY_IMAGENET_FINGERPRINT, ClassInfo
 from thumbnet.packed.holdout import holdout_mask, subset_indices
 from thumbnet.packed.reader import PackedDataset, PackedSplit, default_path, load
 from thumbnet.packed.writer import DatasetWriter, SplitWriter, create
@@ -15,6 +15,7 @@ from thumbnet.packed.writer import DatasetWriter, SplitWriter, create
 __all__ = [
     "FORMAT_VERSION",
     "SIDECAR",
+    "TINY_IMAGENET_FINGERPRINT",
     "ClassInfo",
     "DatasetWriter",
     "PackedDataset",

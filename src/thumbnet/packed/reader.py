@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from thumbnet import files
 from thumbnet.errors import DataError, StorageError, nearest
-from thumbnet.packed.format import FORMAT_VERSION, SIDECAR, ClassInfo, FileFacts, fingerprint, split_files
+from thumbnet.packed.format import (
+    DEFAULT_NAME,
+    FORMAT_VERSION,
+    SIDECAR,
+    ClassInfo,
+    FileFacts,
+    fingerprint,
+    split_files,
+)
 
 _AGAIN = "pack it again with `thumbnet data pack`"
 
@@ -183,10 +191,10 @@ def _damaged(path: Path) -> DataError:
     return DataError(f"{path}: this file of the packed data is damaged; {_AGAIN}")
 
 
-def default_path() -> Path:
-    """Return the packed folder used when none is named: `$THUMBNET_DATA`, else one in the user's cache folder."""
+def default_path(name: str = DEFAULT_NAME) -> Path:
+    """Return the packed folder used when none is given: `$THUMBNET_DATA`, else `name` in the user's cache folder."""
     chosen = os.environ.get("THUMBNET_DATA")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("thumbnet")) / "tiny-imagenet-200"
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("thumbnet")) / name
 
 
 def _content_sha256(path: Path) -> str:

@@ -15,7 +15,7 @@ from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train.checks import check_recipe
-from thumbnet.train.hardware import choose_device, describe_hardware, memory_advice
+from thumbnet.train.hardware import choose_device, describe_hardware, flush_denormals, memory_advice
 from thumbnet.train.interrupt import StopRequest, stop_on_signals
 from thumbnet.train.journal import Journal
 from thumbnet.train.loop import Loop, save_filters
@@ -102,7 +102,7 @@ def _go_on(
     options: Options,
     differences: Sequence[str] = (),
 ) -> RunDirectory:
-    with run.lock(), memory_advice(recipe.batch_size), stop_on_signals() as stop:
+    with run.lock(), memory_advice(recipe.batch_size), flush_denormals(), stop_on_signals() as stop:
         subsets = training_subsets(dataset, device, recipe.train_on, recipe.evaluation.train_images)
         plan = make_plan(recipe, len(subsets["train"].positions), dataset.image_size)
         trainer = make_trainer(recipe, plan, dataset, subsets, device)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from thumbnet.errors import RunError
+from thumbnet.packed import TINY_IMAGENET_FINGERPRINT
 from thumbnet.recipe import Recipe, from_json, to_json
 from thumbnet.recipes import RECIPES
 from thumbnet.records import Peak, Record
@@ -18,8 +19,8 @@ def make_record(run: RunDirectory) -> Record:
     """Return the record of a complete run: the last step on val, and the peak where the recipe selects.
 
     Raises:
-        RunError: the run is unfinished, its data had no val split with labels, or its recipe was altered but kept the
-            name of a recipe of ours.
+        RunError: the run is unfinished, its data had no val split with labels, or it bears the name of a recipe of
+            ours but its recipe was altered or its data is not Tiny ImageNet (for all but the demo).
     """
     run.require_complete()
     result, recipe = run.result(), run.recipe()
@@ -67,7 +68,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
 
 
 def _check_name(run: RunDirectory, recipe: Recipe) -> None:
-    """Check that a recipe that bears the name of one of ours is that one (the seed may differ)."""
+    """Check that a run that bears the name of one of our recipes is a run of it (the seed may differ) on its data."""
     ours = RECIPES.get(recipe.name)
     if ours is None:
         return
@@ -75,6 +76,11 @@ def _check_name(run: RunDirectory, recipe: Recipe) -> None:
         raise RunError(
             f"run {run.path}: its recipe is not {recipe.name!r} as it stands now, so it cannot bear that name; "
             "train it unaltered, or give it a name with --set name=NAME"
+        )
+    if recipe.name != "demo" and run.data()["fingerprint"] != TINY_IMAGENET_FINGERPRINT:
+        raise RunError(
+            f"run {run.path}: {recipe.name!r} is a recipe for Tiny ImageNet, and this data is not the whole of it; "
+            "pack the official archive at 64 pixels, or give the run a name with --set name=NAME"
         )
 
 
