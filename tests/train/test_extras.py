@@ -1,8 +1,10 @@
 """TensorBoard, compilation, and what a person sees."""
 
+import contextlib
 import io
 import shutil
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from thumbnet import train
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Phase, iterations
 from thumbnet.run import RunDirectory
-from thumbnet.train.progress import Live, reporting
+from thumbnet.train.progress import Live, Silent, reporting
 
 MIRRORED = replace(QUIET, tensorboard=True, checkpoint_seconds=0.0)
 
@@ -78,6 +80,32 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+def test_progress_moves_within_an_epoch(out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, float | None]] = []
+
+    class Watching(Silent):
+        def step(self, step: int, epoch: float, loss: float | None, images_per_second: float) -> None:
+            assert images_per_second > 0
+            assert 0 < epoch <= 2
+            seen.append((step, loss))
+
+    @contextlib.contextmanager
+    def watching(_total: int, done: int) -> Iterator[Watching]:
+        assert done == 0
+        yield Watching()
+
+    monkeypatch.setattr("thumbnet.train.session.reporting", watching)
+    options = train.Options(device="cpu", threads=1)
+    run = train.start(short_recipe(evaluation=Evaluation(splits=("val",), train_images=0)), shapes, out, options)
+    steps = run.status()["total_steps"]
+    # Every step moves the line; the loss is read where an evaluation waits for the device anyway.
+    assert {step for step, _ in seen} == set(range(1, steps + 1))
+    losses = {row["step"]: row["loss"] for row in run.read_metrics() if row["kind"] == "iteration"}
+    known = {step: loss for step, loss in seen if loss is not None}
+    assert steps in known
+    assert all(losses[step] == loss for step, loss in known.items())
 
 
 def test_a_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

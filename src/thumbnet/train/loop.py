@@ -23,6 +23,10 @@ class Clock:
 
     started: float = field(default_factory=time.perf_counter)
 
+    def running(self) -> float:
+        """Return the seconds since the last lap."""
+        return time.perf_counter() - self.started
+
     def lap(self) -> float:
         """Return the seconds since the last lap, and start a new one."""
         now = time.perf_counter()
@@ -77,12 +81,17 @@ class Loop:
         newest = self.journal.note(result, state.totals)
         if newest is not None:
             self._lap_training()
-            rate = state.images / state.train_seconds
-            self.reporter.step(state.step, epoch, newest, rate)
+        seconds = state.train_seconds + self._clock.running()
+        self.reporter.step(state.step, epoch, newest, state.images / seconds)
 
     def _flush(self) -> None:
-        self.journal.flush(self.trainer.state.totals)
+        """Write what the journal holds, and show the newest loss."""
+        state = self.trainer.state
+        newest = self.journal.flush(state.totals)
         self._lap_training()
+        if newest is not None:
+            epoch = self.trainer.plan.epochs_done(state.step)
+            self.reporter.step(state.step, epoch, newest, state.images / state.train_seconds)
 
     def _lap_training(self) -> None:
         """Count the time since the last lap as training (the journal has just waited for the device)."""

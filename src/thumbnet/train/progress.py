@@ -17,7 +17,7 @@ class Reporter(Protocol):
     """Receives the progress of a run."""
 
     def step(self, step: int, epoch: float, loss: float | None, images_per_second: float) -> None:
-        """One optimiser step is done; `loss` is the newest known."""
+        """One optimiser step is done; `loss` is the newest known, and `None` where none is newer than before."""
 
     def evaluation(self, row: Mapping[str, Any]) -> None:
         """The splits were evaluated."""
@@ -46,10 +46,10 @@ class Plain:
     total: int
     done: int = 0
     stream: Any = field(default_factory=lambda: sys.stderr)
-    _next: float = field(default=0.0, init=False)
+    _next: float = field(default_factory=lambda: time.monotonic() + _PLAIN_SECONDS, init=False)
 
     def step(self, step: int, epoch: float, loss: float | None, images_per_second: float) -> None:
-        """Write a line when half a minute has passed since the last one."""
+        """Write a line when half a minute has passed since the last such line."""
         now = time.monotonic()
         if now >= self._next and loss is not None:
             self._next = now + _PLAIN_SECONDS
@@ -107,7 +107,7 @@ def reporting(total: int, done: int, stream: Any = None) -> Iterator[Reporter]:
         return
     columns = (
         TextColumn("epoch {task.fields[epoch]:.2f}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("loss {task.fields[loss]}  {task.fields[rate]:.0f} images/s"),
         TimeRemainingColumn(),
     )
