@@ -22,6 +22,7 @@ from rich.table import Table
 from thumbnet import environment, records
 from thumbnet.augment import Augmentation, build_policy, normalize
 from thumbnet.recipe import Normalization, Operation, Policy, operation
+from thumbnet.train.hardware import choose_device
 
 Figures = dict[str, dict[str, float]]
 
@@ -67,8 +68,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="measurements of each operation")
     parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    device = torch.device(options.device)
+    device = choose_device(options.device, options.threads)  # and its setting of the allocator, as training has it
     figures = measure(device, options.repeats)
     Console().print(table(figures))
     if options.record is not None:
