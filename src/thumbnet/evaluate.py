@@ -49,9 +49,15 @@ class Preprocessing:
         """Resize, normalise and lay out images f[B,3,H,W] in [0, 1] for the network."""
         if images.shape[-1] != self.image_size:
             images = resize(images, (self.image_size, self.image_size))
-        images = normalize(images, self.mean, self.std)
+        return self.lay_out(images)
+
+    def lay_out(self, images: Tensor) -> Tensor:
+        """Normalise images f[B,3,H,W] in [0, 1], and give them the network's number format and memory format.
+
+        Mixed precision would round them to the same numbers at the first layer; here that takes no pass of its own.
+        """
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return images.contiguous(memory_format=layout)
+        return normalize(images, self.mean, self.std).to(self.dtype, memory_format=layout)
 
 
 def _corner(vertical: int, horizontal: int, side: float) -> View:

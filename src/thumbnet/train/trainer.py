@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from thumbnet.augment import build_policy, normalize
+from thumbnet.augment import build_policy
 from thumbnet.data import Batches, Subset
 from thumbnet.evaluate import DTYPES, Preprocessing
 from thumbnet.models import build_model
@@ -53,13 +53,11 @@ class Trainer:
         return learning_rate
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return the batch of `step`: images f32[B,3,S,S], normalised, and targets i64[B] or f32[B,K]."""
+        """Return the batch of `step`: images f[B,3,S,S], normalised, and targets i64[B] or f32[B,K]."""
         assert self.batches is not None
         assert self.phase is not None
         images, targets = self.batches.batch(*self.phase.locate(step))
-        images = normalize(images, self.recipe.normalization.mean, self.recipe.normalization.std)
-        layout = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
-        return images.contiguous(memory_format=layout), targets
+        return self.preprocessing.lay_out(images), targets
 
     def logits(self, images: Tensor, step: int) -> Tensor:
         """Return the network's logits f32[B,K]; its own randomness (dropout) is seeded by the step."""
