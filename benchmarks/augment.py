@@ -22,7 +22,7 @@ from rich.table import Table
 from thumbnet import environment, records
 from thumbnet.augment import Augmentation, build_policy, normalize
 from thumbnet.recipe import Normalization, Operation, Policy, operation
-from thumbnet.train.hardware import choose_device
+from thumbnet.train.hardware import choose_device, describe_hardware
 
 Figures = dict[str, dict[str, float]]
 
@@ -72,17 +72,8 @@ def main() -> None:
     figures = measure(device, options.repeats)
     Console().print(table(figures))
     if options.record is not None:
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-        about = environment.describe(options.device, options.threads, name)
-        measurement = records.Measurement(
-            name=options.record.stem,
-            command=shlex.join(["python", *sys.argv]),
-            commit=about["commit"],
-            versions=about["versions"],
-            device=about["device"] | {"threads": options.threads},
-            figures=figures,
-        )
-        records.write(measurement, options.record.parent, replace=True)
+        about = describe_hardware(device)
+        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
 
 
 def measure(device: torch.device, repeats: int) -> Figures:

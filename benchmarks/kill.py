@@ -181,15 +181,7 @@ def _differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
 
 def _record(options: argparse.Namespace, figures: dict[str, Any]) -> None:
     about = environment.describe("cpu", options.threads)
-    measurement = records.Measurement(
-        name=options.record.stem,
-        command=shlex.join(["python", *sys.argv]),
-        commit=about["commit"],
-        versions=about["versions"],
-        device=about["device"] | {"threads": options.threads},
-        figures=figures,
-    )
-    records.write(measurement, options.record.parent, replace=True)
+    records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
 
 
 if __name__ == "__main__":

@@ -57,16 +57,8 @@ def main() -> None:
     figures = {name: _both_settings(name, options) for name in options.recipes}
     Console().print(table(figures))
     if options.record is not None:
-        about = environment.describe("cpu", options.threads)
-        measurement = records.Measurement(
-            name=options.record.stem,
-            command=shlex.join(["python", *sys.argv]),
-            commit=about["commit"],
-            versions=about["versions"],
-            device=about["device"] | {"threads": options.threads},
-            figures=figures,
-        )
-        records.write(measurement, options.record.parent, replace=True)
+        about = hardware.describe_hardware(hardware.choose_device(options.device, options.threads))
+        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
 
 
 def _parse() -> argparse.Namespace:

@@ -35,16 +35,9 @@ def main() -> None:
         print(f"{name}: {value}")
     if options.record is not None:
         about = environment.describe("cpu", environment.usable_cpus())
-        measurement = records.Measurement(
-            name=options.record.stem,
-            # The folder of the archive is of no interest to a reader.
-            command=shlex.join(["python", "benchmarks/pack.py", options.archive.name, "--runs", str(options.runs)]),
-            commit=about["commit"],
-            versions=about["versions"],
-            device=about["device"],
-            figures=figures,
-        )
-        records.write(measurement, options.record.parent, replace=True)
+        # The folder of the archive is of no interest to a reader.
+        command = ["python", "benchmarks/pack.py", options.archive.name, "--runs", str(options.runs)]
+        records.write_measurement(options.record, figures, about, shlex.join(command))
 
 
 def measure(archive: Path, runs: int) -> dict[str, Any]:

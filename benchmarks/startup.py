@@ -26,15 +26,7 @@ def main() -> None:
     print(", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
     if options.record is not None:
         about = environment.describe("cpu", 1)
-        measurement = records.Measurement(
-            name=options.record.stem,
-            command=shlex.join(["python", *sys.argv]),
-            commit=about["commit"],
-            versions=about["versions"],
-            device=about["device"],
-            figures=figures,
-        )
-        records.write(measurement, options.record.parent, replace=True)
+        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
 
 
 def measure(runs: int) -> dict[str, float]:

@@ -134,6 +134,29 @@ def write(record: Record | Measurement, folder: Path, *, replace: bool = False) 
     return path
 
 
+def write_measurement(path: Path, figures: Mapping[str, Any], about: Mapping[str, Any], command: str) -> None:
+    """Write what a program measured to the JSON file `path`, atomically, in place of what was there.
+
+    Args:
+        path: `<folder>/<name>.json`; its name is the measurement's.
+        figures: what was found, by name.
+        about: where, as `thumbnet.environment.describe` gives it.
+        command: command line that gives this measurement.
+
+    Raises:
+        StorageError: the name or a figure cannot be stored, or the place cannot be written.
+    """
+    measurement = Measurement(
+        name=path.stem,
+        command=command,
+        commit=about["commit"],
+        versions=about["versions"],
+        device=about["device"] | {"threads": about["threads"]},
+        figures=figures,
+    )
+    write(measurement, path.parent, replace=True)
+
+
 def load(path: Path) -> Record | Measurement:
     """Return the record in the file `path`: a `Measurement` where it has `figures`, else a `Record`.
 

@@ -6,6 +6,7 @@ import struct
 import threading
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ class FileSource(Protocol):
         ...
 
 
-class FileTree:
+class FileTree(ABC):
     """The names of a source's files, with a single enclosing folder taken off, as in `tiny-imagenet-200/train`.
 
     Hidden files, `__MACOSX` and `Thumbs.db` are left out, and so are names that are absolute or climb with `..`.
@@ -94,12 +95,13 @@ class FileTree:
         # A message is one line, whatever a file is called.
         return f"{self.source}: {full if full.isprintable() else ascii(full)}"
 
+    @abstractmethod
     def read(self, name: str) -> bytes:
         """Return the content of the file `name`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
-        """Give the archive's handle back."""
+        """Give back what is open."""
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +135,9 @@ class FolderTree(FileTree):
         if len(data) > LARGEST_FILE:
             raise DataError(f"{self.where(name)}: larger than {LARGEST_FILE:,} bytes; this cannot be an image")
         return data
+
+    def close(self) -> None:
+        """Do nothing: each file is closed as soon as it is read."""
 
 
 class ZipTree(FileTree):
@@ -223,6 +228,7 @@ def _central_directory(source: Path) -> dict[str, zipfile.ZipInfo]:
     damaged = DataError(f"{source}: the archive is cut off or damaged; get it again")
     with storage_errors(source):
         try:
+            # zipfile raises NotImplementedError for a version that it cannot read, which damaged bytes look like.
             with zipfile.ZipFile(source) as archive:
                 infos = archive.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, IndexError, OverflowError, struct.error) as error:
