@@ -129,7 +129,7 @@ def _endless(recipe: Recipe) -> Recipe:
 
 
 def _trainer(recipe: Recipe, dataset: PackedDataset, device: torch.device) -> Trainer:
-    subsets = training_subsets(dataset, device, recipe.train_on, 0)
+    subsets = training_subsets(dataset, device, recipe)
     plan = make_plan(recipe, len(subsets["train"].positions), dataset.image_size)
     return make_trainer(recipe, Plan(plan.phases, frozenset()), dataset, subsets, device)
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers import short_recipe
 from thumbnet.augment import Augmentation, build_policy
 from thumbnet.data import Batches, ImageSet, balanced_selection, judged_subset, place, training_subsets
-from thumbnet.errors import DataError
+from thumbnet.errors import DataError, RecipeError
 from thumbnet.packed import PackedDataset
-from thumbnet.recipe import operation
+from thumbnet.recipe import Evaluation, operation
 
 CPU = torch.device("cpu")
 
@@ -125,15 +126,30 @@ def test_a_balanced_selection_takes_the_same_of_each_class() -> None:
 
 
 def test_fit_and_holdout_make_the_whole(shapes: PackedDataset) -> None:
-    fit = training_subsets(shapes, CPU, "fit", 16)
+    fit = training_subsets(shapes, CPU, short_recipe())
     train, holdout = set(fit["train"].positions.tolist()), set(fit["holdout"].positions.tolist())
     assert not train & holdout
     assert train | holdout == set(range(64))
     assert len(holdout) == 8
     assert set(fit["train_eval"].positions.tolist()) <= train
     assert torch.bincount(fit["train_eval"].labels).tolist() == [4, 4, 4, 4]
-    assert training_subsets(shapes, CPU, "all", 0)["train"].positions.tolist() == list(range(64))
-    assert "train_eval" not in training_subsets(shapes, CPU, "all", 0)
+    whole = short_recipe(train_on="all", evaluation=Evaluation(train_images=0))
+    every = training_subsets(shapes, CPU, whole)
+    assert every["train"].positions.tolist() == list(range(64))
+    assert "train_eval" not in every
+
+
+def test_a_limited_recipe_trains_on_so_many_images_drawn_by_its_seed(shapes: PackedDataset) -> None:
+    def drawn(seed: int) -> list[int]:
+        subsets = training_subsets(shapes, CPU, short_recipe(train_count=10, seed=seed))
+        assert set(subsets["train_eval"].positions.tolist()) <= set(subsets["train"].positions.tolist())
+        return subsets["train"].positions.tolist()
+
+    assert len(set(drawn(0))) == 10
+    assert drawn(0) == drawn(0) == sorted(drawn(0))
+    assert drawn(0) != drawn(1)
+    with pytest.raises(RecipeError, match="57 images where there are 56"):
+        training_subsets(shapes, CPU, short_recipe(train_count=57))
 
 
 def test_a_judged_subset_names_its_images(shapes: PackedDataset) -> None:

@@ -1,5 +1,7 @@
 """The plan: lengths as steps, schedules over one phase or all, and when the splits are evaluated."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.helpers import CROP, FLIP, short_recipe
@@ -23,6 +25,26 @@ def test_lengths_become_steps() -> None:
     assert [plan.phase_at(step).index for step in range(19)] == [0] * 8 + [1] * 5 + [2] * 6
     with pytest.raises(IndexError, match="step 19 is past the run's 19"):
         plan.phase_at(19)
+
+
+def test_a_shortened_recipe_runs_through_its_whole_schedule() -> None:
+    phases = (Phase(epochs(10)), Phase(epochs(5)))
+    schedule = Schedule("step", options={"every": "10 epochs", "gamma": 0.1})
+    whole = make_plan(short_recipe(phases=phases, schedule=schedule), IMAGES, SIDE)
+    part = make_plan(short_recipe(phases=phases, schedule=schedule, fraction=0.2), IMAGES, SIDE)
+    assert [phase.steps for phase in whole.phases] == [40, 20]
+    assert [phase.steps for phase in part.phases] == [8, 4]
+    assert [part.phase_at(step).factor(step) for step in range(12)] == pytest.approx([1.0] * 8 + [0.1] * 4)
+    one_cycle = short_recipe(phases=phases, schedule=Schedule("one_cycle"))
+    curve = make_plan(one_cycle, IMAGES, SIDE)
+    short = make_plan(replace(one_cycle, fraction=0.5), IMAGES, SIDE)
+    expected = [curve.phase_at(2 * step).factor(2 * step) for step in range(30)]
+    assert [short.phase_at(step).factor(step) for step in range(30)] == expected
+
+
+def test_the_shortest_recipe_takes_one_step_a_phase() -> None:
+    recipe = short_recipe(phases=(Phase(epochs(10)), Phase(epochs(5))), fraction=1e-6)
+    assert make_plan(recipe, IMAGES, SIDE).total_steps == 2
 
 
 def test_a_step_has_its_place_in_its_phase() -> None:

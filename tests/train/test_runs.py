@@ -67,7 +67,7 @@ def test_every_step_has_its_loss_and_learning_rate(short_run: RunDirectory) -> N
 
 def test_losses_and_running_figures_are_those_of_the_steps(shapes: PackedDataset, short_run: RunDirectory) -> None:
     recipe = short_run.recipe()
-    subsets = training_subsets(shapes, CPU, "fit", 0)
+    subsets = training_subsets(shapes, CPU, recipe)
     trainer = make_trainer(recipe, make_plan(recipe, 56, 32), shapes, subsets, CPU)
     losses, hits, counts = [], [], []
     for step in range(4):
@@ -106,7 +106,7 @@ def test_evaluations_are_those_of_the_stored_weights(shapes: PackedDataset, shor
 def test_eval_mode_training_accuracy_is_that_of_training_images(
     shapes: PackedDataset, short_run: RunDirectory
 ) -> None:
-    probe = training_subsets(shapes, CPU, "fit", 16)["train_eval"]
+    probe = training_subsets(shapes, CPU, short_run.recipe())["train_eval"]
     assert set(probe.positions.tolist()) <= set(subset_indices(shapes.split("train"), "fit").tolist())
     logits = logits_of(short_run, "last", shapes.split("train").images[probe.positions.numpy()])
     row = evaluations_of(short_run)[-1]

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def trainer_of(recipe: Recipe, shapes: PackedDataset) -> Trainer:
-    subsets = training_subsets(shapes, CPU, recipe.train_on, recipe.evaluation.train_images)
+    subsets = training_subsets(shapes, CPU, recipe)
     plan = make_plan(recipe, len(subsets["train"].positions), shapes.image_size)
     return make_trainer(recipe, plan, shapes, subsets, CPU)
 

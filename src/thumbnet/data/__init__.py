@@ -2,7 +2,7 @@
 
 from thumbnet.data.batches import Batches
 from thumbnet.data.resident import ImageSet, balanced_selection, place
-from thumbnet.data.subsets import Subset, judged_subset, training_subsets, whole_split
+from thumbnet.data.subsets import Subset, judged_subset, training_positions, training_subsets, whole_split
 
 __all__ = [
     "Batches",
@@ -11,6 +11,7 @@ __all__ = [
     "balanced_selection",
     "judged_subset",
     "place",
+    "training_positions",
     "training_subsets",
     "whole_split",
 ]

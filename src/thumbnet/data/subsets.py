@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from thumbnet.data.resident import ImageSet, balanced_selection, place
+from thumbnet.errors import RecipeError
 from thumbnet.packed import PackedDataset, PackedSplit, subset_indices
+from thumbnet.randomness import derive_seed
+from thumbnet.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -22,24 +26,39 @@ class Subset:
     labels: Tensor
 
 
-def training_subsets(
-    dataset: PackedDataset, device: torch.device, train_on: Literal["fit", "all"], probe_images: int
-) -> Mapping[str, Subset]:
-    """Return the subsets that a run trains on and judges.
+def training_subsets(dataset: PackedDataset, device: torch.device, recipe: Recipe) -> Mapping[str, Subset]:
+    """Return the subsets that a run of `recipe` trains on and judges.
 
-    'train' is what trains, 'train_eval' a fixed, class-balanced selection of it of about `probe_images`; 'holdout',
-    'val' and 'test' are there when the data has them.
+    'train' is what trains, 'train_eval' a fixed, class-balanced selection of it of about the recipe's
+    `evaluation.train_images`; 'holdout', 'val' and 'test' are there when the data has them.
     """
     subsets = {name: whole_split(dataset, name, device) for name in dataset.split_names if name != "train"}
     split = dataset.split("train")
     images = place(split, device)
-    fit = subset_indices(split, train_on)
+    fit = training_positions(split, recipe)
     subsets["train"] = _subset("train", split, images, torch.from_numpy(fit))
     subsets["holdout"] = _subset("holdout", split, images, torch.from_numpy(subset_indices(split, "holdout")))
-    if probe_images:
-        probe = torch.from_numpy(balanced_selection(split.labels, fit, probe_images))
+    if recipe.evaluation.train_images:
+        probe = torch.from_numpy(balanced_selection(split.labels, fit, recipe.evaluation.train_images))
         subsets["train_eval"] = _subset("train_eval", split, images, probe)
     return subsets
+
+
+def training_positions(split: PackedSplit, recipe: Recipe) -> NDArray[np.int64]:
+    """Return the positions in the training split `split` of the images that `recipe` trains on, i64[M], ascending.
+
+    Raises:
+        RecipeError: it asks for more images than there are.
+    """
+    positions = subset_indices(split, recipe.train_on)
+    if recipe.train_count is None:
+        return positions
+    if recipe.train_count > len(positions):
+        raise RecipeError(
+            f"train_count: {recipe.train_count} images where there are {len(positions)} to train on; lower it"
+        )
+    random = np.random.default_rng(derive_seed(recipe.seed, "train_count"))
+    return np.sort(random.choice(positions, recipe.train_count, replace=False))
 
 
 def judged_subset(dataset: PackedDataset, name: str, device: torch.device) -> Subset:

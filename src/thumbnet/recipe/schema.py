@@ -12,6 +12,12 @@ from typing import Literal, Self
 
 from thumbnet.errors import RecipeError
 
+LAYER_KINDS = ("conv", "linear")
+"""Kinds of layer whose initialisation a recipe may choose."""
+
+INITIALIZATIONS = ("default", "xavier", "he", "gaussian", "uniform", "zero")
+"""Ways to draw the weights of a kind of layer; 'default' is the network's own."""
+
 _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s+(epochs?|iterations?)\s*")
 
 
@@ -86,10 +92,33 @@ Policy = tuple[Operation, ...]
 
 @dataclass(frozen=True)
 class Model:
-    """A network by name, with its options (`thumbnet.models` holds them; `timm/<name>` reaches all of timm's)."""
+    """A network by name (`thumbnet.models` holds them; `timm/<name>` and `torchvision/<name>` reach those libraries').
+
+    Args:
+        name: the network.
+        options: of the network.
+        initialization: how the weights of a kind of layer are drawn instead of the network's own way, as
+            `{"linear": "xavier"}`: kinds 'conv' and 'linear', schemes 'xavier', 'he', 'gaussian', 'uniform', 'zero'.
+        weights: where training starts: `None` from random weights, 'imagenet' from the weights that the network's
+            library publishes, 'package' from those of an installed package.
+    """
 
     name: str
     options: Mapping[str, object] = field(default_factory=dict)
+    initialization: Mapping[str, str] = field(default_factory=dict)
+    weights: Literal["imagenet", "package"] | None = None
+
+    def __post_init__(self) -> None:
+        for kind, scheme in self.initialization.items():
+            _require(kind in LAYER_KINDS, f"model.initialization: {kind!r} is not one of {', '.join(LAYER_KINDS)}")
+            _require(
+                scheme in INITIALIZATIONS,
+                f"model.initialization.{kind}: {scheme!r} is not one of {', '.join(INITIALIZATIONS)}",
+            )
+        _require(
+            not (self.weights and self.initialization),
+            "model.initialization: pretrained weights would be drawn anew; leave out weights or initialization",
+        )
 
 
 @dataclass(frozen=True)
@@ -240,10 +269,16 @@ class Checkpointing:
     Args:
         keep: ends of epochs whose weights are kept, as epoch numbers.
         filters: ends of epochs whose first-layer filters are kept (those at initialisation and the last always are).
+        snapshots: how many networks are kept with their predictions, one at each new best on the split that selects;
+            when there are more, the newest replaces the oldest.
     """
 
     keep: tuple[int, ...] = ()
     filters: tuple[int, ...] = (1, 2, 6, 10)
+    snapshots: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.snapshots >= 0, f"checkpointing.snapshots: {self.snapshots} is negative; 0 keeps none")
 
 
 @dataclass(frozen=True)
@@ -252,6 +287,9 @@ class Recipe:
 
     `train_on` says 'fit' (the training split without its holdout) or 'all'. `selected_on` names the split that chooses
     the checkpoint that is reported beside the last one: 'none', 'holdout' or 'val' (as the reports did).
+
+    `train_count` limits training to so many images, drawn by the seed. `fraction` is the part of the full length that
+    is trained: each phase is shortened to it and the learning rate runs through its whole schedule in that time.
 
     Raises:
         RecipeError: a value out of range or an impossible combination, naming field, value and remedy.
@@ -275,6 +313,8 @@ class Recipe:
     train_on: Literal["fit", "all"] = "fit"
     selected_on: Literal["none", "holdout", "val"] = "none"
     seed: int = 0
+    train_count: int | None = None
+    fraction: float = 1.0
 
     def __post_init__(self) -> None:
         _require(len(self.phases) > 0, "phases: a recipe needs at least one phase")
@@ -285,6 +325,11 @@ class Recipe:
                 0 < self.clip_norm < math.inf,
                 f"clip_norm: {self.clip_norm} is not a positive number; leave it out for no clipping",
             )
+        _require(
+            self.train_count is None or self.train_count >= 1,
+            f"train_count: {self.train_count} is not a positive number of images; leave it out for all of them",
+        )
+        _require(0 < self.fraction <= 1, f"fraction: {self.fraction} is not in (0, 1]; 1 is the full length")
         self._check_honesty()
 
     def _check_honesty(self) -> None:
@@ -299,3 +344,7 @@ class Recipe:
                 self.selected_on in self.evaluation.splits,
                 f"selected_on: {self.selected_on!r} is never evaluated; add it to evaluation.splits",
             )
+        _require(
+            self.checkpointing.snapshots == 0 or self.selected_on != "none",
+            "checkpointing.snapshots: a snapshot is kept at each new best, and nothing selects; set selected_on",
+        )

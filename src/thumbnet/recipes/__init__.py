@@ -13,6 +13,7 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
     "ma-scratch": ma.scratch,
     "ma-scratch-64": ma.scratch_64,
     "mkrtchyan-m1": mkrtchyan.m1,
+    "mkrtchyan-m1+": mkrtchyan.m1_plus,
     "mkrtchyan-m1-lr1e-4": mkrtchyan.m1_lr1e_4,
     "mkrtchyan-m1-set1": mkrtchyan.m1_set1,
     "mkrtchyan-m4": mkrtchyan.m4,

@@ -3,11 +3,12 @@
 import torch
 
 from thumbnet.augment import build_policy
+from thumbnet.data import training_positions
 from thumbnet.errors import DataError, RecipeError
 from thumbnet.evaluate import Preprocessing
 from thumbnet.models import check_model, first_convolution, multiply_adds
 from thumbnet.optim import check_optimizer
-from thumbnet.packed import PackedDataset, subset_indices
+from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Phase, Recipe
 from thumbnet.train.phases import optimizer_of, set_trainable
 from thumbnet.train.plan import make_plan
@@ -26,7 +27,7 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> None:
     check_model(recipe.model)
     for index in range(len(recipe.phases)):
         check_optimizer(optimizer_of(recipe, index))
-    images = len(subset_indices(dataset.split("train", verify=False), recipe.train_on))
+    images = len(training_positions(dataset.split("train", verify=False), recipe))
     make_plan(recipe, images, dataset.image_size)
     if recipe.selected_on not in ("none", "holdout", *dataset.split_names):
         raise RecipeError(f"selected_on: the data has no split {recipe.selected_on!r}; use 'holdout' or 'none'")

@@ -9,12 +9,16 @@ from thumbnet.recipe import Phase, Recipe
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """A phase in steps: it covers the steps `start` to `start + steps - 1`, counted from 0 over the whole run."""
+    """A phase in steps: it covers the steps `start` to `start + steps - 1`, counted from 0 over the whole run.
+
+    `full_steps` is its full length, of which a shortened recipe trains a part; `schedule` counts in full steps.
+    """
 
     index: int
     phase: Phase
     start: int
     steps: int
+    full_steps: int
     steps_per_epoch: int
     first_epoch: int
     image_size: int
@@ -28,7 +32,8 @@ class PhasePlan:
 
     def factor(self, step: int) -> float:
         """Return what multiplies the learning rate at `step` of the run."""
-        return self.schedule(step - self.start + self.schedule_start)
+        position = (step - self.start) * self.full_steps // self.steps
+        return self.schedule(position + self.schedule_start)
 
     def locate(self, step: int) -> tuple[int, int]:
         """Return the epoch within the phase and the batch within that epoch, both from 0, of `step` of the run."""
@@ -80,15 +85,16 @@ def make_plan(recipe: Recipe, images: int, image_size: int) -> Plan:
     shared = _shared_schedule(recipe, lengths)
     phases: list[PhasePlan] = []
     start = first_epoch = position = 0
-    for index, (phase, (steps, per_epoch)) in enumerate(zip(recipe.phases, lengths, strict=True)):
+    for index, (phase, (full_steps, per_epoch)) in enumerate(zip(recipe.phases, lengths, strict=True)):
         own = phase.schedule
-        schedule = shared if own is None else build_schedule(own, steps, per_epoch)
+        schedule = shared if own is None else build_schedule(own, full_steps, per_epoch)
+        steps = max(1, round(full_steps * recipe.fraction))
         size = phase.image_size or image_size
         at = position if own is None else 0
-        phases.append(PhasePlan(index, phase, start, steps, per_epoch, first_epoch, size, schedule, at))
+        phases.append(PhasePlan(index, phase, start, steps, full_steps, per_epoch, first_epoch, size, schedule, at))
         start += steps
         first_epoch += -(-steps // per_epoch)
-        position += steps if own is None else 0
+        position += full_steps if own is None else 0
     return Plan(tuple(phases), _milestones(recipe, phases))
 
 

@@ -103,7 +103,7 @@ def _go_on(
     differences: Sequence[str] = (),
 ) -> RunDirectory:
     with run.lock(), memory_advice(recipe.batch_size), flush_denormals(), stop_on_signals() as stop:
-        subsets = training_subsets(dataset, device, recipe.train_on, recipe.evaluation.train_images)
+        subsets = training_subsets(dataset, device, recipe)
         plan = make_plan(recipe, len(subsets["train"].positions), dataset.image_size)
         trainer = make_trainer(recipe, plan, dataset, subsets, device)
         _restore(trainer, run)
