@@ -14,8 +14,7 @@ from thumbnet.models import build_model, check_model
 from thumbnet.optim import check_optimizer
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Operation, Recipe, Schedule, epochs, from_json, operation, to_json
-from thumbnet.recipes import RECIPES, find_recipe
-from thumbnet.recipes.reported import REPORTED
+from thumbnet.recipes import RECIPES, ROWS, find_recipe, find_row
 from thumbnet.sources import pack
 from thumbnet.train import check_recipe
 from thumbnet.train.plan import make_plan
@@ -145,13 +144,20 @@ def test_our_own_headline_is_the_last_step() -> None:
 
 
 def test_reported_figures() -> None:
-    figures = {name: reported.top1 for name, reported in REPORTED.items()}
-    assert figures == {
-        "ma-scratch": 0.40,
-        "ma-scratch-64": 0.40,
-        "mkrtchyan-m1": 0.295,
-        "mkrtchyan-m1-lr1e-4": 0.228,
-        "mkrtchyan-m1-set1": 0.22,
-        "mkrtchyan-m4": 0.359,
-    }
-    assert set(REPORTED) <= set(RECIPES)
+    figures = {name: row.reported.val for name, row in ROWS.items()}
+    assert figures["ma-scratch"] == figures["ma-scratch-64"] == 0.40
+    assert figures["mkrtchyan-m1"] == 0.295
+    assert figures["yu-resnet20"] == 0.544
+    assert figures["milani-snapshots"] == 0.522
+    for row in ROWS.values():
+        reported = row.reported
+        assert (row.recipe is None) != (row.study is None)
+        assert reported.val or reported.iterations or reported.text
+        for figure in (reported.train, reported.val, reported.test):
+            assert figure is None or 0 < figure <= 1
+
+
+def test_an_unknown_row_gets_the_nearest() -> None:
+    assert find_row("ma-scratch") is ROWS["ma-scratch"]
+    with pytest.raises(RecipeError, match="did you mean ma-scratch"):
+        find_row("ma-scrach")

@@ -1,4 +1,7 @@
-"""Recipes by name: one module a report, and our own. A new recipe is a function and a line in `RECIPES`."""
+"""Recipes by name: one module a report, and our own.
+
+A new recipe is a function and a line in `ROWS` of its report's module, or in `OWN`.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,19 +9,35 @@ from pathlib import Path
 from thumbnet.errors import RecipeError, nearest
 from thumbnet.files import read_json
 from thumbnet.recipe import Recipe, from_json
-from thumbnet.recipes import ma, mkrtchyan, own
+from thumbnet.recipes import hansen, ma, milani, mkrtchyan, own, yu
+from thumbnet.recipes.rows import Reported, Row
 
-RECIPES: Mapping[str, Callable[[], Recipe]] = {
+__all__ = ["OWN", "RECIPES", "REPORTS", "ROWS", "Reported", "Row", "find_recipe", "find_row"]
+
+REPORTS: Mapping[str, Mapping[str, Row]] = {
+    "hansen": hansen.ROWS,
+    "ma": ma.ROWS,
+    "milani": milani.ROWS,
+    "mkrtchyan": mkrtchyan.ROWS,
+    "yu": yu.ROWS,
+}
+"""The rows of each report."""
+
+OWN: Mapping[str, Callable[[], Recipe]] = {
     "demo": own.demo,
-    "ma-scratch": ma.scratch,
-    "ma-scratch-64": ma.scratch_64,
-    "mkrtchyan-m1": mkrtchyan.m1,
-    "mkrtchyan-m1+": mkrtchyan.m1_plus,
-    "mkrtchyan-m1-lr1e-4": mkrtchyan.m1_lr1e_4,
-    "mkrtchyan-m1-set1": mkrtchyan.m1_set1,
-    "mkrtchyan-m4": mkrtchyan.m4,
     "resnet18-64": own.resnet18_64,
 }
+"""Our own recipes."""
+
+ROWS: Mapping[str, Row] = {name: row for rows in REPORTS.values() for name, row in rows.items()}
+"""Every row of every report, by name."""
+
+RECIPES: Mapping[str, Callable[[], Recipe]] = {
+    name: make
+    for name, make in [*OWN.items(), *((name, row.recipe) for name, row in ROWS.items())]
+    if make is not None
+}
+"""Every recipe, by name: ours, then the reports'."""
 
 
 def find_recipe(name: str) -> Recipe:
@@ -33,3 +52,14 @@ def find_recipe(name: str) -> Recipe:
     if name.endswith(".json"):
         return from_json(read_json(Path(name)))
     raise RecipeError(f"recipe {name!r} is unknown; {nearest(name, RECIPES)}")
+
+
+def find_row(name: str) -> Row:
+    """Return the row called `name`.
+
+    Raises:
+        RecipeError: there is no such row, with the nearest names.
+    """
+    if name not in ROWS:
+        raise RecipeError(f"row {name!r} is unknown; {nearest(name, ROWS)}")
+    return ROWS[name]

@@ -10,8 +10,7 @@ from thumbnet.errors import StorageError
 from thumbnet.models.registry import MODELS
 from thumbnet.optim import optimizer_names
 from thumbnet.optim.schedules import SCHEDULES
-from thumbnet.recipes import RECIPES
-from thumbnet.recipes.reported import REPORTED
+from thumbnet.recipes import RECIPES, ROWS
 from thumbnet.records import Measurement, Record
 from thumbnet.registry import Registry
 
@@ -77,11 +76,11 @@ def names() -> Mapping[str, str]:
 
 
 def _result(record: Record) -> tuple[str, ...]:
-    reported = REPORTED.get(record.name)
+    row = ROWS.get(record.name)
     peak, low, high = record.peak, *record.top1_interval
     return (
         f"`{record.name}`" + (" (pretrained)" if record.pretrained else ""),
-        "" if reported is None else f"{reported.top1:.1%} ({reported.source})",
+        "" if row is None or row.reported.val is None else f"{row.reported.val:.1%} ({row.reported.source})",
         "" if peak is None else f"{peak.top1:.2%} (epoch {peak.epoch})",
         f"{record.top1:.2%}",
         f"{low:.2%} to {high:.2%}",

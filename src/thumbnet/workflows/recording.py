@@ -55,7 +55,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         nll=scores.nll,
         ece=scores.ece,
         views="none",
-        pretrained=bool(recipe.model.options.get("pretrained", False)),
+        pretrained=recipe.model.weights is not None,
         selected_on=recipe.selected_on,
         fraction=1.0,
         epochs=result["epochs"],

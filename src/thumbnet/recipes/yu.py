@@ -1,0 +1,109 @@
+"""Yu, Convolutional Neural Networks for Tiny ImageNet Classification (2017), a poster.
+
+Stated for ResNet-20: SGD with momentum 0.9, learning rate 0.1, batches of 256, weight decay 1e-4, 5 epochs; images
+centred on the mean. Its table is doubtful: the baseline and ResNet-20 show the same val figure, and the author's longer
+paper gives ResNet-20 as 55.4% val and 45% test.
+
+What the poster does not say, and what was chosen: the other networks' training (the same, with a learning rate of 0.01
+where there is no batch norm before every activation), a constant rate, no augmentation, the normalisation (channel
+statistics), and the precision (bfloat16 products with float32 weights, for speed).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from thumbnet.recipe import Evaluation, Model, Normalization, Optimizer, Phase, Recipe, epochs
+from thumbnet.recipes.rows import Reported, Row
+
+
+def resnet20() -> Recipe:
+    """A bottleneck ResNet of 20 layers for five epochs.
+
+    Reported (table 1): train 65.1%, val 54.4%, test 55.4%. Five epochs to 54% from scratch is not plausible; this
+    row measures it.
+    """
+    return _trained("yu-resnet20", Model("yu-resnet20"), 0.1)
+
+
+def alexnet() -> Recipe:
+    """The AlexNet of reduced capacity of table 2.
+
+    Reported (table 1): train 43.2%, val 43.7%, test 33.4%.
+    """
+    return _trained("yu-alexnet", Model("yu-alexnet"), 0.01)
+
+
+def vgg() -> Recipe:
+    """A VGGNet of reduced capacity.
+
+    Reported (table 1): train 54.6%, val 45.9%, test 39.4%. The network is not described (see `yu-vgg` of the
+    networks).
+    """
+    return _trained("yu-vgg", Model("yu-vgg"), 0.01)
+
+
+def inception() -> Recipe:
+    """GoogLeNet from scratch.
+
+    Reported (table 1): train 76.0%, val 50.4%, test 49.4%, as "Inception". Chosen: torchvision's GoogLeNet, which has
+    batch norm, without side classifiers.
+    """
+    return _trained("yu-inception", Model("torchvision/googlenet"), 0.1)
+
+
+def squeezenet() -> Recipe:
+    """SqueezeNet: fire modules.
+
+    No figure reported. Chosen: torchvision's SqueezeNet 1.1 and a learning rate of 0.01.
+    """
+    return _trained("yu-squeezenet", Model("torchvision/squeezenet1_1"), 0.01)
+
+
+def baseline() -> Recipe:
+    """A plain network as a baseline: three blocks of convolution, batch norm, ReLU and pool.
+
+    Reported (table 1): train 65.4%, val 54.4%, test 43.0%, without a word on the network. Chosen: `small` at a width
+    of 64.
+    """
+    return _trained("yu-baseline", Model("small", {"width": 64}), 0.1)
+
+
+def transfer() -> Recipe:
+    """The head of ImageNet's GoogLeNet trained anew at 224 pixels.
+
+    No figure reported. Chosen: the head alone, at 0.01, for five epochs.
+    """
+    recipe = _trained("yu-transfer", Model("torchvision/googlenet", weights="imagenet"), 0.01)
+    return replace(
+        recipe,
+        phases=(Phase(epochs(5), image_size=224, trainable="head"),),
+        normalization=Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    )
+
+
+def _trained(name: str, model: Model, rate: float) -> Recipe:
+    return Recipe(
+        name=name,
+        model=model,
+        optimizer=Optimizer("sgd", lr=rate, weight_decay=1e-4, options={"momentum": 0.9}),
+        phases=(Phase(epochs(5)),),
+        batch_size=256,
+        evaluation=Evaluation(splits=("val",)),
+        precision="bf16",
+        channels_last=True,
+        train_on="all",
+        selected_on="val",
+    )
+
+
+_TABLE = "Yu 2017, table 1"
+
+ROWS: Mapping[str, Row] = {
+    "yu-baseline": Row(Reported(_TABLE, 0.654, 0.544, 0.4304), baseline),
+    "yu-alexnet": Row(Reported(_TABLE, 0.432, 0.4365, 0.334), alexnet),
+    "yu-vgg": Row(Reported(_TABLE, 0.5462, 0.4588, 0.394), vgg),
+    "yu-inception": Row(Reported(_TABLE, 0.7603, 0.5043, 0.494), inception),
+    "yu-resnet20": Row(Reported(_TABLE, 0.6508, 0.544, 0.554), resnet20),
+    "yu-squeezenet": Row(Reported(_TABLE, text="no figure"), squeezenet),
+    "yu-transfer": Row(Reported(_TABLE, text="no figure"), transfer),
+}
