@@ -1,13 +1,13 @@
 """Milani, The Power of Inception (2017).
 
 From scratch (section 3): a small Inception-v3 with batch norm before every ReLU, label smoothing 0.1, Adam at 1e-3
-decayed by 0.9 an epoch, weight decay 0.08, no augmentation, snapshots at each new best on val. Transfer (section 4): one
-linear layer on the 2,048 features of a frozen ImageNet Inception-v3 at 299 pixels.
+decayed by 0.9 an epoch, weight decay 0.08, no augmentation, snapshots at each new best on val. Transfer (section 4):
+one linear layer on the 2,048 features of a frozen ImageNet Inception-v3 at 299 pixels.
 
-What the report does not say, and what was chosen: the widths of its network (see the network), batches of 128, what the
-weight decay of 0.08 decays (the weights themselves, as AdamW does; as an L2 penalty in the gradient it stops training),
-snapshots checked four times an epoch, 30 epochs of its "20 to 50", and the precision (bfloat16 products with float32
-weights, for speed).
+What the report does not say, and what was chosen: the widths of its network (see the network), batches of 128, what
+the weight decay of 0.08 decays (the weights themselves, as AdamW does; as an L2 penalty in the gradient it stops
+training), snapshots checked four times an epoch, 30 epochs of its "20 to 50", and the precision (bfloat16 products
+with float32 weights, for speed).
 """
 
 from collections.abc import Mapping

@@ -55,8 +55,8 @@ def m1() -> Recipe:
 def m1_plus() -> Recipe:
     """Ting's M1 past its report's figure, by augmentation that the judged images resemble and a falling rate.
 
-    What had to change of `mkrtchyan-m1`: random resized crops in place of set 1's fixed one; in set 2, moves by up to 4
-    pixels in place of vertical flips and blur, which the judged images never show; a cosine schedule in place of a
+    What had to change of `mkrtchyan-m1`: random resized crops in place of set 1's fixed one; in set 2, moves by up to
+    4 pixels in place of vertical flips and blur, which the judged images never show; a cosine schedule in place of a
     constant rate. Measured: `records/mkrtchyan-m1+.json`.
     """
     crops = (operation("horizontal_flip"), operation("random_resized_crop", scale=[0.5, 1.0]))

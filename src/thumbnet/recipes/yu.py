@@ -1,8 +1,8 @@
 """Yu, Convolutional Neural Networks for Tiny ImageNet Classification (2017), a poster.
 
 Stated for ResNet-20: SGD with momentum 0.9, learning rate 0.1, batches of 256, weight decay 1e-4, 5 epochs; images
-centred on the mean. Its table is doubtful: the baseline and ResNet-20 show the same val figure, and the author's longer
-paper gives ResNet-20 as 55.4% val and 45% test.
+centred on the mean. Its table is doubtful: the baseline and ResNet-20 show the same val figure, and the author's
+longer paper gives ResNet-20 as 55.4% val and 45% test.
 
 What the poster does not say, and what was chosen: the other networks' training (the same, with a learning rate of 0.01
 where there is no batch norm before every activation), a constant rate, no augmentation, the normalisation (channel
