@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -152,23 +153,29 @@ def predict_subset(
         views=views,
         batch_size=recipe.evaluation.batch_size,
     )
-    provenance = {
-        "recipe": recipe.name,
-        "data": dataset.fingerprint,
-        "weights": weights,
-        "views": views,
-        "train_on": recipe.train_on,
-        "seed": recipe.seed,
-        "commit": commit,
-    }
     return Predictions(
         split=subset.name,
         image_ids=subset.image_ids,
         logits=logits.numpy(),
         labels=subset.labels.numpy(),
         classes=tuple(info.id for info in dataset.classes),
-        provenance=provenance,
+        provenance=provenance(recipe, dataset.fingerprint, weights, views=views, commit=commit),
     )
+
+
+def provenance(
+    recipe: Recipe, fingerprint: str, weights: str, *, views: str = "none", commit: str | None = None
+) -> dict[str, Any]:
+    """Return where predictions come from: recipe, data, weights, views, the seed, and the commit of the source."""
+    return {
+        "recipe": recipe.name,
+        "data": fingerprint,
+        "weights": weights,
+        "views": views,
+        "train_on": recipe.train_on,
+        "seed": recipe.seed,
+        "commit": commit,
+    }
 
 
 def _judge(model: nn.Module, images: Tensor, preprocessing: Preprocessing, views: Sequence[View]) -> Tensor:

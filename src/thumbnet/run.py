@@ -7,7 +7,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,12 +26,32 @@ _RECIPE, _DATA, _ENVIRONMENT, _STATUS = "recipe.json", "data.json", "environment
 _RESULT, _METRICS, _LOCK = "result.json", "metrics.jsonl", ".lock"
 _CHECKPOINTS, _FILTERS, _PREDICTIONS, _TENSORBOARD = "checkpoints", "filters", "predictions", "tensorboard"
 _EPOCH_TAG = re.compile(r"epoch-\d{4,}")
+_SNAPSHOT_TAG = re.compile(r"snapshot-(\d{7,})")
 _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def epoch_tag(epoch: int) -> str:
     """Return the tag of the weights or filters at the end of `epoch` (the first is 1): 'epoch-0007'."""
     return f"epoch-{epoch:04d}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A network kept at a new best: the step it came after, the epochs done, and its top-1 on the selecting split."""
+
+    step: int
+    epoch: float
+    top1: float
+
+    @property
+    def tag(self) -> str:
+        """The tag of its weights and predictions."""
+        return snapshot_tag(self.step)
+
+
+def snapshot_tag(step: int) -> str:
+    """Return the tag of the snapshot taken after `step` optimiser steps: 'snapshot-0001234'."""
+    return f"snapshot-{step:07d}"
 
 
 @dataclass(frozen=True)
@@ -197,18 +217,48 @@ class RunDirectory:
         return self.path / _TENSORBOARD
 
     def weights_path(self, tag: str) -> Path:
-        """Return the file of the weights called `tag`: 'first', 'last', 'best' or as `epoch_tag` gives it.
+        """Return the file of the weights called `tag`.
+
+        Args:
+            tag: 'first', 'last', 'best', or as `epoch_tag` and `snapshot_tag` give it.
 
         Raises:
             RunError: `tag` has another form.
         """
-        return self.path / _CHECKPOINTS / f"{_checked_tag(tag, ('first', 'last', 'best'))}.pt"
+        known = tag if _SNAPSHOT_TAG.fullmatch(tag) else _checked_tag(tag, ("first", "last", "best"))
+        return self.path / _CHECKPOINTS / f"{known}.pt"
 
     def weights_tags(self) -> list[str]:
-        """Return the tags of the weights that are stored: first, epochs in order, best, last."""
+        """Return the tags of the weights that are stored: first, epochs and snapshots in order, best, last."""
         tags = {file.stem for file in (self.path / _CHECKPOINTS).glob("*.pt")}
         numbered = sorted((tag for tag in tags if _EPOCH_TAG.fullmatch(tag)), key=lambda tag: int(tag[6:]))
-        return [tag for tag in ("first", *numbered, "best", "last") if tag in tags]
+        snapshots = [snapshot_tag(step) for step in self._snapshot_steps()]
+        return [tag for tag in ("first", *numbered, *snapshots, "best", "last") if tag in tags]
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the snapshots that are kept, in order of their steps.
+
+        While a run trains, or after it was killed, one that no checkpoint knows of yet may be among them.
+
+        Raises:
+            RunError: the recipe or the metrics are damaged.
+        """
+        steps, key = set(self._snapshot_steps()), f"{self.recipe().selected_on}_top1"
+        rows = (row for row in self.read_metrics() if row.get("step") in steps and key in row) if steps else ()
+        return [Snapshot(row["step"], row["epoch"], row[key]) for row in rows]
+
+    def keep_snapshots(self, steps: Collection[int]) -> None:
+        """Remove the weights and predictions of every snapshot but those taken after `steps`."""
+        tags = {snapshot_tag(step) for step in steps}
+        with storage_errors(self.path):
+            for folder in (_CHECKPOINTS, _PREDICTIONS):
+                for file in (self.path / folder).glob("snapshot-*"):
+                    if file.stem.partition(".")[0] not in tags:
+                        file.unlink(missing_ok=True)
+
+    def _snapshot_steps(self) -> list[int]:
+        found = (_SNAPSHOT_TAG.fullmatch(file.stem) for file in (self.path / _CHECKPOINTS).glob("snapshot-*.pt"))
+        return sorted(int(match[1]) for match in found if match is not None)
 
     def filters_path(self, tag: str) -> Path:
         """Return the file of first-layer filters called `tag`: 'initial', 'last' or as `epoch_tag` gives it.
@@ -218,15 +268,15 @@ class RunDirectory:
         """
         return self.path / _FILTERS / f"{_checked_tag(tag, ('initial', 'last'))}.npy"
 
-    def predictions_path(self, split: str) -> Path:
-        """Return the file of predictions for `split`.
+    def predictions_path(self, split: str, snapshot: Snapshot | None = None) -> Path:
+        """Return the file of predictions for `split`: the last weights', or those of `snapshot`.
 
         Raises:
             RunError: `split` is no plain name.
         """
         if not _SPLIT.fullmatch(split):
             raise RunError(f"split {split!r} is not a plain name; use 'holdout', 'val' or 'test'")
-        return self.path / _PREDICTIONS / f"{split}.npz"
+        return self.path / _PREDICTIONS / (f"{split}.npz" if snapshot is None else f"{snapshot.tag}.{split}.npz")
 
     def result(self) -> dict[str, Any]:
         """Return the run's result, as `write_result` was given it.

@@ -1,12 +1,8 @@
 """Every network: its output, its size as its docstring states it, and gradients in all of its parts."""
 
-import itertools
-import re
-
 import pytest
 import torch
-from torch import Tensor, nn
-from torchvision.models import resnet18 as torchvision_resnet18
+from torch import nn
 
 from thumbnet.errors import RecipeError
 from thumbnet.models import (
@@ -22,123 +18,104 @@ from thumbnet.models.registry import MODELS
 from thumbnet.recipe import Model
 
 VARIANTS = [
-    Model("m1"),
-    Model("m4"),
-    Model("resnet18"),
-    Model("resnet18", {"stem": "strided"}),
-    Model("resnet18", {"stem": "small", "zero_init_residual": False}),
-    Model("small"),
-    Model("timm/test_resnet", {"drop_rate": 0.1, "zero_init_last": False}),
+    (Model("hansen-alexnet"), 60),
+    (Model("hansen-alexnet-3x3"), 60),
+    (Model("hansen-alexnet-3x3", {"activation": "prelu"}), 60),
+    (Model("m1"), 32),
+    (Model("m1"), 64),
+    (Model("m4"), 64),
+    (Model("milani-inception"), 32),
+    (Model("milani-inception", {"dropout": 0.2}), 64),
+    (Model("mkrtchyan-alexnet"), 64),
+    (Model("resnet18"), 64),
+    (Model("resnet18", {"stem": "strided"}), 32),
+    (Model("resnet18", {"stem": "small", "zero_init_residual": False}), 32),
+    (Model("resnet18", {"activation": "elu"}), 32),
+    (Model("resnet18", {"activation": "leaky_relu"}), 32),
+    (Model("resnet18", {"activation": "prelu"}), 32),
+    (Model("resnet34"), 32),
+    (Model("resnet34", {"block": "preact"}), 64),
+    (Model("resnet34", {"block": "preact", "activation": "prelu"}), 32),
+    (Model("small"), 32),
+    (Model("yu-alexnet"), 32),
+    (Model("yu-alexnet"), 64),
+    (Model("yu-resnet20"), 64),
+    (Model("yu-vgg"), 64),
+    (Model("timm/test_resnet", {"drop_rate": 0.1, "zero_init_last": False}), 32),
+    (Model("torchvision/squeezenet1_1"), 32),
 ]
 
 
 def test_every_name_of_the_table_is_tested() -> None:
-    assert set(model_names()) <= {model.name for model in VARIANTS}
+    assert set(model_names()) <= {model.name for model, _ in VARIANTS}
 
 
-@pytest.mark.parametrize("model", VARIANTS, ids=str)
-@pytest.mark.parametrize("size", [32, 64])
-def test_images_become_one_logit_a_class(model: Model, size: int) -> None:
-    network = build_model(model, 7, size).eval()
-    with torch.no_grad():
-        logits = network(torch.rand(3, 3, size, size))
-    assert logits.shape == (3, 7)
-    assert logits.isfinite().all()
-
-
-@pytest.mark.parametrize("model", VARIANTS, ids=str)
-def test_the_gradient_reaches_every_parameter(model: Model) -> None:
+@pytest.mark.parametrize(("model", "size"), VARIANTS, ids=str)
+def test_images_become_logits_whose_gradient_reaches_every_parameter(model: Model, size: int) -> None:
     torch.manual_seed(0)
-    network = build_model(model, 5, 32)
-    torch.autograd.backward(network(torch.rand(8, 3, 32, 32)).logsumexp(-1).sum())
+    network = build_model(model, 5, size)
+    logits = network(torch.rand(6, 3, size, size) - 0.5)
+    assert logits.shape == (6, 5)
+    assert logits.isfinite().all()
+    torch.autograd.backward(logits.logsumexp(-1).sum())
     untouched = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert untouched == []
+    with torch.no_grad():
+        assert network.eval()(torch.rand(3, 3, size, size)).shape == (3, 5)
 
 
 @pytest.mark.parametrize(
-    ("model", "classes", "expected"),
+    ("model", "size", "classes", "parameters", "work"),
     [
-        (Model("m1"), 200, 584_120),
-        (Model("m4"), 200, 2_343_080),
-        (Model("resnet18"), 200, 11_279_112),
-        (Model("resnet18", {"stem": "strided"}), 200, 11_271_432),
-        (Model("resnet18", {"stem": "small"}), 200, 11_271_432),
-        (Model("small"), 10, 24_346),
+        (Model("hansen-alexnet"), 60, 200, 20_987_464, 54),
+        (Model("hansen-alexnet-3x3"), 60, 200, 36_491_848, 159),
+        (Model("hansen-alexnet-3x3", {"activation": "prelu"}), 60, 200, 36_501_416, 159),
+        (Model("m1"), 64, 200, 584_120, None),
+        (Model("m4"), 64, 200, 2_343_080, None),
+        (Model("milani-inception"), 64, 200, 2_460_616, 119),
+        (Model("mkrtchyan-alexnet"), 64, 200, 61_301_040, 98),
+        (Model("resnet18"), 64, 200, 11_279_112, None),
+        (Model("resnet18", {"stem": "strided"}), 64, 200, 11_271_432, None),
+        (Model("resnet18", {"stem": "small"}), 64, 200, 11_271_432, None),
+        (Model("resnet18", {"stem": "strided", "width": 32}), 64, 200, 2_846_440, None),
+        (Model("resnet18", {"block": "preact"}), 64, 200, 11_277_320, None),
+        (Model("resnet18", {"activation": "prelu"}), 64, 200, 11_283_016, None),
+        (Model("resnet34"), 64, 200, 21_387_272, None),
+        (Model("resnet34", {"block": "preact"}), 64, 200, 21_385_480, None),
+        (Model("small"), 64, 10, 24_346, None),
+        (Model("yu-alexnet"), 64, 200, 19_031_048, 478),
+        (Model("yu-resnet20"), 64, 200, 3_649_032, 143),
+        (Model("yu-vgg"), 64, 200, 6_622_632, 217),
     ],
     ids=str,
 )
-def test_the_parameter_count_is_the_documented_one(model: Model, classes: int, expected: int) -> None:
-    network = build_model(model, classes, 64)
-    assert parameter_count(network) == expected
-    assert f"{expected:,}" in (MODELS.get(model.name).__doc__ or "")
-
-
-@pytest.mark.parametrize("name", ["m1", "m4"])
-def test_activations_of_tings_networks_are_the_documented_ones(name: str) -> None:
-    network = build_model(Model(name), 200, 64)
-    sizes: list[str] = []
-
-    def note(module: nn.Module, _: object, output: Tensor) -> None:
-        if isinstance(module, nn.Conv2d):
-            sizes.append(f"{output.shape[2]}x{output.shape[3]}x{output.shape[1]}")
-        elif isinstance(module, nn.MaxPool2d):
-            sizes.append(f"pooled {output.shape[2]}x{output.shape[3]}x{output.shape[1]}")
-        elif isinstance(module, nn.Flatten):
-            sizes.append(f"flat {output.shape[1]:,}")
-
-    for module in network.modules():
-        module.register_forward_hook(note)
-    network(torch.zeros(1, 3, 64, 64))
-    text = MODELS.get(name).__doc__ or ""
-    documented = re.search(r"activations (.*)\.", text)
-    assert documented is not None
-    stated = re.findall(r"\d+x\d+x\d+", documented[1])
-    last_convolutions = [before for before, after in itertools.pairwise(sizes) if after.startswith("pooled")]
-    assert [*last_convolutions, sizes[-2].removeprefix("pooled ")] == stated
-    assert f"= {sizes[-1].removeprefix('flat ')}" in documented[1]
-
-
-def test_resnet18_with_the_imagenet_stem_is_torchvisions() -> None:
-    ours = build_model(Model("resnet18"), 11, 64).eval()
-    theirs = torchvision_resnet18(num_classes=11).eval()
-    theirs.load_state_dict(ours.state_dict())
-    images = torch.rand(2, 3, 64, 64)
-    with torch.no_grad():
-        torch.testing.assert_close(ours(images), theirs(images), rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(("stem", "side"), [("imagenet", 16), ("strided", 32), ("small", 64)])
-def test_a_stem_decides_what_the_first_stage_sees(stem: str, side: int) -> None:
-    network = build_model(Model("resnet18", {"stem": stem}), 4, 64)
-    seen: list[int] = []
-    network.get_submodule("layer1").register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-1]))
-    network(torch.zeros(2, 3, 64, 64))
-    assert seen == [side]
-
-
-def test_zero_init_residual_makes_each_block_an_identity() -> None:
-    network = build_model(Model("resnet18", {"zero_init_residual": True}), 4, 64).eval()
-    block = network.get_submodule("layer1.0")
-    inputs = torch.rand(1, 64, 8, 8)
-    torch.testing.assert_close(block(inputs), inputs, rtol=0, atol=0)
-
-
-def test_a_timm_network_takes_its_options() -> None:
-    network = build_model(Model("timm/test_resnet", {"drop_rate": 0.25, "in_chans": 3}), 9, 32)
-    assert network.get_parameter("fc.weight").shape[0] == 9
-    assert vars(network)["drop_rate"] == 0.25
+def test_the_size_is_the_documented_one(
+    model: Model, size: int, classes: int, parameters: int, work: int | None
+) -> None:
+    with torch.device("meta"):
+        network = build_model(model, classes, size)
+    text = " ".join((MODELS.get(model.name).__doc__ or "").split())
+    assert parameter_count(network) == parameters
+    assert f"{parameters:,} parameters" in text or f"{parameters:,} with" in text
+    if work is not None:
+        assert round(multiply_adds(network, size) / 1e6) == work
+        assert f"{work} million multiply-adds" in text
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         (Model("resnet81"), r"model 'resnet81' is unknown; did you mean resnet18"),
+        (Model("hansen-alexnet-3x4"), r"did you mean hansen-alexnet-3x3 or hansen-alexnet"),
         (Model("resnet18", {"steem": "small"}), r"unknown option 'steem'; did you mean stem"),
         (Model("resnet18", {"stem": "big"}), r"'big' is not one of 'imagenet', 'strided', 'small'"),
+        (Model("resnet34", {"block": "wide"}), r"'wide' is not one of 'original', 'preact'"),
+        (Model("resnet18", {"activation": "gelu"}), r"'gelu' is not one of 'relu', 'leaky_relu', 'elu', 'prelu'"),
         (Model("resnet18", {"zero_init_residual": "yes"}), r"'yes' is not true or false"),
+        (Model("hansen-alexnet", {"activation": "prelu"}), r"unknown option 'activation'; it takes none"),
+        (Model("hansen-alexnet-3x3", {"initialization": "zero"}), r"'zero' is not one of 'gaussian', 'xavier', 'he'"),
         (Model("m1", {"width": 3}), r"m1: unknown option 'width'; it takes none"),
         (Model("small", {"width": "wide"}), r"'wide' is not a whole number"),
-        (Model("timm/resnet81"), r"timm/resnet81 is unknown; did you mean resnet18"),
     ],
     ids=str,
 )
@@ -149,16 +126,23 @@ def test_what_is_unknown_is_refused_before_anything_is_built(model: Model, messa
         build_model(model, 4, 64)
 
 
-@pytest.mark.parametrize("options", [{"drop_rote": 0.1}, {"block_args": 3}])
-def test_options_that_timm_refuses_are_a_recipe_error(options: dict[str, object]) -> None:
-    with pytest.raises(RecipeError, match=r"model timm/test_resnet: timm refuses the options"):
-        build_model(Model("timm/test_resnet", options), 4, 64)
-
-
-@pytest.mark.parametrize("width", [0, -4])
-def test_a_width_that_is_no_width_is_refused(width: int) -> None:
-    with pytest.raises(RecipeError, match=r"width"):
-        build_model(Model("small", {"width": width}), 4, 64)
+@pytest.mark.parametrize(
+    ("model", "size", "message"),
+    [
+        (Model("small", {"width": 0}), 64, r"a width of 0 is not a positive number"),
+        (Model("resnet34", {"width": -4}), 64, r"a width of -4 is not a positive number"),
+        (Model("milani-inception", {"dropout": 1}), 64, r"a dropout of 1.0 is not in \[0, 1\)"),
+        (Model("yu-vgg", {"dropout": -0.1}), 64, r"a dropout of -0.1 is not in \[0, 1\)"),
+        (Model("yu-alexnet"), 60, r"images of 60 pixels do not divide by 8"),
+        (Model("yu-vgg"), 8, r"images of 8 pixels do not divide by 16"),
+        (Model("mkrtchyan-alexnet"), 62, r"images of 62 pixels are too small"),
+        (Model("hansen-alexnet"), 32, r"images of 32 pixels are too small"),
+    ],
+    ids=str,
+)
+def test_what_no_network_can_be_built_of_is_refused(model: Model, size: int, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        build_model(model, 4, size)
 
 
 def test_first_convolution_and_last_layer() -> None:

@@ -88,5 +88,8 @@ def test_images_have_the_size_of_the_phase_or_of_the_data() -> None:
 def test_a_length_of_no_step_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"phases.1.length: 0.05 epochs comes to no iteration here; lengthen it"):
         make_plan(short_recipe(phases=(Phase(epochs(1)), Phase(epochs(0.05)))), IMAGES, SIDE)
-    with pytest.raises(RecipeError, match=r"evaluation.every: 0.05 epochs comes to no iteration here"):
-        make_plan(short_recipe(evaluation=Evaluation(every=epochs(0.05))), IMAGES, SIDE)
+
+
+def test_splits_are_evaluated_at_most_once_an_iteration() -> None:
+    recipe = short_recipe(phases=(Phase(iterations(3)),), evaluation=Evaluation(every=epochs(0.05)))
+    assert make_plan(recipe, IMAGES, SIDE).milestones == {1, 2, 3}

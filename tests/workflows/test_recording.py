@@ -74,7 +74,7 @@ def test_a_record_states_what_it_depends_on(run: RunDirectory, tmp_path: Path) -
 
 
 def test_pretrained_weights_are_told(run: RunDirectory, tmp_path: Path) -> None:
-    model = {"name": "timm/resnet18", "options": {"pretrained": True}}
+    model = {"name": "timm/resnet18", "weights": "imagenet"}
     assert make_record(altered(run, tmp_path / "run", model=model)).pretrained
 
 

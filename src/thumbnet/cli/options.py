@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from thumbnet.errors import RecipeError
+
 if TYPE_CHECKING:
     from thumbnet.packed import PackedDataset
     from thumbnet.run import RunDirectory
@@ -38,6 +40,21 @@ def open_run(path: Path) -> "RunDirectory":
     from thumbnet.run import RunDirectory
 
     return RunDirectory.open(path)
+
+
+def read_settings(settings: list[str]) -> dict[str, str]:
+    """Return the values of `--set` by key.
+
+    Raises:
+        RecipeError: one is not of the form KEY=VALUE.
+    """
+    pairs = {}
+    for setting in settings:
+        key, found, value = setting.partition("=")
+        if not found or not key:
+            raise RecipeError(f"--set {setting}: not of the form KEY=VALUE; write --set optimizer.lr=0.01")
+        pairs[key] = value
+    return pairs
 
 
 def print_json(value: Any) -> None:

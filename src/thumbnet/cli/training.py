@@ -18,8 +18,8 @@ from thumbnet.cli.options import (
     open_data,
     open_run,
     print_json,
+    read_settings,
 )
-from thumbnet.errors import RecipeError
 
 if TYPE_CHECKING:
     from thumbnet.run import RunDirectory
@@ -49,7 +49,7 @@ def train(
     from thumbnet.recipes import find_recipe
     from thumbnet.train import Options, start
 
-    chosen = assign(find_recipe(recipe), _assignments(settings or []))
+    chosen = assign(find_recipe(recipe), read_settings(settings or []))
     target = out or Path("runs") / chosen.name
     options = Options(device, threads, checkpoint_seconds, tensorboard)
     _show(start(chosen, open_data(data), target, options, command_line()), as_json)
@@ -74,16 +74,6 @@ def resume(
     opened = open_run(run)
     options = Options(device, threads, checkpoint_seconds)
     _show(resume_run(opened, load_run_data(opened, data), options, command_line()), as_json)
-
-
-def _assignments(settings: list[str]) -> dict[str, str]:
-    pairs = {}
-    for setting in settings:
-        key, found, value = setting.partition("=")
-        if not found or not key:
-            raise RecipeError(f"--set {setting}: not of the form KEY=VALUE; write --set optimizer.lr=0.01")
-        pairs[key] = value
-    return pairs
 
 
 def _show(run: "RunDirectory", as_json: bool) -> None:

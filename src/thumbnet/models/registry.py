@@ -4,77 +4,78 @@ A network is a function `(classes, image_size, *, options) -> torch.nn.Module`; 
 `f[B,3,image_size,image_size]` to logits `f[B,classes]`. A new network is one file and one line in `MODELS`.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from torch import nn
 
-from thumbnet.errors import RecipeError, nearest
-from thumbnet.models import resnet, small, ting
+from thumbnet.models import hansen, libraries, milani, mkrtchyan, resnet, small, ting, yu
+from thumbnet.models.initialization import initialize
+from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX
+from thumbnet.models.pretrained import check_weights, load_weights
 from thumbnet.recipe import Model
 from thumbnet.registry import Registry
 
 MODELS: Registry[nn.Module] = Registry(
     "model",
     {
+        "hansen-alexnet": hansen.alexnet,
+        "hansen-alexnet-3x3": hansen.alexnet_3x3,
         "m1": ting.m1,
         "m4": ting.m4,
+        "milani-inception": milani.inception,
+        "mkrtchyan-alexnet": mkrtchyan.alexnet,
         "resnet18": resnet.resnet18,
+        "resnet34": resnet.resnet34,
         "small": small.small,
+        "yu-alexnet": yu.alexnet,
+        "yu-resnet20": yu.resnet20,
+        "yu-vgg": yu.vgg,
     },
 )
 
-TIMM_PREFIX = "timm/"
-
 
 def model_names() -> list[str]:
-    """Return the names of the networks in the table, sorted (timm's come on top of them)."""
+    """Return the names of the networks in the table, sorted (timm's and torchvision's come on top of them)."""
     return MODELS.names()
 
 
 def check_model(model: Model) -> None:
-    """Check that `model` names a network and options that exist, without building it.
+    """Check that `model` names a network, options and weights that exist, without building or loading anything.
 
     Raises:
-        RecipeError: an unknown network or option (with the nearest names), or a value of the wrong type.
+        RecipeError: an unknown network or option (with the nearest names), a value of the wrong type, or weights
+            that the network does not have.
     """
     if model.name.startswith(TIMM_PREFIX):
-        _check_timm(model.name.removeprefix(TIMM_PREFIX))
+        libraries.check_timm(model.name.removeprefix(TIMM_PREFIX), model.options)
+    elif model.name.startswith(TORCHVISION_PREFIX):
+        libraries.check_torchvision(model.name.removeprefix(TORCHVISION_PREFIX), model.options)
     else:
         MODELS.check(model.name, model.options)
+    check_weights(model)
 
 
 def build_model(model: Model, classes: int, image_size: int) -> nn.Module:
-    """Return the network that `model` names, freshly initialised from torch's global generator.
+    """Return the network that `model` names, with fresh weights from torch's global generator or pretrained ones.
 
     Args:
-        model: name and options.
+        model: name, options, initialisation and weights. Where a run's own weights will replace all of them, leave
+            `model.weights` out, so that nothing is downloaded: the network is the same.
         classes: number of outputs.
         image_size: side of the square input images, in pixels.
 
     Raises:
-        RecipeError: an unknown name or option, or options that the network refuses.
+        RecipeError: an unknown name or option, options that the network refuses, or weights that cannot be had.
     """
+    check_model(model)
+    network = _build(model, classes, image_size)
+    if model.weights is not None:
+        load_weights(network, model, classes)
+    initialize(network, model.initialization)
+    return network
+
+
+def _build(model: Model, classes: int, image_size: int) -> nn.Module:
     if model.name.startswith(TIMM_PREFIX):
-        return _build_timm(model.name.removeprefix(TIMM_PREFIX), model.options, classes)
+        return libraries.build_timm(model.name.removeprefix(TIMM_PREFIX), model.options, classes)
+    if model.name.startswith(TORCHVISION_PREFIX):
+        return libraries.build_torchvision(model.name.removeprefix(TORCHVISION_PREFIX), model.options, classes)
     return MODELS.call(model.name, model.options, classes, image_size)
-
-
-def _check_timm(name: str) -> None:
-    import timm
-
-    if not timm.is_model(name):
-        raise RecipeError(f"model timm/{name} is unknown; {nearest(name, timm.list_models())[:300]}")
-
-
-def _build_timm(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
-    import timm
-
-    _check_timm(name)
-    try:
-        model = timm.create_model(name, num_classes=classes, **options)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise RecipeError(f"model timm/{name}: timm refuses the options {dict(options)}: {error}") from error
-    if not isinstance(model, nn.Module):
-        raise RecipeError(f"model timm/{name}: timm returned {type(model).__name__}, not a network")
-    return model

@@ -1,6 +1,9 @@
 """Evaluation while training: the splits that the recipe names, and training accuracy in evaluation mode."""
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from thumbnet import metrics
 from thumbnet.data import Subset
@@ -10,18 +13,25 @@ from thumbnet.train.state import Best
 from thumbnet.train.trainer import Trainer
 
 
-def assess(trainer: Trainer, learning_rate: float) -> dict[str, Any]:
-    """Evaluate the judged network and return the row for the metrics.
+class Assessment(NamedTuple):
+    """One evaluation: the row for the metrics, and the logits f32[N,K] of each split that the recipe names."""
+
+    row: dict[str, Any]
+    logits: dict[str, NDArray[np.float32]]
+
+
+def assess(trainer: Trainer, learning_rate: float) -> Assessment:
+    """Evaluate the judged network.
 
     Args:
         trainer: the run, at the end of a step.
         learning_rate: of that step.
 
     Returns:
-        `step`, `epoch`, `lr`, `running_train_loss` and `running_train_top1` (means over the training batches since the
-        last evaluation, as they were seen: augmented, in training mode), `eval_train_loss` and `eval_train_top1` (a
-        fixed selection of training images in evaluation mode), `<split>_loss`, `_top1`, `_top5` of each split,
-        `images_per_second` and `seconds`.
+        The logits, and a row of `step`, `epoch`, `lr`, `running_train_loss` and `running_train_top1` (means over the
+        training batches since the last evaluation, as they were seen: augmented, in training mode), `eval_train_loss`
+        and `eval_train_top1` (a fixed selection of training images in evaluation mode), `<split>_loss`, `_top1`,
+        `_top5` of each split, `images_per_second` and `seconds`.
 
     Raises:
         TrainingError: an output of the network is not finite.
@@ -34,14 +44,16 @@ def assess(trainer: Trainer, learning_rate: float) -> dict[str, Any]:
         "running_train_loss": totals.loss / totals.images,
         "running_train_top1": totals.correct / totals.images,
     }
+    logits: dict[str, NDArray[np.float32]] = {}
     if "train_eval" in trainer.subsets:
-        scores = _scores(trainer, trainer.subsets["train_eval"])
+        _, scores = _judged(trainer, trainer.subsets["train_eval"])
         row |= {"eval_train_loss": scores.nll, "eval_train_top1": scores.top1}
     for split in trainer.recipe.evaluation.splits:
         if split in trainer.subsets:
-            scores = _scores(trainer, trainer.subsets[split])
+            logits[split], scores = _judged(trainer, trainer.subsets[split])
             row |= {f"{split}_loss": scores.nll, f"{split}_top1": scores.top1, f"{split}_top5": scores.top5}
-    return row | {"images_per_second": totals.images / totals.seconds, "seconds": totals.seconds}
+    row |= {"images_per_second": totals.images / totals.seconds, "seconds": totals.seconds}
+    return Assessment(row, logits)
 
 
 def improved(trainer: Trainer, row: dict[str, Any]) -> bool:
@@ -53,7 +65,7 @@ def improved(trainer: Trainer, row: dict[str, Any]) -> bool:
     return True
 
 
-def _scores(trainer: Trainer, subset: Subset) -> metrics.Scores:
+def _judged(trainer: Trainer, subset: Subset) -> tuple[NDArray[np.float32], metrics.Scores]:
     logits = predict_logits(
         trainer.state.judged,
         subset.images,
@@ -66,4 +78,4 @@ def _scores(trainer: Trainer, subset: Subset) -> metrics.Scores:
             f"the network's outputs for {subset.name} are not finite after iteration {trainer.state.step}; "
             "the last good checkpoint is kept; lower optimizer.lr, set clip_norm, or use precision=fp32"
         )
-    return metrics.score(logits.numpy(), subset.labels.numpy())
+    return logits.numpy(), metrics.score(logits.numpy(), subset.labels.numpy())

@@ -13,6 +13,7 @@ from thumbnet.train.assess import assess, improved
 from thumbnet.train.interrupt import StopRequest
 from thumbnet.train.journal import Journal, StepResult
 from thumbnet.train.progress import Reporter
+from thumbnet.train.snapshots import take_snapshot
 from thumbnet.train.state import Totals, save_state, save_weights
 from thumbnet.train.trainer import Trainer
 
@@ -107,11 +108,13 @@ class Loop:
         """Evaluate, write the row, and keep the weights where they are the best so far."""
         self._flush()
         trainer, state = self.trainer, self.trainer.state
-        row = assess(trainer, learning_rate)
-        self.journal.evaluation(row)
-        self.reporter.evaluation(row)
-        if improved(trainer, row):
+        found = assess(trainer, learning_rate)
+        self.journal.evaluation(found.row)
+        self.reporter.evaluation(found.row)
+        if improved(trainer, found.row):
             save_weights(state.judged, self.run.weights_path("best"))
+            if trainer.recipe.checkpointing.snapshots:
+                take_snapshot(trainer, self.run, found)
         state.totals = Totals()
         self._lap_other()
 
@@ -128,10 +131,14 @@ class Loop:
         self._lap_other()
 
     def _checkpoint(self) -> None:
-        """Write what a resumed run needs: first the metrics up to this step, then the state."""
+        """Write what a resumed run needs: first the metrics up to this step, then the state.
+
+        Only then may the snapshots go that the state no longer names.
+        """
         self._flush()
         self.run.sync_metrics()
         save_state(self.trainer.state, self.run.state_path)
+        self.run.keep_snapshots(self.trainer.state.snapshots)
         self.run.write_status("running", self.trainer.state.step, self.trainer.plan.total_steps)
         self._lap_other()
         self._next_checkpoint = time.monotonic() + self.checkpoint_seconds

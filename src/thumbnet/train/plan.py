@@ -120,9 +120,8 @@ def _phase_steps(recipe: Recipe, phase: Phase, images: int, number: int) -> tupl
 def _milestones(recipe: Recipe, phases: list[PhasePlan]) -> frozenset[int]:
     milestones: set[int] = set()
     for phase in phases:
-        every = recipe.evaluation.every.steps(phase.steps_per_epoch)
-        if every < 1:
-            raise RecipeError(f"evaluation.every: {recipe.evaluation.every} comes to no iteration here; lengthen it")
+        # Where a part of an epoch comes to no iteration, as on few images, each iteration is followed by one.
+        every = max(1, recipe.evaluation.every.steps(phase.steps_per_epoch))
         milestones.update(range(phase.start + every, phase.end, every))
         milestones.add(phase.end)
     return frozenset(milestones)

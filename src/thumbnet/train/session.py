@@ -129,6 +129,7 @@ def _restore(trainer: Trainer, run: RunDirectory) -> None:
         save_weights(trainer.state.judged, run.weights_path("first"))
         save_filters(trainer, run, "initial")
     run.truncate_metrics(trainer.state.step)
+    run.keep_snapshots(trainer.state.snapshots)
 
 
 def _train(trainer: Trainer, run: RunDirectory, options: Options, reporter: Reporter, stop: StopRequest) -> None:

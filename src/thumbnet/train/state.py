@@ -39,7 +39,8 @@ class State:
     """Everything that a checkpoint holds.
 
     `step` counts the optimiser steps done and `images` the images that they saw; `train_seconds` is the time of the
-    steps alone, `total_seconds` that with evaluations and checkpoints.
+    steps alone, `total_seconds` that with evaluations and checkpoints; `snapshots` are the steps after which the kept
+    ones were taken, oldest first.
     """
 
     model: nn.Module
@@ -52,6 +53,7 @@ class State:
     images: int = 0
     train_seconds: float = 0.0
     total_seconds: float = 0.0
+    snapshots: tuple[int, ...] = ()
 
     @property
     def judged(self) -> nn.Module:
@@ -100,6 +102,7 @@ def restore_state(state: State, packed: Mapping[str, Any], path: Path) -> None:
         state.totals = Totals(**packed["totals"])
         state.best = Best(**packed["best"])
         state.train_seconds, state.total_seconds = packed["train_seconds"], packed["total_seconds"]
+        state.snapshots = tuple(packed.get("snapshots", ()))  # older checkpoints know of none
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise RunError(
             f"{path}: the checkpoint does not fit its recipe ({_first_line(error)}); train again"
@@ -156,6 +159,7 @@ def _pack(state: State) -> dict[str, Any]:
         "best": vars(state.best),
         "train_seconds": state.train_seconds,
         "total_seconds": state.total_seconds,
+        "snapshots": list(state.snapshots),
     }
 
 

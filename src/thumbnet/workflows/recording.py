@@ -1,16 +1,16 @@
 """From a finished run to a record."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from thumbnet.errors import RunError
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT
-from thumbnet.recipe import Recipe, from_json, to_json
+from thumbnet.recipe import Recipe, to_json
 from thumbnet.recipes import RECIPES
 from thumbnet.records import Peak, Record
 from thumbnet.run import RunDirectory
 from thumbnet.workflows.judging import stored_predictions
+from thumbnet.workflows.reproduction import is_current
 
 _SPLIT = "val"
 
@@ -19,12 +19,31 @@ def make_record(run: RunDirectory) -> Record:
     """Return the record of a complete run: the last step on val, and the peak where the recipe selects.
 
     Raises:
-        RunError: the run is unfinished, its data had no val split with labels, or it bears the name of a recipe of
-            ours but its recipe was altered or its data is not Tiny ImageNet (for all but the demo).
+        RunError: the run is unfinished or shorter than its recipe's full length, its data had no val split with
+            labels, or it bears the name of a recipe of ours but its recipe was altered or its data is not Tiny
+            ImageNet (for all but the demo).
+    """
+    run.require_complete()
+    recipe = run.recipe()
+    if recipe.fraction < 1:
+        raise RunError(
+            f"run {run.path}: a quick look, {recipe.fraction:g} of the full length, which is never recorded; "
+            "train it whole"
+        )
+    _check_name(run, recipe)
+    return describe_run(run)
+
+
+def describe_run(run: RunDirectory) -> Record:
+    """Return a complete run's figures in the form of a record, whatever was trained.
+
+    Only what `make_record` gives is a record: it refuses what must not stand under its name.
+
+    Raises:
+        RunError: the run is unfinished or damaged, or its data had no val split with labels.
     """
     run.require_complete()
     result, recipe = run.result(), run.recipe()
-    _check_name(run, recipe)
     try:
         return _record(run, result, recipe)
     except (KeyError, TypeError) as error:
@@ -57,7 +76,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         views="none",
         pretrained=recipe.model.weights is not None,
         selected_on=recipe.selected_on,
-        fraction=1.0,
+        fraction=recipe.fraction,
         epochs=result["epochs"],
         train_seconds=result["train_seconds"],
         images_per_second=result["images_per_second"],
@@ -69,10 +88,14 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
 
 def _check_name(run: RunDirectory, recipe: Recipe) -> None:
     """Check that a run that bears the name of one of our recipes is a run of it (the seed may differ) on its data."""
-    ours = RECIPES.get(recipe.name)
-    if ours is None:
+    if recipe.name not in RECIPES:
         return
-    if replace(recipe, seed=0) != replace(from_json(to_json(ours())), seed=0):
+    if recipe.model.weights is None and RECIPES[recipe.name]().model.weights is not None:
+        raise RunError(
+            f"run {run.path}: it began from random weights and {recipe.name!r} begins from pretrained ones, so it is "
+            "no measurement of that; train it unaltered, or give it a name with --set name=NAME"
+        )
+    if not is_current(recipe, recipe.name):
         raise RunError(
             f"run {run.path}: its recipe is not {recipe.name!r} as it stands now, so it cannot bear that name; "
             "train it unaltered, or give it a name with --set name=NAME"

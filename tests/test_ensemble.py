@@ -1,0 +1,153 @@
+"""Ensembles: each figure against a direct computation, and what must hold for any members."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from thumbnet import ensemble
+from thumbnet.ensemble import Over
+from thumbnet.errors import PredictionError
+from thumbnet.predictions import Predictions
+
+BOTH: list[Over] = ["probabilities", "logits"]
+
+
+def predictions(logits: NDArray[Any], labels: NDArray[np.int64] | None = None, name: str = "a") -> Predictions:
+    images, classes = logits.shape
+    return Predictions(
+        split="val",
+        image_ids=tuple(f"val_{i}" for i in range(images)),
+        logits=logits.astype(np.float32),
+        labels=np.arange(images) % classes if labels is None else labels,
+        classes=tuple(f"n{i}" for i in range(classes)),
+        provenance={"recipe": name},
+    )
+
+
+def some(count: int, images: int = 40, classes: int = 5, seed: int = 0) -> list[Predictions]:
+    """Networks of different accuracy."""
+    random = np.random.default_rng(seed)
+    right = np.eye(classes)[np.arange(images) % classes]
+    return [
+        predictions(random.normal(size=(images, classes)) * 2 + (i % 3) * right, name=str(i)) for i in range(count)
+    ]
+
+
+def direct(members: list[Predictions], over: Over) -> NDArray[np.float64]:
+    """The mean of probabilities, as Milani's equation 2 has it, or of logits."""
+    parts = [member.logits.astype(np.float64) for member in members]
+    if over == "probabilities":
+        parts = [np.exp(part) / np.exp(part).sum(1, keepdims=True) for part in parts]
+    mean: NDArray[np.float64] = np.mean(parts, axis=0)
+    return np.log(mean) if over == "probabilities" else mean
+
+
+@pytest.mark.parametrize("over", BOTH)
+def test_average_is_the_mean(over: Over) -> None:
+    members = some(4)
+    found = ensemble.average(members, over)
+    np.testing.assert_allclose(found.logits, direct(members, over), rtol=1e-5, atol=1e-6)
+    assert found.logits.dtype == np.float32
+    assert (found.split, found.image_ids, found.classes) == ("val", members[0].image_ids, members[0].classes)
+    assert found.provenance == {"ensemble": over, "members": [{"recipe": str(i)} for i in range(4)]}
+    if over == "probabilities":
+        np.testing.assert_allclose(np.exp(found.logits).sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("over", BOTH)
+def test_the_curve_adds_the_best_members_first(over: Over) -> None:
+    members = some(7)
+    members[5] = replace(members[2], provenance={})  # a tie, which keeps its order
+    ranked = sorted(members, key=lambda member: -member.scores().top1)
+    assert [id(one) for one in ranked] != [id(one) for one in members]
+    found = ensemble.curve(members, over)
+    assert len(found) == 7
+    for count, scores in enumerate(found, start=1):
+        chosen = direct(ranked[:count], over)
+        assert scores.top1 == np.mean(chosen.argmax(1) == members[0].labels)
+        assert scores == ensemble.average(ranked[:count], over).scores()
+    assert found[0].top1 == max(member.scores().top1 for member in members)
+
+
+def test_probabilities_too_small_for_a_float_keep_their_rank() -> None:
+    far = predictions(np.array([[0.0, -400.0, -300.0], [-2000.0, 0.0, -1000.0]]))
+    found = ensemble.average([far, far])
+    assert np.isfinite(found.logits).all()
+    assert np.argsort(found.logits, axis=1).tolist() == np.argsort(far.logits, axis=1).tolist()
+
+
+@pytest.mark.parametrize("over", BOTH)
+def test_members_in_another_order_are_reordered(over: Over) -> None:
+    one, two = some(2)
+    rows = np.random.default_rng(1).permutation(len(one.labels))
+    shuffled = replace(
+        two, image_ids=tuple(two.image_ids[i] for i in rows), logits=two.logits[rows], labels=two.labels[rows]
+    )
+    expected = ensemble.average([one, two], over)
+    found = ensemble.average([one, shuffled], over)
+    np.testing.assert_array_equal(found.logits, expected.logits)
+    assert ensemble.curve([one, shuffled], over) == ensemble.curve([one, two], over)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": "holdout"}, "a different split \\('holdout' and 'val'\\)"),
+        ({"classes": ("x", "n1", "n2", "n3", "n4")}, "a different classes"),
+        ({"image_ids": tuple(f"test_{i}" for i in range(40))}, "different images"),
+        ({"labels": np.zeros(40, np.int64)}, "different labels"),
+        ({"logits": np.full((40, 5), np.nan, np.float32)}, "not finite"),
+    ],
+)
+def test_members_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
+    one, two = some(2)
+    for call in (ensemble.average, ensemble.curve):
+        with pytest.raises(PredictionError, match=message):
+            call([one, replace(two, **change)])
+
+
+def test_no_members_and_unknown_means_are_refused() -> None:
+    with pytest.raises(PredictionError, match="no members"):
+        ensemble.average([])
+    with pytest.raises(PredictionError, match="no members"):
+        ensemble.curve([])
+    with pytest.raises(PredictionError, match="over 'logit' is unknown; did you mean logits"):
+        ensemble.average(some(1), "logit")  # type: ignore[arg-type]  # that is the point
+
+
+LOGITS = st.integers(2, 5).flatmap(
+    lambda classes: st.lists(
+        st.lists(
+            st.lists(st.integers(-160, 160).map(lambda n: n / 8), min_size=classes, max_size=classes),
+            min_size=3,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+"""Up to five members' logits for three images and two to five classes, a multiple of 1/8 each."""
+
+
+@settings(max_examples=80, deadline=None)
+@given(values=LOGITS, over=st.sampled_from(BOTH), random=st.randoms(use_true_random=False))
+def test_the_order_of_members_does_not_matter(values: list[Any], over: Over, random: Any) -> None:
+    members = [predictions(np.array(one)) for one in values]
+    shuffled = random.sample(members, len(members))
+    expected = ensemble.average(members, over).logits
+    np.testing.assert_allclose(ensemble.average(shuffled, over).logits, expected, rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=80, deadline=None)
+@given(values=LOGITS, over=st.sampled_from(BOTH), copies=st.integers(1, 6))
+def test_copies_of_one_member_say_what_it_says(values: list[Any], over: Over, copies: int) -> None:
+    one = predictions(np.array(values[0]))
+    found = ensemble.average([one] * copies, over)
+    np.testing.assert_array_equal(found.predicted(), one.predicted())
+    np.testing.assert_allclose(found.probabilities(), one.probabilities(), rtol=1e-4, atol=1e-7)
+    assert {scores.top1 for scores in ensemble.curve([one] * copies, over)} == {one.scores().top1}
