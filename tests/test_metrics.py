@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import softmax as scipy_softmax
@@ -153,3 +153,34 @@ def test_bad_parameters_are_refused() -> None:
     for counts, level in (((0, 0), 0.95), ((2, 1), 0.95), ((-1, 1), 0.95), ((1, 2), 1.0)):
         with pytest.raises(PredictionError, match="accuracy: "):
             metrics.accuracy_interval(*counts, level)
+
+
+@settings(max_examples=100, deadline=None)
+@given(pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_paired_difference_counts_the_images_that_one_alone_gets_right(pairs: list[tuple[bool, bool]]) -> None:
+    first, second = np.array([one for one, _ in pairs]), np.array([two for _, two in pairs])
+    value, (low, high) = metrics.paired_difference(first, second)
+    assert value == pytest.approx(second.mean() - first.mean())
+    assert -1 <= low <= value <= high <= 1
+    assert low < high
+    back, interval = metrics.paired_difference(second, first)
+    assert (back, *interval) == pytest.approx((-value, -high, -low))
+
+
+def test_paired_difference_of_many_images_is_the_normal_interval() -> None:
+    first = np.repeat([True, True, False, False], [3000, 500, 700, 5800])
+    second = np.repeat([True, False, True, False], [3000, 500, 700, 5800])
+    value, (low, high) = metrics.paired_difference(first, second)
+    spread = 1.96 * np.std(second.astype(float) - first) / 100
+    assert value == pytest.approx(0.02)
+    assert (low, high) == pytest.approx((0.02 - spread, 0.02 + spread), abs=2e-5)
+    with pytest.raises(PredictionError, match="give the same ones, at least one"):
+        metrics.paired_difference(first, second[1:])
+
+
+def test_interval_of_a_mean_is_students() -> None:
+    # Of 3, 5 and 10: mean 6, standard deviation sqrt(13); Student's quantile for two degrees of freedom is 4.30265.
+    half = 4.30265 * (13 / 3) ** 0.5
+    assert metrics.mean_interval([3, 5, 10]) == pytest.approx((6 - half, 6 + half), rel=1e-5)
+    with pytest.raises(PredictionError, match="1 values; give two or more"):
+        metrics.mean_interval([1.0])

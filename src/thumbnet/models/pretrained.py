@@ -118,7 +118,7 @@ def _state(network: nn.Module, model: Model, classes: int) -> dict[str, Any]:
         return _package_state(network, model.name)
     if model.name.startswith(TIMM_PREFIX):
         return _timm_state(model, classes)
-    return _torchvision_state(model.name.removeprefix(TORCHVISION_PREFIX))
+    return _torchvision_state(model.name)
 
 
 def _head(own: Mapping[str, Tensor], state: Mapping[str, Tensor], classes: int) -> dict[str, Tensor]:
@@ -138,12 +138,13 @@ def _timm_state(model: Model, classes: int) -> dict[str, Any]:
 
 
 def _torchvision_state(name: str) -> dict[str, Any]:
-    """Return torchvision's best weights for its network `name`, without those of side classifiers."""
+    """Return torchvision's best weights for network `name` (of ours or its own), without those of side classifiers."""
     import torchvision
 
-    weights = torchvision.models.get_model_weights(name).DEFAULT
+    theirs = name.removeprefix(TORCHVISION_PREFIX)
+    weights = torchvision.models.get_model_weights(theirs).DEFAULT
     with _downloading(name, weights.url, f"{torch.hub.get_dir()}/checkpoints"):
-        state: dict[str, Any] = torchvision.models.get_model(name, weights=weights, progress=False).state_dict()
+        state: dict[str, Any] = torchvision.models.get_model(theirs, weights=weights, progress=False).state_dict()
     for key in [key for key in state if key.startswith(_SIDE_CLASSIFIERS)]:
         del state[key]
     return state
@@ -156,7 +157,7 @@ def _downloading(name: str, source: str, cache: str) -> Iterator[None]:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except OSError as error:
-        reason = str(error).splitlines()[0][:160]
+        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
         raise RecipeError(
             f"model {name}: could not download its ImageNet weights ({reason}); put {source} into {cache}, "
             f"{_WITHOUT_DOWNLOAD}"
