@@ -112,8 +112,8 @@ def m1_lr1e_4() -> Recipe:
 def m1_lr1e_4_plus() -> Recipe:
     """Ting's M1 past its report's figure at the same constant tenth of the learning rate.
 
-    What had to change of `mkrtchyan-m1-lr1e-4`: the augmentation of `mkrtchyan-m1+`, and batches of 64, which make four
-    times the steps of as many images. Measured: `records/mkrtchyan-m1-lr1e-4+.json`.
+    What had to change of `mkrtchyan-m1-lr1e-4`: the augmentation of `mkrtchyan-m1+`, and batches of 64, which make
+    four times the steps of as many images. Measured: `records/mkrtchyan-m1-lr1e-4+.json`.
     """
     return replace(
         m1_lr1e_4(),
