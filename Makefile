@@ -31,6 +31,7 @@ bench: $(STAMP)
 	$(BIN)/thumbnet data info $(PACKED) >/dev/null 2>&1 || $(BIN)/thumbnet data pack $(DATA) --out $(PACKED)
 	$(BIN)/python benchmarks/loop.py --data $(PACKED) --threads $(THREADS) --record records/training-loop.json
 	$(BIN)/python benchmarks/kill.py --threads $(THREADS) --record records/resume-after-kill.json
+	$(BIN)/python benchmarks/expected.py --threads $(THREADS) --record records/expected-times.json
 
 # Writes the tables that pages take from records and registries.
 pages: $(STAMP)

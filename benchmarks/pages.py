@@ -1,4 +1,4 @@
-"""Write the tables of README.md (from records/) and docs/training.md (from the registries) anew.
+"""Write the tables of README.md (from records/), docs/training.md and docs/experiments.md (from registries) anew.
 
 python benchmarks/pages.py
 """
@@ -13,12 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     folder = ROOT / "records"
     measured = records.load_all(folder) if folder.is_dir() else []
     _write(ROOT / "README.md", pages.readme((ROOT / "README.md").read_text(encoding="utf-8"), measured))
-    training = ROOT / "docs" / "training.md"
-    _write(training, pages.training_page(training.read_text(encoding="utf-8")))
+    for name, write in (("training", pages.training_page), ("experiments", pages.experiments_page)):
+        page = ROOT / "docs" / f"{name}.md"
+        _write(page, write(page.read_text(encoding="utf-8")))
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,8 +15,8 @@ from thumbnet.recipe.codec import decode, to_json
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _FRACTIONS = ("top1", "top5", "ece", "fraction")
 _AMOUNTS = ("seed", "images", "nll", "epochs", "train_seconds", "images_per_second", "peak_memory_bytes")
-# The recipe must run again as it ran, so its numbers stay as they are.
-_EXACT = ("recipe",)
+# Recipes must run again as they ran, so their numbers stay as they are, at any depth.
+_EXACT = ("recipe", "recipes")
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _rounded(value: Any, where: str) -> Any:
             raise StorageError(f"{where}: {value} is not finite, and JSON has no such number; leave it out")
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):
-        return {str(key): _rounded(item, f"{where}.{key}") for key, item in value.items()}
+        return {str(key): item if key in _EXACT else _rounded(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded(item, f"{where}.{i}") for i, item in enumerate(value)]
     return value

@@ -37,6 +37,12 @@ def test_exit_status_and_streams(tmp_path: Path) -> None:
     assert failed.stderr.count("\n") == 1
 
 
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "thumbnet", "recipes", "demo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == call("recipes", "demo").stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["recipes"], ["data", "info", "--help"]])
 def test_what_does_not_compute_imports_no_torch(arguments: list[str]) -> None:
     code = (

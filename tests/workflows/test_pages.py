@@ -1,5 +1,6 @@
 """The pages agree with the records, the registries and the command line."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,18 +8,16 @@ from typing import Any
 
 import pytest
 
+from tests.workflows.recorded import run_record
 from thumbnet import environment, records
 from thumbnet.augment import IMAGE_OPERATIONS, MIXING_OPERATIONS
 from thumbnet.cli.main import app
 from thumbnet.errors import StorageError
 from thumbnet.models import model_names
 from thumbnet.optim import optimizer_names, schedule_names
-from thumbnet.packed import PackedDataset
-from thumbnet.recipes import RECIPES
+from thumbnet.recipes import RECIPES, ROWS
 from thumbnet.records import Measurement, Peak
-from thumbnet.run import RunDirectory
 from thumbnet.workflows import pages
-from thumbnet.workflows.recording import make_record
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -29,9 +28,60 @@ def test_the_readme_shows_what_the_records_say() -> None:
     folder = ROOT / "records"
     measured = records.load_all(folder) if folder.is_dir() else []
     assert pages.readme(page, measured) == page, "run: make pages"
-    for one in measured:
-        if isinstance(one, records.Record):
-            assert f"| {one.top1:.2%} |" in page
+
+
+def test_the_readmes_figures_are_those_of_the_files() -> None:
+    """Read the page and the files once more, by other means than those that wrote it."""
+    table = {cells[0]: cells[1:] for cells in map(cells_of, (ROOT / "README.md").read_text().splitlines()) if cells}
+    found = [json.loads(path.read_text()) for path in (ROOT / "records").glob("*.json")]
+    runs = [record for record in found if record["name"] in ROWS and "figures" not in record]
+    runs = [record for record in runs if ROWS[record["name"]].reported.iterations is None]
+    assert len(runs) >= 5
+    for record in runs:
+        name, peak = record["name"], record["peak"] or record
+        cells = table[f"[`{name}`](records/{name}.json)"]
+        assert float(cells[1].rstrip("%")) == pytest.approx(100 * peak["top1"], abs=0.0501)
+        low, high = (float(part) for part in cells[2].rstrip("%").split(" to "))
+        assert [low, high] == pytest.approx([100 * end for end in peak["top1_interval"]], abs=0.0501)
+        reported = ROWS[name].reported.val
+        if reported is not None:
+            sides = {"above": low / 100 > reported, "below": high / 100 < reported}
+            assert cells[3] == next((side for side, holds in sides.items() if holds), "within")
+        assert float(cells[4].rstrip("%")) == pytest.approx(100 * record["top1"], abs=0.0501)
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of a line of a Markdown table; none of another line."""
+    return [cell.strip() for cell in line.split("|")[1:-1]] if line.startswith("| ") else []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"peak": Peak(17, 0.2876, (0.279, 0.2966))},
+        {"peak": Peak(18, 0.2676, (0.259014, 0.276365))},
+        {"peak": Peak(17, 0.2676, (0.259014, 0.286365))},
+        {"top1": 0.2596},
+        {"train_seconds": 3600.0},
+        {"epochs": 19},
+        {"device": {"type": "cuda", "name": "NVIDIA H100"}},
+    ],
+)
+def test_a_page_that_states_another_figure_than_a_record_is_noticed(change: dict[str, Any]) -> None:
+    page, measured = (ROOT / "README.md").read_text(), records.load_all(ROOT / "records")
+    changed = [
+        replace(one, **change) if isinstance(one, records.Record) and one.name == "mkrtchyan-m1" else one
+        for one in measured
+    ]
+    assert changed != measured
+    assert pages.readme(page, changed) != page
+    assert pages.readme(page, [one for one in measured if one.name != "mkrtchyan-m1"]) != page
+
+
+def test_the_experiments_page_shows_the_studies() -> None:
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    assert pages.experiments_page(page) == page, "run: make pages"
+    assert "| `milani-snapshots` |" in page
 
 
 def test_the_training_page_shows_what_the_registries_hold() -> None:
@@ -58,25 +108,14 @@ def test_commands_on_pages_exist(page: Path) -> None:
         assert name in commands
 
 
-def test_a_record_becomes_a_row(run: RunDirectory, dataset: PackedDataset) -> None:
-    assert dataset.counts["val"] == 24
-    record = replace(
-        make_record(run),
-        name="mkrtchyan-m1",
-        selected_on="val",
-        top1=0.28765,
-        top1_interval=(0.2789, 0.2965),
-        peak=Peak(7, 0.30125, (0.29, 0.31)),
-        train_seconds=1230.0,
-        epochs=20,
-    )
+def test_a_record_becomes_a_row() -> None:
+    record = run_record("mkrtchyan-m1", correct=2877, best=(7, 3012), train_seconds=1230.0)
     measured = Measurement("startup", "python x", None, {}, {}, {"seconds_median": 0.2149})
-    rows = pages.results([record, measured]).splitlines()
-    assert len(rows) == 3
-    assert rows[2] == (
-        "| `mkrtchyan-m1` | 29.5% (Mkrtchyan 2022, figure 3) | 30.12% (epoch 7) | 28.77% | 27.89% to 29.65% | 20 "
-        "| 20 min | [mkrtchyan-m1](records/mkrtchyan-m1.json) |"
+    row = (
+        "| [`mkrtchyan-m1`](records/mkrtchyan-m1.json) | 29.5% (Mkrtchyan 2022, figure 3) | 30.1% | 29.2 to 31.0% "
+        "| within | 28.8% | 7 of 20 | 20 min | 1 of 2 CPU cores |"
     )
+    assert row in pages.results([record, measured]).splitlines()
     assert "| `thumbnet --help` | 0.21 s | [startup](records/startup.json) |" in pages.measurements([record, measured])
 
 
@@ -105,7 +144,7 @@ def test_every_measurement_has_its_line() -> None:
 def test_pages_without_records() -> None:
     page = "<!-- results -->\nold\n<!-- /results -->\n<!-- measurements -->\n<!-- /measurements -->\n"
     filled = pages.readme(page, [])
-    assert "No run is recorded yet." in filled
+    assert all(f"| `thumbnet reproduce {name}` |" in filled for name in ROWS)
     assert "Nothing is measured yet." in filled
     assert "old" not in filled
 

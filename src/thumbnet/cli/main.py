@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from thumbnet import __version__
-from thumbnet.cli import data, demo, judging, recipes, training
+from thumbnet.cli import data, demo, judging, recipes, reproduce, study, training
 from thumbnet.errors import ThumbnetError
 
 app = App(
@@ -25,6 +25,8 @@ app.command(training.resume)
 app.command(judging.evaluate)
 app.command(judging.predict)
 app.command(judging.record)
+app.command(reproduce.reproduce)
+app.command(study.study)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

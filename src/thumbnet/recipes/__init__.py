@@ -10,9 +10,22 @@ from thumbnet.errors import RecipeError, nearest
 from thumbnet.files import read_json
 from thumbnet.recipe import Recipe, from_json
 from thumbnet.recipes import hansen, ma, milani, mkrtchyan, own, yu
+from thumbnet.recipes.looks import look_name, own_name, quick_look
 from thumbnet.recipes.rows import Reported, Row
 
-__all__ = ["OWN", "RECIPES", "REPORTS", "ROWS", "Reported", "Row", "find_recipe", "find_row"]
+__all__ = [
+    "OWN",
+    "RECIPES",
+    "REPORTS",
+    "ROWS",
+    "Reported",
+    "Row",
+    "find_recipe",
+    "find_row",
+    "look_name",
+    "own_name",
+    "quick_look",
+]
 
 REPORTS: Mapping[str, Mapping[str, Row]] = {
     "hansen": hansen.ROWS,

@@ -10,11 +10,12 @@ from thumbnet.errors import StorageError
 from thumbnet.models.registry import MODELS
 from thumbnet.optim import optimizer_names
 from thumbnet.optim.schedules import SCHEDULES
-from thumbnet.recipes import RECIPES, ROWS
-from thumbnet.records import Measurement, Record
+from thumbnet.recipes import RECIPES
+from thumbnet.records import Measurement
 from thumbnet.registry import Registry
-
-AnyRecord = Record | Measurement
+from thumbnet.studies import STUDIES
+from thumbnet.workflows.reproduction import AnyRecord, make_lines
+from thumbnet.workflows.reproduction_formats import markdown, markdown_table
 
 
 def fill(page: str, name: str, content: str) -> str:
@@ -42,14 +43,15 @@ def training_page(page: str) -> str:
     return page
 
 
+def experiments_page(page: str) -> str:
+    """Return docs/experiments.md with its table of studies."""
+    rows = [(f"`{study.name}`", study.text, study.source) for study in STUDIES.values()]
+    return fill(page, "studies", markdown_table(("study", "what it shows", "where the report has it"), rows))
+
+
 def results(records: Sequence[AnyRecord]) -> str:
-    """Return the table of trained recipes: what a report reached and what was measured."""
-    runs = sorted((one for one in records if isinstance(one, Record)), key=lambda one: one.name)
-    if not runs:
-        return "No run is recorded yet."
-    rows = [_result(one) for one in runs]
-    head = ("recipe", "reported", "best epoch on val", "last step", "95% interval", "epochs", "training", "record")
-    return _table(head, rows)
+    """Return the table of reproduction: what a report reached and what was measured."""
+    return markdown(make_lines(records))
 
 
 def measurements(records: Sequence[AnyRecord]) -> str:
@@ -58,7 +60,7 @@ def measurements(records: Sequence[AnyRecord]) -> str:
     rows = [(label, text(known[name].figures), _link(name)) for name, label, text in _MEASUREMENTS if name in known]
     if not rows:
         return "Nothing is measured yet."
-    return _table(("what", "measured", "record"), rows)
+    return markdown_table(("what", "measured", "record"), rows)
 
 
 def names() -> Mapping[str, str]:
@@ -67,27 +69,12 @@ def names() -> Mapping[str, str]:
     operations = _options_rows(IMAGE_OPERATIONS) + _options_rows(MIXING_OPERATIONS)
     options = ("name", "options", "what it does")
     return {
-        "recipes": _table(("recipe", "what it is"), recipes),
-        "models": _table(options, _options_rows(MODELS)),
-        "schedules": _table(options, _options_rows(SCHEDULES)),
+        "recipes": markdown_table(("recipe", "what it is"), recipes),
+        "models": markdown_table(options, _options_rows(MODELS)),
+        "schedules": markdown_table(options, _options_rows(SCHEDULES)),
         "optimizers": ", ".join(f"`{name}`" for name in optimizer_names()),
-        "operations": _table(options, operations),
+        "operations": markdown_table(options, operations),
     }
-
-
-def _result(record: Record) -> tuple[str, ...]:
-    row = ROWS.get(record.name)
-    peak, low, high = record.peak, *record.top1_interval
-    return (
-        f"`{record.name}`" + (" (pretrained)" if record.pretrained else ""),
-        "" if row is None or row.reported.val is None else f"{row.reported.val:.1%} ({row.reported.source})",
-        "" if peak is None else f"{peak.top1:.2%} (epoch {peak.epoch})",
-        f"{record.top1:.2%}",
-        f"{low:.2%} to {high:.2%}",
-        f"{record.epochs:g}",
-        f"{record.train_seconds / 60:.0f} min",
-        _link(record.name),
-    )
 
 
 def _pack(figures: Mapping[str, Any]) -> str:
@@ -143,13 +130,8 @@ def _value(value: object) -> str:
 
 
 def _first_line(function: Any) -> str:
-    return re.sub(r"\s+", " ", (inspect.getdoc(function) or "").split("\n\n")[0].splitlines()[0]).replace("|", "\\|")
+    return re.sub(r"\s+", " ", (inspect.getdoc(function) or "").split("\n\n")[0].splitlines()[0])
 
 
 def _link(name: str) -> str:
     return f"[{name}](records/{name}.json)"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -2,63 +2,113 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from urllib.parse import quote
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
-from thumbnet.workflows.reproduction import Interval, Line, Measured
+from thumbnet.workflows.reproduction import Line
+from thumbnet.workflows.reproduction_figures import Interval, Measured
 
 _SCRATCH, _PRETRAINED, _OWN = "From scratch", "From pretrained weights", "Our own recipes"
-_ROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "last step", "epochs", "time", "device")
-_TEXT_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "last", "epochs", "time", "device")
-_NARROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "time")
-_OWN_HEAD = ("recipe", "val", "95% interval", "epochs", "time", "device")
-_OPEN_HEAD = ("row", "reported", "expected time", "command")
-
-VERDICT_NOTE = (
-    "A verdict compares the reported figure with the 95% interval of the measured one: above, within or below it."
+_SEEN_NOTE = "Networks pretrained on ImageNet may have seen the originals of these images, in full size, val's too."
+_CHOSEN_NOTE = (
+    "Measured is top-1 at the best epoch on val, since the reports chose theirs so; last is the figure without that "
+    "choice."
 )
+_VERDICT_NOTE = (
+    "The verdict is above where the whole 95% interval of the measured figure lies above the reported one, below "
+    "where it lies below, else within."
+)
+_ITERATIONS_NOTE = (
+    "Iterations are counted until every training image is classified right in evaluation mode (running: as batches "
+    "came); fewer than reported is above, as many within."
+)
+_ROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "last", "epochs", "time", "device")
+_NARROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "time")
+_WIDE_HEAD = ("row", "source", *_ROW_HEAD[1:])
+_OWN_HEAD = ("recipe", "val", "95% interval", "epochs", "time", "device")
+FULL_WIDTH, _SOURCES_WIDTH = 110, 165
+_NUMBERS = ("val", "last", "time", "expected time", "steps", "epochs")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the table: its measured lines, and the rows that are still open."""
+    """A part of the table: its measured lines, the rows that are still open, and what must be known of it."""
 
     title: str
     head: tuple[str, ...]
     measured: tuple[Line, ...]
     open: tuple[Line, ...] = ()
+    note: str = ""
 
 
 def sections(lines: Sequence[Line]) -> list[Section]:
     """Return the parts of the table that have lines: results with pretrained weights stand apart from the others."""
     rows, own = [line for line in lines if line.report], [line for line in lines if not line.report]
     found = [
-        _section(title, [line for line in rows if line.pretrained == pretrained])
-        for title, pretrained in ((_SCRATCH, False), (_PRETRAINED, True))
+        _section(_SCRATCH, [line for line in rows if not line.pretrained]),
+        _section(_PRETRAINED, [line for line in rows if line.pretrained], _SEEN_NOTE),
+        Section(_OWN, _OWN_HEAD, tuple(own)),
     ]
-    found.append(Section(_OWN, _OWN_HEAD, tuple(own)))
     return [section for section in found if section.measured or section.open]
 
 
+def notes(lines: Sequence[Line]) -> list[str]:
+    """Return what a reader of the table must know, a sentence each; nothing that `lines` do not need."""
+    measured = [(line, line.measured) for line in lines if line.measured is not None]
+    judged = {line.unit for line, found in measured if found.verdict is not None}
+    needed = (
+        (_CHOSEN_NOTE, any(found.epoch is not None for _, found in measured)),
+        (_VERDICT_NOTE, "top1" in judged),
+        (_ITERATIONS_NOTE, "iterations" in judged),
+    )
+    return [note for note, needs in needed if needs]
+
+
 def text_tables(lines: Sequence[Line], width: int = 120) -> list[Table]:
-    """Return the table for a terminal of `width` columns; one of less than 110 leaves some figures out."""
-    row_head = _TEXT_HEAD if width >= 110 else _NARROW_HEAD
+    """Return the table for a terminal of `width` columns: few leave some figures out, many have room for sources."""
+    row_head = _NARROW_HEAD if width < FULL_WIDTH else _ROW_HEAD if width < _SOURCES_WIDTH else _WIDE_HEAD
     tables = []
     for section in sections(lines):
         if section.measured:
             head = row_head if section.head == _ROW_HEAD else section.head
-            tables.append(_text_table(section.title, head, [_text_cells(line, head) for line in section.measured]))
+            cells = [_cells(line, head) for line in section.measured]
+            tables.append(text_table(head, cells, section.title, section.note))
         if section.open:
-            head = _OPEN_HEAD if width >= 110 else _OPEN_HEAD[:3]
-            title = f"{section.title}, not measured yet{_expected_on(section.open)}"
-            tables.append(_text_table(title, head, [_open_cells(line)[: len(head)] for line in section.open]))
+            title = f"{section.title}: not measured yet{_expected_on(section.open)}"
+            open_head = [name for name in _open_head(section.open) if name != "command"]
+            tables.append(text_table(open_head, [_open_cells(line, open_head) for line in section.open], title))
     return tables
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", note: str = "") -> Table:
+    """Return a table for a terminal, with its title above and a note below; only what needs it breaks into lines."""
+    table = Table(
+        title=Text(title, "bold") if title else None,
+        title_justify="left",
+        caption=Text(note, "dim") if note else None,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in head:
+        breaks = name in ("reported", "measured", "source", "note")
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold", no_wrap=not breaks)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
 
 
 def markdown(lines: Sequence[Line], *, folder: str = "records") -> str:
     """Return the table for a page beside which the records lie in `folder`; rows still open are folded in."""
-    return "\n\n".join(_markdown_section(section, folder) for section in sections(lines))
+    return "\n\n".join(
+        [" ".join(notes(lines)), *(_markdown_section(section, folder) for section in sections(lines))]
+    ).strip()
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -92,26 +142,34 @@ def reported_text(line: Line) -> str:
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """Return a fraction as per cent with up to two digits behind the point: 0.295 as '29.5%'.
+    """Return a fraction as per cent with `digits` digits behind the point: 0.29549 as '29.5%'.
 
-    With two digits, zeros at the end are left out, for a report states as many as it knows.
+    With two digits, zeros at the end are left out, for a report states as many as it knows. Halves are rounded up.
     """
-    text = f"{100 * fraction:.{digits}f}"
+    exact = Decimal(repr(round(100 * fraction, 6)))
+    text = str(exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
     return (text.rstrip("0").rstrip(".") if digits == 2 else text) + "%"
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time in the unit that reads best, such as '26 s', '42 min' or '9.2 h'; '' where unknown."""
+    """Return a time in the unit that reads best, such as '26 s', '42 min', '9.2 h' or '3.1 days'; '' where unknown."""
     if seconds is None:
         return ""
     if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
-def _section(title: str, lines: Sequence[Line]) -> Section:
+def epochs_text(epochs: float | None) -> str:
+    """Return a number of epochs with at most two digits behind the point, such as '20' or '51.15'; '' for none."""
+    return "" if epochs is None else f"{epochs:,.2f}".rstrip("0").rstrip(".")
+
+
+def _section(title: str, lines: Sequence[Line], note: str = "") -> Section:
     measured = tuple(line for line in lines if line.measured is not None)
-    return Section(title, _ROW_HEAD, measured, tuple(line for line in lines if line.measured is None))
+    return Section(title, _ROW_HEAD, measured, tuple(line for line in lines if line.measured is None), note)
 
 
 def _cells(line: Line, head: Sequence[str]) -> list[str]:
@@ -120,45 +178,45 @@ def _cells(line: Line, head: Sequence[str]) -> list[str]:
     cells = {
         "row": line.row,
         "recipe": line.row,
+        "source": "" if line.reported is None else line.reported.source,
         "reported": reported_text(line),
         "measured": _figure(line, measured),
         "val": _figure(line, measured),
         "95% interval": interval_text(measured.interval),
         "verdict": measured.verdict or "",
-        "last step": _last(line, measured),
-        "epochs": "" if measured.epochs is None else f"{measured.epochs:.3g}",
+        "last": "" if measured.last is None or line.unit == "iterations" else percent(measured.last),
+        "epochs": _epochs(measured),
         "time": duration(measured.seconds),
         "device": measured.device or "",
     }
     return [cells[key] for key in head]
 
 
-def _text_cells(line: Line, head: Sequence[str]) -> list[str]:
-    """Return the cells for a terminal, where room is short: the chosen epoch goes beside their number."""
-    measured = line.measured
-    assert measured is not None
-    epochs = "" if measured.epochs is None else f"{measured.epochs:.3g}"
-    short = {"epochs": epochs if measured.epoch is None else f"{measured.epoch} of {epochs}"}
-    short["last"] = _last(line, measured)
-    if line.unit == "top1":
-        assert measured.figure is not None
-        short |= dict.fromkeys(("measured", "val"), percent(measured.figure))
-    known = [name for name in head if name not in short]
-    return [(short | dict(zip(known, _cells(line, known), strict=True)))[name] for name in head]
+def _epochs(measured: Measured) -> str:
+    trained = epochs_text(measured.epochs)
+    return trained if measured.epoch is None else f"{measured.epoch} of {trained}"
 
 
-def _last(line: Line, measured: Measured) -> str:
-    return "" if measured.last is None or line.unit == "iterations" else percent(measured.last)
+def _open_head(lines: Sequence[Line]) -> list[str]:
+    """Return the heads of rows still open; that of expected times only where one is known."""
+    known = any(line.expected_seconds is not None for line in lines)
+    return ["row", "reported", *(["expected time"] if known else []), "command"]
 
 
-def _open_cells(line: Line) -> list[str]:
-    return [line.row, reported_text(line), duration(line.expected_seconds), line.command]
+def _open_cells(line: Line, head: Sequence[str]) -> list[str]:
+    cells = {
+        "row": line.row,
+        "reported": reported_text(line),
+        "expected time": duration(line.expected_seconds),
+        "command": line.command,
+    }
+    return [cells[key] for key in head]
 
 
 def _expected_on(lines: Sequence[Line]) -> str:
     """Return on which device the expected times of `lines` are meant, to stand behind a heading."""
     device = next((line.expected_on for line in lines if line.expected_on), None)
-    return "" if device is None else f"; times are expected on {device}"
+    return "" if device is None else f" (expected times on {device})"
 
 
 def _figure(line: Line, measured: Measured) -> str:
@@ -166,16 +224,15 @@ def _figure(line: Line, measured: Measured) -> str:
         reached = "never" if measured.figure is None else f"{measured.figure} iterations"
         return reached if measured.running is None else f"{reached} ({measured.running} running)"
     assert measured.figure is not None
-    chosen = "" if measured.epoch is None else f" (epoch {measured.epoch})"
-    return percent(measured.figure) + chosen
+    return percent(measured.figure)
 
 
 def _reached(line: Line, measured: Measured) -> str:
     if line.unit == "iterations":
-        if measured.figure is None:
-            return f"100% of the training images never reached in {measured.epochs:g} epochs"
+        when = "never reached" if measured.figure is None else f"after {measured.figure} iterations"
+        trained = f" in {epochs_text(measured.epochs)} epochs" if measured.figure is None else ""
         running = "" if measured.running is None else f" ({measured.running} as accuracy runs)"
-        return f"100% of the training images after {measured.figure} iterations{running}"
+        return f"100% of the training images {when}{trained}{running}"
     assert measured.figure is not None
     reached = f"val {percent(measured.figure)}"
     if measured.interval is not None:
@@ -187,28 +244,21 @@ def _reached(line: Line, measured: Measured) -> str:
 
 
 def interval_text(interval: Interval | None) -> str:
-    """Return an interval of fractions as '25.9% to 27.6%'; '' where there is none."""
-    return "" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
-
-
-def _text_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left", pad_edge=False, box=box.SIMPLE_HEAD)
-    for name in head:
-        table.add_column(name, overflow="fold", no_wrap=name in ("row", "recipe", "command"))
-    for row in rows:
-        table.add_row(*row)
-    return table
+    """Return an interval of fractions as '25.9 to 27.6%'; '' where there is none."""
+    return "" if interval is None else f"{percent(interval[0]).rstrip('%')} to {percent(interval[1])}"
 
 
 def _markdown_section(section: Section, folder: str) -> str:
-    parts = [f"### {section.title}"]
+    parts = [f"### {section.title}", *([section.note] if section.note else [])]
     if section.measured:
         rows = [_linked(_cells(line, section.head), line, folder) for line in section.measured]
         parts.append(markdown_table(section.head, rows))
     if section.open:
-        cells = [_open_cells(line) for line in section.open]
-        table = markdown_table(_OPEN_HEAD, [[f"`{row}`", *rest, f"`{command}`"] for row, *rest, command in cells])
-        summary = f"{len(cells)} rows not measured yet{_expected_on(section.open)}"
+        head = _open_head(section.open)
+        cells = [_open_cells(line, head) for line in section.open]
+        table = markdown_table(head, [[f"`{row}`", *rest, f"`{command}`"] for row, *rest, command in cells])
+        rows_text = "1 row" if len(cells) == 1 else f"{len(cells)} rows"
+        summary = f"{rows_text} not measured yet{_expected_on(section.open)}"
         parts.append(f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>")
     return "\n\n".join(parts)
 
@@ -217,7 +267,7 @@ def _linked(cells: Sequence[str], line: Line, folder: str) -> list[str]:
     """Return the cells of a measured line in Markdown: the row leads to its record, the report's place is told."""
     assert line.measured is not None
     linked = list(cells)
-    linked[0] = f"[`{line.row}`]({folder}/{line.measured.record}.json)"
+    linked[0] = f"[`{line.row}`]({quote(f'{folder}/{line.measured.record}.json', safe='/+:')})"
     if line.reported is not None:
         linked[1] = f"{cells[1]} ({line.reported.source})"
     return linked

@@ -1,0 +1,288 @@
+"""`thumbnet reproduce`: run the rows of the reports, show what would run, or show the table."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from thumbnet.cli.options import (
+    DataOption,
+    DeviceOption,
+    JsonFlag,
+    ThreadsOption,
+    command_line,
+    open_data,
+    print_json,
+)
+from thumbnet.errors import RecipeError, RunError, StorageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from thumbnet.recipe import Recipe
+    from thumbnet.train import Options
+    from thumbnet.workflows.estimate import DataShape
+    from thumbnet.workflows.reproduction import Line
+    from thumbnet.workflows.reproduction_runs import Look
+    from thumbnet.workflows.reproduction_survey import Pending
+
+Format = Literal["text", "markdown", "json"]
+_PLAIN_WIDTH = 120
+
+
+def reproduce(
+    rows: Annotated[
+        list[str] | None, Parameter(help="Rows to run, or to show with --table; without any, all are listed.")
+    ] = None,
+    /,
+    *,
+    every_row: Annotated[bool, Parameter(name="--all", negative=(), help="Run every row.")] = False,
+    dry_run: Annotated[
+        bool, Parameter(negative=(), help="Only show what would run, and how long it takes here.")
+    ] = False,
+    table: Annotated[bool, Parameter(negative=(), help="Show reported against measured, from records.")] = False,
+    layout: Annotated[
+        Format | None, Parameter(name="--format", help="How the table is printed: text, markdown or json.")
+    ] = None,
+    fraction: Annotated[float | None, Parameter(help="A quick look: this part of the full length, up to 1.")] = None,
+    epochs: Annotated[float | None, Parameter(help="A quick look: so many epochs.")] = None,
+    random_weights: Annotated[
+        bool, Parameter(negative=(), help="Begin from random weights where a row begins from pretrained ones.")
+    ] = False,
+    data: DataOption = None,
+    out: Annotated[Path, Parameter(help="Folder of the runs, each in the folder of its row's name.")] = Path("runs"),
+    records: Annotated[
+        Path | None,
+        Parameter(help="Folder of records: by default OUT/records to write, thumbnet's own for --table."),
+    ] = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run rows of the reports, one after the other, judge each against its report, and write its record.
+
+    The same command goes on where it stopped: complete runs are left as they are, unfinished ones resumed. Quick looks
+    and runs on other data than Tiny ImageNet are marked as such and never recorded.
+    """
+    from thumbnet.workflows.reproduction import all_rows, check_rows
+
+    names = check_rows(rows or [])
+    if names and every_row:
+        raise RecipeError("--all runs every row; leave it out to run the rows that are named")
+    if table:
+        given = {"--dry-run": dry_run, "--random-weights": random_weights}
+        given |= {"--fraction": fraction is not None, "--epochs": epochs is not None}
+        _show_table(names, records, _layout(layout, as_json, [name for name, is_given in given.items() if is_given]))
+        return
+    if layout is not None:
+        raise RecipeError("--format is for --table; --json prints what runs as JSON")
+    from thumbnet.workflows.reproduction_runs import Look
+
+    look = Look(fraction, epochs, random_weights)
+    chosen = names or all_rows()
+    if dry_run:
+        expect = _timed(device, threads, data)
+        _show_pending(_survey(chosen, look, data, out, expect), as_json, "this machine")
+    elif names or every_row:
+        from thumbnet.train import Options
+
+        options = Options(device, threads)
+        _run(chosen, look, data, out=out, folder=records or out / "records", options=options, as_json=as_json)
+    else:
+        expect, where = _recorded(records)
+        _show_pending(_survey(chosen, look, data, out, expect), as_json, where, hint=True)
+
+
+def _layout(layout: Format | None, as_json: bool, ill_placed: Sequence[str]) -> Format:
+    """Return how the table is printed.
+
+    Raises:
+        RecipeError: an option that says how rows run, or two layouts.
+    """
+    if ill_placed:
+        raise RecipeError(f"{ill_placed[0]} is for running rows; --table shows records, which are of whole runs")
+    if as_json and layout not in (None, "json"):
+        raise RecipeError(f"--json and --format {layout} state two layouts; give one of them")
+    return layout or ("json" if as_json else "text")
+
+
+def _show_table(names: Sequence[str], folder: Path | None, layout: Format) -> None:
+    from thumbnet import records
+    from thumbnet.workflows.reproduction import make_lines
+    from thumbnet.workflows.reproduction_formats import markdown
+
+    place = folder or records.shipped_folder()
+    found = records.load_all(place)
+    if not found:
+        raise StorageError(f"{place}: holds no records; give another folder with --records, or run rows first")
+    lines = make_lines(found, names)
+    if layout == "json":
+        print_json([line.to_json() for line in lines])
+    elif layout == "markdown":
+        sys.stdout.write(markdown(lines, folder=str(folder or "records")) + "\n")
+    else:
+        _print_tables(lines, place)
+
+
+def _print_tables(lines: "Sequence[Line]", folder: Path) -> None:
+    from thumbnet.workflows.reproduction_formats import FULL_WIDTH, notes, text_tables
+
+    console = _console()
+    for one in text_tables(lines, console.width):
+        console.print(one)
+        console.print()
+    here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    measured = [line for line in lines if line.measured is not None]
+    remarks = notes(lines)
+    if measured:
+        remarks += [f"Each row is measured in its record, {here}/ROW.json."]
+    if measured and console.width < FULL_WIDTH:
+        remarks += [f"A terminal of {FULL_WIDTH} columns shows last step, epochs and device too."]
+    if len(measured) < len(lines):
+        remarks += ["Run rows with: thumbnet reproduce ROW ..."]
+    _print_lines(console, remarks)
+
+
+def _run(
+    names: Sequence[str],
+    look: "Look",
+    data: Path | None,
+    *,
+    out: Path,
+    folder: Path,
+    options: "Options",
+    as_json: bool,
+) -> None:
+    """Run rows and print each verdict as it comes; end with an error where a row failed."""
+    from thumbnet.train.hardware import choose_device
+    from thumbnet.workflows.reproduction_runs import run_rows
+
+    choose_device(options.device, options.threads)  # a device that is not there would fail every row
+    dataset, command = open_data(data), command_line()
+    outcomes, failed = [], []
+    for outcome in run_rows(names, look, dataset, out, folder, options=options, command=command, tell=_tell):
+        outcomes.append(outcome.to_json())
+        if outcome.failed:
+            failed.append(outcome)
+            if len(names) > 1:
+                _tell(outcome.text)
+        elif not as_json:
+            sys.stdout.write(f"{outcome.text}\n")
+            sys.stdout.flush()
+    if as_json:
+        print_json(outcomes)
+    if failed:
+        rows = ", ".join(outcome.row for outcome in failed)
+        raise RunError(failed[0].text if len(names) == 1 else f"{len(failed)} of {len(names)} rows failed: {rows}")
+
+
+def _survey(
+    names: Sequence[str], look: "Look", data: Path | None, out: Path, expect: "Callable[[Recipe], float | None]"
+) -> "list[Pending]":
+    from thumbnet.workflows.reproduction_survey import survey
+
+    return survey(names, look, _shape(data), out, expect)
+
+
+def _shape(data: Path | None) -> "DataShape":
+    """Return the shape of the data at `data`, or at the default place, or of Tiny ImageNet where there is none."""
+    from thumbnet import packed
+    from thumbnet.workflows.estimate import TINY_IMAGENET, shape_of
+
+    place = data or packed.default_path()
+    return shape_of(packed.load(place)) if data is not None or place.exists() else TINY_IMAGENET
+
+
+def _timed(device: str, threads: int | None, data: Path | None) -> "Callable[[Recipe], float | None]":
+    """Return a function that times a few steps of a recipe on this machine, once where several runs have it."""
+    from thumbnet.train.hardware import choose_device
+    from thumbnet.workflows.estimate import estimate
+
+    chosen, shape = choose_device(device, threads), _shape(data)
+    known: dict[str, float] = {}
+
+    def expect(recipe: "Recipe") -> float:
+        if recipe.name not in known:
+            _tell(f"{recipe.name}: timing a few steps on this machine")
+            known[recipe.name] = estimate(recipe, chosen, shape).seconds
+        return known[recipe.name]
+
+    return expect
+
+
+def _recorded(folder: Path | None) -> "tuple[Callable[[Recipe], float | None], str]":
+    """Return a function that looks a recipe's time up in records, and on which device that is."""
+    from thumbnet import records
+    from thumbnet.recipes import own_name
+    from thumbnet.workflows.reproduction import expected_times
+    from thumbnet.workflows.reproduction_figures import device_name
+
+    times = expected_times(records.load_all(folder or records.shipped_folder()))
+
+    def expect(recipe: "Recipe") -> float | None:
+        seconds = None if times is None else times.figures.get(own_name(recipe.name))
+        return None if seconds is None else float(seconds) * recipe.fraction
+
+    return expect, "" if times is None else device_name(times.device)
+
+
+def _show_pending(found: "Sequence[Pending]", as_json: bool, where: str, hint: bool = False) -> None:
+    """Print how far rows are and the time on `where`; with `hint`, how to run them."""
+    if as_json:
+        print_json([one.to_json() for one in found])
+        return
+    from thumbnet.workflows.reproduction_formats import text_table
+
+    rows = [_pending_cells(one) for one in found]
+    head = ("row", "state", "steps", "epochs", "expected time", "note")
+    shown = [place for place, name in enumerate(head) if name in head[:4] or any(row[place] for row in rows)]
+    console = _console()
+    console.print(text_table([head[place] for place in shown], [[row[place] for place in shown] for row in rows]))
+    console.print()
+    _print_lines(console, _remarks(found, where, hint))
+
+
+def _pending_cells(one: "Pending") -> list[str]:
+    from thumbnet.recipes import find_row
+    from thumbnet.workflows.reproduction import starts_pretrained
+    from thumbnet.workflows.reproduction_formats import duration, epochs_text
+
+    state = f"unfinished, step {one.step:,}" if one.state == "unfinished" else one.state
+    steps = "" if one.steps is None else f"{one.steps:,}"
+    state = "cannot run" if one.problem else state
+    pretrained = "pretrained weights" if starts_pretrained(find_row(one.row)) else ""
+    notes = [one.note or pretrained, "its runs are counted above" if one.expected_seconds == 0 else ""]
+    note = "; ".join(note for note in notes if note)
+    return [one.row, state, steps, epochs_text(one.epochs), duration(one.expected_seconds or None), note]
+
+
+def _remarks(found: "Sequence[Pending]", where: str, hint: bool) -> list[str]:
+    from thumbnet.workflows.reproduction_formats import duration
+
+    remarks = [f"{one.row}: {one.problem}" for one in found if one.problem]
+    left = [one for one in found if one.state != "complete" and not one.problem and one.expected_seconds != 0]
+    known = [one.expected_seconds for one in left if one.expected_seconds is not None]
+    if known:
+        rows = "" if len(known) == len(left) else f" for {len(known)} of {len(left)} rows"
+        remarks.append(f"Expected in all: {duration(sum(known))} on {where}{rows}; an estimate.")
+    if hint:
+        remarks.append("Run rows with: thumbnet reproduce ROW ..., or --all. --dry-run times them on this machine.")
+    return remarks
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _print_lines(console: "Console", lines: Sequence[str]) -> None:
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+
+
+def _console() -> "Console":
+    """Return the console; a file or a pipe has no width of its own."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)

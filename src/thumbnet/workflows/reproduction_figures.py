@@ -1,0 +1,156 @@
+"""The figure of a row: what a record says that it reached, judged against what the report says."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from thumbnet.errors import StorageError
+from thumbnet.recipes import Reported
+from thumbnet.records import Measurement, Record
+
+Verdict = Literal["above", "within", "below"]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a record says of a row. Accuracies are fractions of val, unless said otherwise.
+
+    Args:
+        record: name of the record.
+        figure: what is compared with the report: top-1, or the iterations to 100% training accuracy in evaluation
+            mode; `None` where that was never reached.
+        verdict: how the figure stands to the reported one; `None` where none is reported.
+        interval: 95% interval of a top-1.
+        epoch: the epoch of `figure` when it was chosen on val; `None` for the last step.
+        last: top-1 of the last step.
+        last_interval: 95% interval of `last`.
+        running: iterations to 100% training accuracy as it runs (augmented batches in training mode).
+        train: top-1 on training images in evaluation mode, at the end.
+        epochs: length of training.
+        seconds: time of training.
+        device: where, in short.
+        selected_on: split that chose the epoch: 'none', 'holdout' or 'val'.
+    """
+
+    record: str
+    figure: float | int | None
+    verdict: Verdict | None
+    interval: Interval | None
+    epoch: int | None = None
+    last: float | None = None
+    last_interval: Interval | None = None
+    running: int | None = None
+    train: float | None = None
+    epochs: float | None = None
+    seconds: float | None = None
+    device: str | None = None
+    selected_on: str | None = None
+
+
+def measured_run(record: Record, reported: Reported | None) -> Measured:
+    """Return what the record of a run says, judged against the report's figures.
+
+    The reports took their best epoch on val, so that is compared where the run chose on val, else the last step.
+    """
+    last_row: Mapping[str, Any] = record.history[-1] if record.history else {}
+    chosen = record.peak if record.selected_on == "val" else None
+    found = Measured(
+        record=record.name,
+        figure=record.top1 if chosen is None else chosen.top1,
+        verdict=None,
+        interval=record.top1_interval if chosen is None else chosen.top1_interval,
+        epoch=None if chosen is None else chosen.epoch,
+        last=record.top1,
+        last_interval=record.top1_interval,
+        train=last_row.get("eval_train_top1"),
+        epochs=record.epochs,
+        seconds=record.train_seconds,
+        device=device_name(record.device),
+        selected_on=record.selected_on,
+    )
+    if reported is not None and reported.iterations is not None:
+        return _with_iterations(found, record, reported.iterations)
+    return _judged(found, reported)
+
+
+def measured_study(record: Measurement, reported: Reported) -> Measured:
+    """Return what the measurement of a study says, judged against the report's figures.
+
+    Raises:
+        StorageError: its figures lack `top1` or `top1_interval`, or these are not fractions with one in the other.
+    """
+    figures = record.figures
+    try:
+        top1, (low, high) = float(figures["top1"]), map(float, figures["top1_interval"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"record {record.name!r}: its figures lack top1 or top1_interval; measure the row again"
+        ) from error
+    if not 0 <= low <= top1 <= high <= 1:
+        raise StorageError(
+            f"record {record.name!r}: top1_interval: [{low:g}, {high:g}] does not hold {top1:g} in [0, 1]; "
+            "measure the row again"
+        )
+    found = Measured(
+        record=record.name,
+        figure=top1,
+        verdict=None,
+        interval=(low, high),
+        epochs=figures.get("epochs"),
+        seconds=figures.get("seconds"),
+        device=device_name(record.device),
+        selected_on=figures.get("selected_on"),
+    )
+    return _judged(found, reported)
+
+
+def verdict(reported: float, interval: Interval) -> Verdict:
+    """Return 'above' when the whole interval lies above `reported`, 'below' when below, 'within' otherwise."""
+    low, high = interval
+    if low > reported:
+        return "above"
+    return "below" if high < reported else "within"
+
+
+def iterations_verdict(reported: int, measured: int | None) -> Verdict:
+    """Return 'above' for fewer iterations than `reported`, 'within' for as many, 'below' for more, or never."""
+    if measured is None or measured > reported:
+        return "below"
+    return "above" if measured < reported else "within"
+
+
+def device_name(device: Mapping[str, Any]) -> str:
+    """Return a device, as `thumbnet.environment.describe` gives it, in a few words.
+
+    Such as '2-core CPU', '1 of 2 CPU cores' (threads that computed, of the cores there were) or 'H100'.
+    """
+    kind, name = str(device.get("type", "unknown")), str(device.get("name", "unknown"))
+    if kind == "cpu":
+        cores, threads = device.get("cpus"), device.get("threads")
+        if cores is None:
+            return "CPU"
+        return f"{threads} of {cores} CPU cores" if threads is not None and threads < cores else f"{cores}-core CPU"
+    if kind == "mps":
+        return "Apple GPU"
+    short = re.sub(r"\b(NVIDIA|AMD|Intel|GeForce|Tesla|Quadro)\b|[ -]\d+ ?GB\b.*|-(SXM|PCIE).*", "", name)
+    return re.sub(r"\s+", " ", short).strip() or kind
+
+
+def _judged(found: Measured, reported: Reported | None) -> Measured:
+    if reported is None or reported.val is None or found.interval is None:
+        return found
+    return replace(found, verdict=verdict(reported.val, found.interval))
+
+
+def _with_iterations(found: Measured, record: Record, reported: int) -> Measured:
+    """Return `found` as a check that training images are learned by heart: how many iterations that took."""
+    steps = _first_perfect(record.history, "eval_train_top1")
+    running = _first_perfect(record.history, "running_train_top1")
+    judged = iterations_verdict(reported, steps)
+    return replace(found, figure=steps, running=running, verdict=judged, interval=None, epoch=None)
+
+
+def _first_perfect(history: Sequence[Mapping[str, Any]], key: str) -> int | None:
+    return next((int(row["step"]) for row in history if row.get(key) == 1.0), None)

@@ -1,0 +1,215 @@
+"""Running a study: start, resume or skip each of its runs, then collect, draw and record what they found."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from thumbnet import records
+from thumbnet.errors import RunError, TrainingError
+from thumbnet.files import storage_errors, write_json
+from thumbnet.packed import TINY_IMAGENET_FINGERPRINT, PackedDataset
+from thumbnet.recipe import from_json, to_json
+from thumbnet.records import Measurement
+from thumbnet.run import RunDirectory
+from thumbnet.studies import STUDIES, PlannedRun, Study
+from thumbnet.train import Interrupted, Options, check_recipe, resume, start
+from thumbnet.workflows.study_figure import draw_study
+from thumbnet.workflows.study_result import StudyResult, collect, read_run
+
+Tell = Callable[[str], None]
+"""Takes a line of progress."""
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def run_study(
+    study: Study,
+    dataset: PackedDataset,
+    out: Path,
+    options: Options,
+    *,
+    command: str = "thumbnet.run_study",
+    tell: Tell = _silent,
+) -> StudyResult:
+    """Train what is missing of a study, and write `<out>/<study>/study.json`, `figure.png` and `figure.svg`.
+
+    Runs lie in `out` itself, in folders of their recipes' names: complete ones are used as they are, unfinished ones
+    go on. A run whose training fails (its loss diverges, say) is noted and the others go on.
+
+    Args:
+        study: what to run.
+        dataset: what to train on.
+        out: folder of the runs and of the study's own folder.
+        options: what does not decide the results.
+        command: goes into the runs' sessions.
+        tell: takes a line of progress before each run.
+
+    Raises:
+        ThumbnetError: what does not fit (then nothing is trained), or no run could be trained.
+        Interrupted: somebody asked to stop; the same call goes on.
+    """
+    planned = study.planned()
+    for one in planned:
+        _check(one, dataset, out)
+    failures: dict[str, str] = {}
+    for number, one in enumerate(planned, start=1):
+        tell(f"{study.name}, run {number} of {len(planned)}: {out / one.folder} ({state_of(one, out)})")
+        try:
+            _train(one, dataset, out, options, command)
+        except TrainingError as error:
+            if not _failed(out / one.folder):
+                raise
+            failures[one.folder] = str(error)
+            tell(f"{out / one.folder}: {error}")
+        except Interrupted as error:
+            reason = str(error).partition(";")[0]
+            raise Interrupted(f"{out / one.folder}: {reason}; go on with the same command") from error
+    if len(failures) == len(planned):
+        raise TrainingError(f"study {study.name}: no run could be trained; {next(iter(failures.values()))}")
+    return write_study(study, out, failures)
+
+
+def write_study(study: Study, out: Path, failures: Mapping[str, str] | None = None) -> StudyResult:
+    """Collect what a study's runs in `out` found, and write its folder anew.
+
+    Args:
+        study: all its runs are complete, but for `failures`.
+        out: folder of the runs.
+        failures: why a run failed, by the name of its folder.
+
+    Raises:
+        RunError: a run is missing, unfinished or damaged.
+        StorageError: the study's folder cannot be written.
+    """
+    notes = failures or {}
+    runs = [(one, RunDirectory.open(out / one.folder)) for one in study.planned()]
+    result = collect(study, [read_run(one, run, notes.get(one.folder, "")) for one, run in runs])
+    folder = out / study.name
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    draw_study(result, [folder / "figure.png", folder / "figure.svg"])
+    write_json(folder / "study.json", result.to_json())
+    return result
+
+
+def state_of(planned: PlannedRun, out: Path) -> str:
+    """Return how far a run of a study is, in words, and check that its folder is free or holds that run.
+
+    Raises:
+        RunError: the folder holds a run of another recipe, or no run.
+    """
+    path = out / planned.folder
+    if not path.exists():
+        return "to train"
+    run = RunDirectory.open(path)
+    if run.recipe() != from_json(to_json(planned.recipe)):
+        raise RunError(
+            f"{path}: holds a run of another recipe than the study's {planned.recipe.name}; "
+            "choose another folder with --out, or remove that run"
+        )
+    status = run.status()
+    if status["state"] == "complete":
+        return "complete"
+    done = "" if status["total_steps"] is None else f", step {status['step']} of {status['total_steps']}"
+    return f"{'failed' if status['state'] == 'failed' else 'unfinished'}{done}"
+
+
+def check_recordable(study: Study, dataset: PackedDataset) -> None:
+    """Check that what `study` finds on `dataset` may be recorded under its name.
+
+    Raises:
+        RunError: the study is shortened; or it bears the name of a study of ours and is not that one, or this is not
+            Tiny ImageNet.
+    """
+    if any(recipe.fraction < 1 for recipe in study.runs.values()):
+        raise RunError(f"study {study.name}: shortened runs are not recorded; leave out --fraction or --records")
+    if study.name not in STUDIES:
+        return
+    if study != STUDIES[study.name]:
+        raise RunError(
+            f"study {study.name}: not the study of that name as it stands ({STUDIES[study.name].seeds} seeds), so it "
+            "cannot be recorded under it; leave out --seeds or --records"
+        )
+    if dataset.fingerprint != TINY_IMAGENET_FINGERPRINT:
+        raise RunError(
+            f"study {study.name}: a study of Tiny ImageNet, and this data is not the whole of it; "
+            "pack the official archive at 64 pixels, or leave out --records"
+        )
+
+
+def record_study(result: StudyResult, folder: Path, command: str = "") -> Path:
+    """Write the measurement `<folder>/<study>.json`, in place of what was there, and return its path.
+
+    Raises:
+        RunError: a run failed, so there is no record.
+        StorageError: the place cannot be written.
+    """
+    measured = measure_study(result, command)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return records.write(measured, folder, replace=True)
+
+
+def measure_study(result: StudyResult, command: str = "") -> Measurement:
+    """Return what a study found as a measurement: device and versions are the first run's.
+
+    Its figures are those of `study.json`, and of an ensemble `top1`, `top1_interval` and so on at the top; `seconds`
+    is the training time of all runs, `epochs` the length of one, `recipes` the recipe of each variant.
+
+    Raises:
+        RunError: a run failed.
+    """
+    failed = [run.planned.folder for run in result.runs if not run.complete]
+    if failed:
+        raise RunError(f"study {result.study.name}: {failed[0]} failed, so nothing is recorded; change what it varies")
+    about = result.runs[0].run.sessions()[0]
+    return Measurement(
+        name=result.study.name,
+        command=command or f"thumbnet study {shlex.quote(result.study.name)}",
+        commit=about["commit"],
+        versions=about["versions"],
+        device={**about["device"], "threads": about["threads"]},
+        figures=_figures(result),
+    )
+
+
+def _figures(result: StudyResult) -> dict[str, Any]:
+    found = result.to_json()
+    ensemble = found.pop("ensemble") or {}
+    outcomes = [run.run.result() for run in result.runs]
+    return {
+        **ensemble,
+        **found,
+        "pretrained": any(recipe.model.weights is not None for recipe in result.study.runs.values()),
+        "epochs": max(outcome["epochs"] for outcome in outcomes),
+        "seconds": sum(outcome["train_seconds"] for outcome in outcomes),
+        "recipes": {label: to_json(recipe) for label, recipe in result.study.runs.items()},
+    }
+
+
+def _check(planned: PlannedRun, dataset: PackedDataset, out: Path) -> None:
+    if state_of(planned, out) == "to train":
+        if planned.seed == 0:
+            check_recipe(planned.recipe, dataset)
+        return
+    run = RunDirectory.open(out / planned.folder)
+    if run.data()["fingerprint"] != dataset.fingerprint:
+        raise RunError(f"{run.path}: a run on other data than {dataset.path}; choose another folder with --out")
+
+
+def _train(planned: PlannedRun, dataset: PackedDataset, out: Path, options: Options, command: str) -> None:
+    path = out / planned.folder
+    if not path.exists():
+        start(planned.recipe, dataset, path, options, command)
+        return
+    run = RunDirectory.open(path)
+    if not run.is_complete:
+        resume(run, dataset, options, command)
+
+
+def _failed(path: Path) -> bool:
+    """Return whether it was the training of a run that failed, and not the way to it (a device that is not there)."""
+    return path.exists() and RunDirectory.open(path).status()["state"] == "failed"

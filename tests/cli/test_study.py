@@ -1,0 +1,134 @@
+"""`thumbnet study` on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Shell, status
+from tests.workflows.runs import SETTINGS
+from thumbnet import records
+from thumbnet.packed import PackedDataset
+from thumbnet.run import RunDirectory
+from thumbnet.studies import STUDIES
+
+SMALL = SETTINGS | {"phases.0.length": "4 iterations", "name": "tiny", "evaluation.every": "2 iterations"}
+SET = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
+RATES = ["--vary", "optimizer.lr=1e-2,1e-3"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_study_explains_itself(shell: Shell) -> None:
+    printed = shell.text("study", "--help")
+    assert printed.startswith("Usage: thumbnet study")
+    for option in ("--vary", "--seeds", "--fraction", "--dry-run", "--records", "--list"):
+        assert option in printed
+
+
+def test_without_a_name_studies_are_listed(shell: Shell) -> None:
+    listed = shell.text("study")
+    assert [line.split()[0] for line in listed.splitlines()] == list(STUDIES)
+    assert all(study.text in listed for study in STUDIES.values())
+    assert shell.text("study", "--list") == listed
+    found = shell.json("study")
+    assert [one["study"] for one in found] == list(STUDIES)
+    assert found[0]["runs"] == {label: recipe.name for label, recipe in STUDIES[found[0]["study"]].runs.items()}
+
+
+def test_a_recipe_is_varied_and_compared(folder: Path, dataset: PackedDataset, shell: Shell) -> None:
+    command = ["study", "demo", *SET, *RATES, "--data", dataset.path, "--threads", 1, "--seeds", 2]
+    assert [state["state"] for state in shell.json(*command, "--dry-run")] == ["to train"] * 4
+    assert list(folder.iterdir()) == []
+    printed = shell.text(*command)
+    runs = folder / "runs"
+    assert sorted(path.name for path in runs.iterdir()) == [
+        "tiny,optimizer.lr=0.001",
+        "tiny,optimizer.lr=0.001-seed1",
+        "tiny,optimizer.lr=0.01",
+        "tiny,optimizer.lr=0.01-seed1",
+        "tiny-by-optimizer.lr",
+    ]
+    run = RunDirectory.open(runs / "tiny,optimizer.lr=0.01-seed1")
+    assert run.recipe().optimizer.lr == 0.01
+    assert run.recipe().seed == 1
+    found = shell.json(*command)
+    stored = json.loads((runs / "tiny-by-optimizer.lr" / "study.json").read_text())
+    assert found == {"folder": "runs/tiny-by-optimizer.lr", **stored}
+    for variant in found["variants"]:
+        top1 = variant["figures"]["val_top1"]
+        assert variant["label"] in printed
+        assert f"{100 * top1['mean']:.2f} ± {100 * top1['std']:.2f}%" in printed
+    low, high = found["variants"][1]["difference"]["interval"]
+    assert f"({100 * low:+.2f} to {100 * high:+.2f})" in printed
+    assert "mean ± sample standard deviation over 2 seeds" in printed
+    assert printed.endswith("figure: runs/tiny-by-optimizer.lr/figure.png\n")
+    states = shell.text(*command, "--dry-run").splitlines()
+    assert len(states) == 4
+    assert all(line.endswith("  complete") for line in states)
+
+
+def test_a_study_is_recorded(folder: Path, dataset: PackedDataset, shell: Shell) -> None:
+    command = ["study", "demo", *SET, "--seeds", 2, "--data", dataset.path, "--threads", 1, "--out", "here"]
+    shell.text(*command, "--records", "records")
+    (path,) = (folder / "records").iterdir()
+    made = records.load(path)
+    assert path.name == "tiny-seeds.json"
+    assert isinstance(made, records.Measurement)
+    assert [run["folder"] for run in made.figures["variants"][0]["runs"]] == ["tiny", "tiny-seed1"]
+    assert made.figures["seconds"] > 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_studies_of_ours_are_found_and_shortened(shell: Shell) -> None:
+    states = shell.text("study", "ma-initialization", "--dry-run", "--fraction", "0.1", "--out", "runs").splitlines()
+    assert states == [
+        "runs/ma-init-default@0.1  to train",
+        "runs/ma-init-xavier@0.1   to train",
+    ]
+    four = shell.json("study", "hansen-ensemble", "--dry-run", "--seeds", 2)
+    assert [one["run"] for one in four] == [
+        "runs/hansen-prelu-development",
+        "runs/hansen-prelu-development-seed1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ma-initialisation"], "study or recipe 'ma-initialisation' is unknown; did you mean ma-initialization"),
+        (["demo"], "study of demo: nothing varies; add --vary KEY=VALUE,VALUE or --seeds 5"),
+        (["demo", "--vary", "optimizer.lr=0.1"], "--vary optimizer.lr=0.1: needs two values or more"),
+        (["demo", "--vary", "optimizer.rate=1,2"], "unknown key 'rate'"),
+        (["demo", "--seeds", "0"], "nothing varies"),
+        (["ma-initialization", "--seeds", "0"], "2 variants, 0 seeds; give at least one"),
+        (["ma-initialization", "--vary", "seed=1,2"], "has its own variants; --vary and --set are for a recipe"),
+        (["ma-initialization", "--set", "seed=1"], "has its own variants; --vary and --set are for a recipe"),
+        (["ma-initialization", "--fraction", "2"], "fraction: 2.0 is not in (0, 1]"),
+        (["demo", "--seeds", "2", "--set", "nonsense"], "--set nonsense: not of the form KEY=VALUE"),
+        (["none.json", "--seeds", "2"], "none.json: no such file"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], message: str, folder: Path, shell: Shell) -> None:
+    assert message in shell.error("study", *arguments)
+    assert list(folder.iterdir()) == []
+
+
+def test_records_that_could_not_be_are_refused_before_training(
+    folder: Path, dataset: PackedDataset, shell: Shell
+) -> None:
+    options = ["--data", dataset.path, "--records", "records"]
+    assert "this data is not the whole of it" in shell.error("study", "ma-initialization", *options)
+    short = shell.error("study", "ma-initialization", *options, "--fraction", "0.1")
+    assert "shortened runs are not recorded" in short
+    assert list(folder.iterdir()) == []
+
+
+def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("study", "demo", "--seeds", "many") == 2
+    assert "Traceback" not in capsys.readouterr().err

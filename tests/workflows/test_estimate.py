@@ -1,0 +1,170 @@
+"""Expected times: what a recipe comes to in steps and judged images, and how a few timed batches are extrapolated."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.helpers import short_recipe, varied_recipe
+from tests.shapes import make_tiny_imagenet
+from tests.workflows.runs import CLASSES, TEST, VAL
+from thumbnet.errors import DataError, RecipeError, StorageError
+from thumbnet.packed import PackedDataset, subset_indices
+from thumbnet.recipe import Evaluation, Model, Recipe, iterations
+from thumbnet.recipes import RECIPES
+from thumbnet.sources import pack
+from thumbnet.workflows.estimate import (
+    TINY_IMAGENET,
+    DataShape,
+    Estimate,
+    batch_cost,
+    estimate,
+    full_epochs,
+    judged_images,
+    plan_for,
+    shape_of,
+)
+
+SMALL = DataShape(train=64, holdout=8, val=20, test=8, image_size=32, classes=4)
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "epochs"),
+    [
+        ("mkrtchyan-m1", 20 * 782, 20),  # 100,000 images under each of two sets, batches of 256
+        ("mkrtchyan-m1-set1", 20 * 391, 20),
+        ("ma-finetune", 7 * 391, 7),
+        ("ma-overfit-scratch", 100, 100),  # 100 images are one batch
+        ("hansen-prelu", 60_000, 60_000 / 391),
+        ("demo", 12 * 1407, 12),  # the holdout's 10,000 images are not trained on; batches of 64
+    ],
+)
+def test_a_plan_counts_the_images_that_are_trained_on(name: str, steps: int, epochs: float) -> None:
+    recipe = RECIPES[name]()
+    assert plan_for(recipe, TINY_IMAGENET).total_steps == steps
+    assert full_epochs(recipe, TINY_IMAGENET) == pytest.approx(epochs)
+    tenth = replace(recipe, fraction=0.1)
+    assert full_epochs(tenth, TINY_IMAGENET) == pytest.approx(epochs)
+    assert plan_for(tenth, TINY_IMAGENET).total_steps == pytest.approx(steps / 10, abs=4)
+
+
+def test_more_images_than_there_are_is_refused() -> None:
+    recipe = replace(RECIPES["ma-overfit-scratch"](), train_count=65)
+    with pytest.raises(RecipeError, match="train_count: 65 images where there are 64 to train on; lower it"):
+        plan_for(recipe, SMALL)
+    with pytest.raises(RecipeError, match="where there are 56 to train on"):
+        plan_for(replace(recipe, train_on="fit"), SMALL)
+    assert plan_for(replace(recipe, train_count=64), SMALL).total_steps == 100
+
+
+@pytest.mark.parametrize(
+    ("recipe", "shape", "expected"),
+    [
+        # Each of 20 evaluations judges val and 5,000 training images; holdout, val and test are judged at the end.
+        (RECIPES["mkrtchyan-m1"](), TINY_IMAGENET, 20 * (10_000 + 5000) + 30_000),
+        # Every two epochs and at the end of each of three phases: 2, 4, 6, 8; 10, 12, 13; 15, 17.
+        (RECIPES["resnet18-64"](), TINY_IMAGENET, 9 * (10_000 + 2000) + 30_000),
+        (RECIPES["ma-overfit-scratch"](), TINY_IMAGENET, 100 * 100 + 30_000),
+        (short_recipe(), SMALL, 2 * (8 + 20 + 16) + 36),
+        (short_recipe(evaluation=Evaluation(every=iterations(2), train_images=500)), SMALL, 4 * (20 + 56) + 36),
+    ],
+)
+def test_judged_images_are_those_of_every_evaluation_and_of_the_end(
+    recipe: Recipe, shape: DataShape, expected: int
+) -> None:
+    assert judged_images(recipe, plan_for(recipe, shape), shape) == expected
+
+
+def test_the_shape_of_packed_data(dataset: PackedDataset, tmp_path: Path) -> None:
+    shape = shape_of(dataset)
+    assert shape.holdout == len(subset_indices(dataset.split("train"), "holdout")) > 0
+    assert shape == DataShape(16 * CLASSES, shape.holdout, VAL * CLASSES, TEST * CLASSES, 32, CLASSES)
+    bare = pack(make_tiny_imagenet(tmp_path / "bare", classes=2, train=3, val=1, test=1, size=16), tmp_path / "packed")
+    without = replace(bare, counts={"train": 6})
+    assert (shape_of(without).val, shape_of(without).test) == (0, 0)
+    (tmp_path / "packed" / "train.images.npy").unlink()
+    with pytest.raises(StorageError, match=r"train\.images\.npy: no such file"):
+        shape_of(bare)
+    with pytest.raises(DataError, match="train"):
+        shape_of(replace(bare, counts={"val": 2}))
+
+
+class Stopwatch:
+    """Gives the seconds that a made-up machine takes for a batch, and notes what it was asked."""
+
+    def __init__(self, fixed: float, each: float, first_is_slower: float = 1.0) -> None:
+        self.fixed, self.each, self.slower = fixed, each, first_is_slower
+        self.asked: list[int] = []
+
+    def __call__(self, size: int) -> float:
+        seconds = (self.fixed + self.each * size) * (self.slower if size not in self.asked[1:] else 1.0)
+        self.asked.append(size)
+        return seconds
+
+
+@pytest.mark.parametrize("fixed", [0.0, 0.01, 5.0])
+@pytest.mark.parametrize("budget", [0.0, 1.0, 1e9])
+@pytest.mark.parametrize("largest", [5, 64, 100, 256, 4096])
+def test_what_a_step_costs_at_any_size_is_not_multiplied_with_the_images(
+    fixed: float, budget: float, largest: int
+) -> None:
+    cost = batch_cost(Stopwatch(fixed, 0.02), largest, budget)
+    for size in (4, 4.5, 17, largest / 2, largest):
+        expected = fixed + 0.02 * max(size, 4)
+        assert cost(size) == pytest.approx(expected)
+
+
+def test_sizes_are_measured_as_far_as_the_time_allows() -> None:
+    patient, hurried = Stopwatch(0, 1e-9), Stopwatch(0, 100.0)
+    batch_cost(patient, 256, 1e6)
+    assert patient.asked == [4, *(size for size in (4, 16, 64, 256) for _ in range(2))]
+    batch_cost(hurried, 256, 3.0)
+    assert hurried.asked == [4, 4, 4, 16, 16]
+
+
+def test_of_two_measurements_the_faster_counts() -> None:
+    cost = batch_cost(Stopwatch(0.1, 0.02, first_is_slower=50), 64, 1e9)
+    assert cost(64) == pytest.approx(0.1 + 0.02 * 64)
+    assert cost(4) == pytest.approx(0.1 + 0.02 * 4)
+
+
+@pytest.mark.parametrize("largest", [1, 2, 4])
+def test_batches_of_few_images_have_one_size(largest: int) -> None:
+    cost = batch_cost(Stopwatch(1.0, 0.5), largest, 1e9)
+    assert cost(largest) == 1.0 + 0.5 * largest
+    assert cost(4 * largest) >= cost(largest)
+
+
+def test_noise_that_makes_larger_batches_faster_still_costs_more_for_more_images() -> None:
+    cost = batch_cost(lambda size: 2.0 if size <= 16 else 1.0, 64, 1e9)
+    assert cost(64) == 1.0
+    assert cost(640) == pytest.approx(10.0)
+    assert cost(16) > 0
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [short_recipe(), varied_recipe(), short_recipe(model=Model("timm/test_resnet", weights="imagenet"), compile=True)],
+    ids=["short", "two phases, three policies, dropout", "pretrained, compiled"],
+)
+def test_an_estimate_is_made_of_real_steps_and_leaves_no_trace(recipe: Recipe) -> None:
+    before = torch.get_rng_state()
+    found = estimate(recipe, CPU, SMALL, seconds=0.05)
+    assert 0 < found.train_seconds < math.inf
+    assert 0 < found.evaluation_seconds < math.inf
+    assert found.seconds == found.train_seconds + found.evaluation_seconds
+    np.testing.assert_array_equal(torch.get_rng_state(), before)
+
+
+def test_training_and_judging_add_up() -> None:
+    assert Estimate(2.0, 0.5).seconds == 2.5
+
+
+def test_a_recipe_that_does_not_fit_the_data_is_refused_before_any_step() -> None:
+    cropped = RECIPES["mkrtchyan-m1"]()
+    with pytest.raises(RecipeError, match="center_crop"):
+        estimate(cropped, CPU, SMALL)

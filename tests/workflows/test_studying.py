@@ -1,0 +1,356 @@
+"""Studies from end to end on small runs: what is trained, what is said, and what is drawn."""
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import ttest_rel
+
+from tests.helpers import QUIET, evaluations_of, iterations_of, short_recipe
+from tests.shapes import make_tiny_imagenet
+from thumbnet import metrics, records, train
+from thumbnet.errors import RecipeError, RunError, TrainingError
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.recipe import Checkpointing, Evaluation, Model, Optimizer, Phase, Recipe, epochs, iterations
+from thumbnet.run import RunDirectory
+from thumbnet.sources import pack
+from thumbnet.studies import STUDIES, Ensemble, Study, look_at, vary
+from thumbnet.train.trainer import Trainer
+from thumbnet.workflows import study_panels
+from thumbnet.workflows.study_result import FIGURES, StudyResult, spread
+from thumbnet.workflows.studying import check_recordable, record_study, run_study, state_of, write_study
+
+RATES = ["optimizer.lr=0.02,0.002"]
+
+
+def tiny(name: str = "tiny", **changes: Any) -> Recipe:
+    """A run of a few steps, judged after each two."""
+    recipe = short_recipe(
+        name=name,
+        optimizer=Optimizer("adamw", lr=0.01),
+        phases=(Phase(iterations(6)),),
+        evaluation=Evaluation(every=iterations(2), splits=("holdout", "val"), train_images=16),
+        checkpointing=Checkpointing(filters=()),
+        selected_on="val",
+    )
+    return replace(recipe, **changes)
+
+
+def written(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("study") / "runs"
+
+
+@pytest.fixture(scope="module")
+def found(out: Path, dataset: PackedDataset) -> StudyResult:
+    """A study of two learning rates with three seeds each."""
+    return run_study(vary(tiny(), RATES, seeds=3), dataset, out, QUIET, command="a test")
+
+
+def test_runs_lie_side_by_side_and_the_study_beside_them(found: StudyResult, out: Path) -> None:
+    names = [f"tiny,optimizer.lr={rate}{seed}" for rate in (0.02, 0.002) for seed in ("", "-seed1", "-seed2")]
+    study = "tiny-by-optimizer.lr"
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, study])
+    assert sorted(path.name for path in (out / study).iterdir()) == ["figure.png", "figure.svg", "study.json"]
+    for name in names:
+        run = RunDirectory.open(out / name)
+        assert run.is_complete
+        assert run.sessions()[0]["command"] == "a test"
+        assert run.recipe().seed == int(name[-1]) * ("seed" in name)
+    assert json.loads((out / study / "study.json").read_text()) == json.loads(json.dumps(found.to_json()))
+
+
+def test_each_figure_is_the_runs_own(found: StudyResult, out: Path) -> None:
+    for result in found.runs:
+        run = RunDirectory.open(out / result.planned.folder)
+        stored, last = run.result(), evaluations_of(run)[-1]
+        full = [row["step"] for row in evaluations_of(run) if row["running_train_top1"] == 1]
+        assert result.figures == {
+            "val_top1": stored["scores"]["val"]["top1"],
+            "holdout_top1": stored["scores"]["holdout"]["top1"],
+            "best_top1": stored["best"]["top1"],
+            "eval_train_top1": last["eval_train_top1"],
+            "running_train_top1": last["running_train_top1"],
+            "final_loss": pytest.approx(np.mean([row["loss"] for row in iterations_of(run)[-20:]])),
+            "iterations_to_eval_train_100": None,
+            "iterations_to_running_train_100": full[0] if full else None,
+            "train_seconds": stored["train_seconds"],
+        }
+        assert tuple(result.figures) == FIGURES
+
+
+def test_the_spread_over_seeds_is_numpys(found: StudyResult) -> None:
+    for variant in found.variants:
+        assert len(variant.runs) == 3
+        for name, one in variant.spreads.items():
+            values = [run.figures[name] for run in variant.runs]
+            assert one.n == 3
+            assert one.mean == pytest.approx(np.mean(np.array(values, float)))
+            assert one.std == pytest.approx(np.std(np.array(values, float), ddof=1))
+    assert spread([None, 2, None]) == spread([2.0])
+    assert spread([None]) is None
+
+
+def test_the_difference_has_students_interval_of_pairs_of_a_seed(found: StudyResult) -> None:
+    first, second = ([run.figures["val_top1"] for run in variant.runs] for variant in found.variants)
+    expected = ttest_rel(second, first).confidence_interval()
+    assert found.variants[0].difference is None
+    difference = found.variants[1].difference
+    assert difference is not None
+    assert difference.over == "seeds"
+    assert difference.interval == pytest.approx((expected.low, expected.high))
+    assert difference.value == pytest.approx(np.mean(np.array(second, float)) - np.mean(np.array(first, float)))
+
+
+def test_figures_are_images_of_sensible_size(found: StudyResult, out: Path) -> None:
+    folder = out / found.study.name
+    with Image.open(folder / "figure.png") as picture:
+        assert picture.format == "PNG"
+        width, height = picture.size
+        assert 1000 <= width <= 2400
+        assert 400 <= height <= 1000
+        assert len(set(picture.convert("L").resize((96, 32)).tobytes())) > 20
+    drawn = (folder / "figure.svg").read_text()
+    assert drawn.startswith("<?xml")
+    assert "<dc:date>" not in drawn
+
+
+def test_what_is_complete_is_not_trained_again(found: StudyResult, out: Path, dataset: PackedDataset) -> None:
+    before = {path: time for path, time in written(out).items() if path.name != ".lock"}
+    lines: list[str] = []
+    again = run_study(found.study, dataset, out, QUIET, tell=lines.append)
+    after = written(out)
+    changed = {path.parent.name for path, time in before.items() if after[path] != time}
+    assert changed == {found.study.name}
+    assert again.to_json() == found.to_json()
+    assert len(lines) == 6
+    assert lines[0] == f"tiny-by-optimizer.lr, run 1 of 6: {out / 'tiny,optimizer.lr=0.02'} (complete)"
+
+
+def test_one_seed_compares_the_answers_for_each_image(out: Path, found: StudyResult, dataset: PackedDataset) -> None:
+    one = run_study(vary(tiny(), RATES), dataset, out, QUIET)
+    first, second = (
+        Predictions.load(RunDirectory.open(out / f"tiny,optimizer.lr={rate}").predictions_path("val"))
+        for rate in (0.02, 0.002)
+    )
+    right = [np.argmax(each.logits, 1) == each.labels for each in (first, second)]
+    difference = one.variants[1].difference
+    assert difference is not None
+    assert difference.over == "images"
+    assert (difference.value, difference.interval) == metrics.paired_difference(right[0], right[1])
+    assert one.variants[0].interval == pytest.approx(first.scores().top1_interval)
+    assert one.variants[0].spreads["val_top1"].std is None
+    write_study(found.study, out)
+
+
+@pytest.fixture
+def interrupt_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Ask training to stop after so many steps, counted over all runs from now."""
+
+    def arm(steps: int) -> None:
+        update, done = Trainer.update, count(1)
+
+        def update_then_interrupt(self: Trainer, loss: torch.Tensor) -> None:
+            update(self, loss)
+            if next(done) == steps:
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(Trainer, "update", update_then_interrupt)
+
+    return arm
+
+
+def test_an_interrupted_study_goes_on(
+    tmp_path: Path, dataset: PackedDataset, found: StudyResult, interrupt_after: Callable[[int], None]
+) -> None:
+    study = vary(tiny(), RATES)
+    interrupt_after(8)
+    with pytest.raises(train.Interrupted, match=r"lr=0.002: stopped after iteration 2 of 6; go on with the same"):
+        run_study(study, dataset, tmp_path, QUIET)
+    states = [state_of(one, tmp_path) for one in study.planned()]
+    assert states == ["complete", "unfinished, step 2 of 6"]
+    first = written(tmp_path / "tiny,optimizer.lr=0.02")
+    result = run_study(study, dataset, tmp_path, QUIET)
+    assert written(tmp_path / "tiny,optimizer.lr=0.02") == first
+    assert len(result.variants[1].runs[0].run.sessions()) == 2
+    for variant, reference in zip(result.variants, found.variants, strict=True):
+        assert variant.runs[0].figures["val_top1"] == reference.runs[0].figures["val_top1"]
+
+
+def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDataset) -> None:
+    recipe = tiny(
+        phases=(Phase(epochs(4)),),
+        evaluation=Evaluation(every=iterations(1), splits=("val",), train_images=0),
+        checkpointing=Checkpointing(snapshots=5, filters=()),
+    )
+    study = Study(
+        "snaps", "Snapshots.", {"one": recipe}, (), ("snapshots",), ensemble=Ensemble("snapshots", "probabilities")
+    )
+    result = run_study(study, dataset, tmp_path, QUIET)
+    run = RunDirectory.open(tmp_path / "tiny")
+    kept = sorted(run.snapshots(), key=lambda one: -one.top1)
+    assert len(kept) >= 3
+    stored = [Predictions.load(run.predictions_path("val", one)) for one in kept]
+    curve = []
+    for size in range(1, len(kept) + 1):
+        exponentials = [np.exp(one.logits.astype(np.float64)) for one in stored[:size]]
+        total = np.sum([each / each.sum(1, keepdims=True) for each in exponentials], axis=0)
+        curve.append(float(np.mean(total.argmax(1) == stored[0].labels)))
+    assert result.ensemble is not None
+    assert [scores.top1 for scores in result.ensemble.curve] == curve
+    assert result.ensemble.members == [one.tag for one in kept]
+    assert result.ensemble.best_n == 1 + curve.index(max(curve))
+    figures = records.load(record_study(result, tmp_path / "records"))
+    assert isinstance(figures, records.Measurement)
+    assert figures.command == "thumbnet study snaps"
+    content = figures.figures
+    assert content["top1"] == pytest.approx(max(curve), rel=1e-5)
+    assert content["curve"] == pytest.approx(curve, rel=1e-5)
+    assert (content["best_n"], content["selected_on"]) == (result.ensemble.best_n, "val")
+    assert content["images"] == len(stored[0].labels)
+    assert content["all_members"]["n"] == len(kept)
+    assert content["all_members"]["top1"] == pytest.approx(curve[-1], rel=1e-5)
+    assert content["single"]["top1"] == pytest.approx(curve[0], rel=1e-5)
+    low, high = content["top1_interval"]
+    assert low <= content["top1"] <= high
+    assert (content["epochs"], content["pretrained"]) == (4, False)
+
+
+def test_networks_of_several_seeds_are_averaged(tmp_path: Path, dataset: PackedDataset) -> None:
+    study = Study(
+        "seeds", "Seeds.", {"one": tiny()}, (), ("ensemble", "accuracy"), seeds=3, ensemble=Ensemble("seeds", "logits")
+    )
+    result = run_study(study, dataset, tmp_path, QUIET)
+    names = ["tiny", "tiny-seed1", "tiny-seed2"]
+    stored = [Predictions.load(RunDirectory.open(tmp_path / name).predictions_path("val")) for name in names]
+    mean = np.mean([one.logits.astype(np.float64) for one in stored], axis=0)
+    assert result.ensemble is not None
+    assert sorted(result.ensemble.members) == names
+    assert len(result.ensemble.curve) == 3
+    assert result.ensemble.curve[-1].top1 == np.mean(mean.argmax(1) == stored[0].labels)
+
+
+def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, dataset: PackedDataset) -> None:
+    study = vary(tiny(optimizer=Optimizer("sgd", lr=0.1)), ["optimizer.lr=1e30,0.1"])
+    lines: list[str] = []
+    result = run_study(study, dataset, tmp_path, QUIET, tell=lines.append)
+    bad, good = result.runs
+    assert not bad.complete
+    assert "the loss is" in bad.failure
+    assert any("the loss is" in line for line in lines)
+    assert good.complete
+    assert result.variants[0].spreads == {}
+    assert result.variants[1].difference is None
+    assert result.to_json()["variants"][0]["runs"][0]["state"] == "failed"
+    assert state_of(study.planned()[0], tmp_path).startswith("failed")
+    with pytest.raises(RunError, match="failed, so nothing is recorded"):
+        record_study(result, tmp_path / "records")
+    with pytest.raises(TrainingError, match="no run could be trained; the loss is"):
+        run_study(vary(tiny(optimizer=Optimizer("sgd", lr=0.1)), ["optimizer.lr=1e30,1e31"]), dataset, tmp_path, QUIET)
+
+
+def test_nothing_is_trained_where_something_does_not_fit(tmp_path: Path, dataset: PackedDataset, out: Path) -> None:
+    with pytest.raises(RecipeError, match=r"model .*nonsense"):
+        run_study(vary(tiny(), ["model.name=small,nonsense"]), dataset, tmp_path, QUIET)
+    assert list(tmp_path.iterdir()) == []
+    run_study(vary(tiny(), RATES), dataset, out, QUIET)
+    other = vary(replace(tiny(), batch_size=5), RATES)
+    with pytest.raises(
+        RunError, match=r"holds a run of another recipe than the study's tiny,optimizer\.lr=0\.02; choose"
+    ):
+        run_study(other, dataset, out, QUIET)
+    with pytest.raises(TrainingError, match="device 'nowhere' cannot be used"):
+        run_study(vary(tiny(), RATES), dataset, tmp_path, replace(QUIET, device="nowhere"))
+
+
+def test_runs_on_other_data_are_refused(found: StudyResult, out: Path, tmp_path: Path) -> None:
+    other = pack("digits", tmp_path / "digits")
+    with pytest.raises(RunError, match="a run on other data than"):
+        run_study(found.study, other, out, QUIET)
+
+
+def test_shortened_runs_are_marked(tmp_path: Path, dataset: PackedDataset) -> None:
+    result = run_study(look_at(vary(tiny(), RATES), 0.5), dataset, tmp_path, QUIET)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "tiny,optimizer.lr=0.002@0.5",
+        "tiny,optimizer.lr=0.02@0.5",
+        "tiny-by-optimizer.lr@0.5",
+    ]
+    assert result.runs[0].run.result()["steps"] == 3
+    with pytest.raises(RunError, match="shortened runs are not recorded"):
+        check_recordable(result.study, dataset)
+
+
+def test_records_under_our_names_are_of_our_studies(dataset: PackedDataset) -> None:
+    study = STUDIES["hansen-ensemble"]
+    with pytest.raises(RunError, match="a study of Tiny ImageNet, and this data is not the whole of it"):
+        check_recordable(study, dataset)
+    with pytest.raises(RunError, match=r"not the study of that name as it stands \(4 seeds\)"):
+        check_recordable(replace(study, seeds=2), dataset)
+    check_recordable(vary(tiny(), RATES), dataset)
+
+
+def test_the_recipes_that_are_no_rows_fit_their_images(tmp_path: Path) -> None:
+    images = pack(make_tiny_imagenet(tmp_path / "source"), tmp_path / "packed", threads=1)
+    for recipe in STUDIES["hansen-solvers"].runs.values():
+        train.check_recipe(recipe, images)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_can_be_drawn(name: str, tmp_path: Path, dataset: PackedDataset) -> None:
+    """Small runs take the place of each study's own; the figure is drawn from them."""
+    study = STUDIES[name]
+    snapshots = Checkpointing(filters=(), snapshots=4)
+    runs = {
+        label: tiny(recipe.name, model=_small(recipe), checkpointing=snapshots, phases=(Phase(iterations(2)),))
+        for label, recipe in study.runs.items()
+    }
+    small = replace(study, runs=runs, varies=("model",), seeds=min(study.seeds, 2))
+    run_study(small, dataset, tmp_path, QUIET)
+    with Image.open(tmp_path / name / "figure.png") as picture:
+        assert min(picture.size) >= 400
+    drawn = (tmp_path / name / "figure.svg").read_text()
+    for label in study.runs if not study.ensemble else ():
+        assert f"<!-- {label}" in drawn
+
+
+def _small(recipe: Recipe) -> Model:
+    """A network of a moment that has the option that a study varies."""
+    activation = recipe.model.options.get("activation")
+    if activation is None:
+        return Model("small", {"width": 4}, initialization=recipe.model.initialization)
+    return Model("resnet18", {"width": 4, "activation": activation})
+
+
+def test_initial_weights_are_the_last_layers(found: StudyResult) -> None:
+    run = found.runs[0]
+    stored = torch.load(run.run.weights_path("first"), weights_only=True)
+    matrices = [value for value in stored.values() if value.ndim == 2]
+    np.testing.assert_allclose(study_panels.last_layer_weights(run), matrices[-1].flatten().numpy())
+
+
+def test_smoothing_is_a_moving_average() -> None:
+    values = np.random.default_rng(0).normal(size=130)
+    smoothed = study_panels.smooth(values)
+    assert smoothed.shape == values.shape
+    assert smoothed[60] == pytest.approx(values[59:62].mean())
+    assert smoothed[0] == pytest.approx(values[:2].mean())
+    np.testing.assert_array_equal(study_panels.smooth(values[:10]), values[:10])
+
+
+def test_an_unknown_panel_gets_the_nearest(found: StudyResult) -> None:
+    with pytest.raises(RecipeError, match="panel 'lost' is unknown; did you mean loss"):
+        study_panels.draw_panel("lost", None, found)
