@@ -1,4 +1,4 @@
-"""Write the tables of README.md (from records/), docs/training.md and docs/experiments.md (from registries) anew.
+"""Write the tables of README.md docs/experiments.md and docs/training.md anew, from records and registries.
 
 python benchmarks/pages.py
 """
@@ -17,9 +17,12 @@ def main() -> None:
     folder = ROOT / "records"
     measured = records.load_all(folder) if folder.is_dir() else []
     _write(ROOT / "README.md", pages.readme((ROOT / "README.md").read_text(encoding="utf-8"), measured))
-    for name, write in (("training", pages.training_page), ("experiments", pages.experiments_page)):
-        page = ROOT / "docs" / f"{name}.md"
-        _write(page, write(page.read_text(encoding="utf-8")))
+    docs = ROOT / "docs"
+    _write(docs / "training.md", pages.training_page((docs / "training.md").read_text(encoding="utf-8")))
+    _write(
+        docs / "experiments.md",
+        pages.experiments_page((docs / "experiments.md").read_text(encoding="utf-8"), measured),
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -80,8 +80,14 @@ def test_a_page_that_states_another_figure_than_a_record_is_noticed(change: dict
 
 def test_the_experiments_page_shows_the_studies() -> None:
     page = (ROOT / "docs" / "experiments.md").read_text()
-    assert pages.experiments_page(page) == page, "run: make pages"
-    assert "| `milani-snapshots` |" in page
+    measured = records.load_all(ROOT / "records")
+    assert pages.experiments_page(page, measured) == page, "run: make pages"
+    (row,) = (line for line in page.splitlines() if line.startswith("| `ma-activation-64` |"))
+    variants = json.loads((ROOT / "records" / "ma-activation-64.json").read_text())["figures"]["variants"]
+    shown = [f"{one['label']} {100 * one['figures']['val_top1']['mean']:.1f}%" for one in variants]
+    assert f"[{', '.join(shown)}](../records/ma-activation-64.json)" in row
+    assert len(shown) == 3
+    assert row.replace(shown[2], "ELU 99.9%") not in pages.experiments_page(page, measured)
 
 
 def test_the_training_page_shows_what_the_registries_hold() -> None:

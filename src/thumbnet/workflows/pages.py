@@ -13,9 +13,9 @@ from thumbnet.optim.schedules import SCHEDULES
 from thumbnet.recipes import RECIPES
 from thumbnet.records import Measurement
 from thumbnet.registry import Registry
-from thumbnet.studies import STUDIES
+from thumbnet.studies import STUDIES, Study
 from thumbnet.workflows.reproduction import AnyRecord, make_lines
-from thumbnet.workflows.reproduction_formats import markdown, markdown_table
+from thumbnet.workflows.reproduction_formats import markdown, markdown_table, percent
 
 
 def fill(page: str, name: str, content: str) -> str:
@@ -43,10 +43,34 @@ def training_page(page: str) -> str:
     return page
 
 
-def experiments_page(page: str) -> str:
-    """Return docs/experiments.md with its table of studies."""
-    rows = [(f"`{study.name}`", study.text, study.source) for study in STUDIES.values()]
-    return fill(page, "studies", markdown_table(("study", "what it shows", "where the report has it"), rows))
+def experiments_page(page: str, records: Sequence[AnyRecord]) -> str:
+    """Return docs/experiments.md with its table of studies, and what `records` say that they found."""
+    known = {one.name: one for one in records if isinstance(one, Measurement)}
+    rows = [
+        (f"`{study.name}`", study.text, study.source, _found(study, known.get(study.name)))
+        for study in STUDIES.values()
+    ]
+    head = ("study", "what it shows", "where the report has it", "measured")
+    return fill(page, "studies", markdown_table(head, rows))
+
+
+def _found(study: Study, record: Measurement | None) -> str:
+    """Return what a study's record says of each variant, and its link."""
+    if record is None:
+        return ""
+    by_heart = "train-accuracy" in study.panels
+    parts = []
+    for variant in record.figures["variants"]:
+        found = variant["figures"].get("iterations_to_eval_train_100" if by_heart else "val_top1")
+        value = "never" if found is None else f"{found['mean']:.0f} iterations" if by_heart else percent(found["mean"])
+        parts.append(f"{variant['label']} {value}")
+    ensemble = record.figures.get("ensemble")
+    if ensemble is not None:
+        parts = [
+            f"best {ensemble['best_n']} {percent(ensemble['top1'])}",
+            f"one {percent(ensemble['single']['top1'])}",
+        ]
+    return f"[{', '.join(parts)}](../records/{record.name}.json)"
 
 
 def results(records: Sequence[AnyRecord]) -> str:
