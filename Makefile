@@ -27,9 +27,11 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py --record records/startup.json
 	$(BIN)/python benchmarks/pack.py $(DATA) --record records/pack.json
+	$(BIN)/python benchmarks/ensemble.py --record records/ensemble.json
 	$(BIN)/python benchmarks/augment.py --threads $(THREADS) --record records/augmentation.json
 	$(BIN)/thumbnet data info $(PACKED) >/dev/null 2>&1 || $(BIN)/thumbnet data pack $(DATA) --out $(PACKED)
 	$(BIN)/python benchmarks/loop.py --data $(PACKED) --threads $(THREADS) --record records/training-loop.json
+	$(BIN)/python benchmarks/features.py --data $(PACKED) --threads $(THREADS) --record records/features.json
 	$(BIN)/python benchmarks/kill.py --threads $(THREADS) --record records/resume-after-kill.json
 	$(BIN)/python benchmarks/expected.py --threads $(THREADS) --record records/expected-times.json
 

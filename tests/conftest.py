@@ -1,5 +1,6 @@
 """What many tests share: a small packed data set and one run on it. Shared, so neither must be changed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,15 @@ from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Checkpointing
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Cached features of all tests, away from the user's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THUMBNET_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from thumbnet import records
 from thumbnet.errors import StorageError
 from thumbnet.metrics import accuracy_interval
 from thumbnet.recipe import Model, Optimizer, Phase, Recipe, epochs, to_json
-from thumbnet.records import Measurement, Peak, Record
+from thumbnet.records import Measurement, Peak, Plain, Record
 
 
 def sample() -> Record:
@@ -78,6 +78,17 @@ def test_a_record_that_is_read_and_written_again_is_the_same_bytes(tmp_path: Pat
         assert path.read_bytes() == before
 
 
+def test_a_record_with_views_states_both_figures(tmp_path: Path) -> None:
+    record = dataclasses.replace(sample(), views="ten-crop", plain=Plain(0.25, (0.2, 0.3)))
+    loaded = records.load(records.write(record, tmp_path))
+    assert isinstance(loaded, Record)
+    assert (loaded.views, loaded.plain) == ("ten-crop", Plain(0.25, (0.2, 0.3)))
+    with pytest.raises(StorageError, match=r"plain\.top1_interval"):
+        records.write(dataclasses.replace(record, plain=Plain(0.1, (0.2, 0.3))), tmp_path, replace=True)
+    with pytest.raises(StorageError, match=r"plain\.top1: 2 is not a fraction"):
+        records.write(dataclasses.replace(record, plain=Plain(2, (0.2, 0.3))), tmp_path, replace=True)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(
     counts=st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
@@ -133,6 +144,8 @@ def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
         ("images", 1.5, "record.images: 1.5 is not a whole number"),
         ("selected_on", "test", "record.selected_on: 'test' is not one of"),
         ("selected_on", "none", "peak: given, though"),
+        ("views", "flip", "plain: belongs to a record with test-time views, and each of those has it"),
+        ("plain", {"top1": 0.3, "top1_interval": [0, 1]}, "plain: belongs to a record with test-time views"),
         ("peak", {"epoch": 1, "top1": 2, "top1_interval": [0, 1]}, "peak.top1: 2.0 is not a fraction"),
         ("peak", {"epoch": 1, "top1": 0, "top1_interval": [0.5, 1]}, "peak.top1_interval"),
         ("versions", [], r"record.versions: \[\] is not an object"),

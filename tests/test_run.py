@@ -158,6 +158,7 @@ def test_names_of_files(run: RunDirectory) -> None:
     assert run.filters_path("initial") == run.path / "filters" / "initial.npy"
     assert run.filters_path(epoch_tag(12345)) == run.path / "filters" / "epoch-12345.npy"
     assert run.predictions_path("val") == run.path / "predictions" / "val.npz"
+    assert run.predictions_path("val", views=True) == run.path / "predictions" / "views.val.npz"
     assert run.tensorboard_path == run.path / "tensorboard"
     for path in (run.state_path, run.filters_path("last"), run.predictions_path("test")):
         assert path.parent.is_dir()

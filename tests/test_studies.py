@@ -12,7 +12,7 @@ from thumbnet.recipe import Recipe, assign, from_json, to_json
 from thumbnet.recipes import RECIPES, ROWS, find_recipe
 from thumbnet.studies import STUDIES, Ensemble, Study, find_study, look_at, vary
 from thumbnet.studies.study import differing_keys
-from thumbnet.studies.vary import split_values
+from thumbnet.studies.values import split_values
 from thumbnet.workflows.study_panels import PANELS
 
 OWN_LENGTH = ("hansen-solvers",)

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from thumbnet import submission
 from thumbnet.errors import PredictionError
+from thumbnet.predictions import Predictions
 
 IMAGES = ("test_0.JPEG", "test_1.JPEG", "test_2.JPEG")
 CLASSES = ("n01443537", "n02124075")
@@ -119,6 +121,22 @@ def test_what_can_be_written_is_valid(tmp_path: Path, pairs: dict[str, str]) -> 
         assert not path.exists()
         return
     assert submission.read_and_validate(path.read_bytes(), list(pairs), list(pairs.values())) == pairs
+
+
+def test_what_is_not_valid_is_never_moved_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "test.txt"
+    submission.write(path, IMAGES, list(EXPECTED.values()))
+    with pytest.raises(PredictionError, match="line 2: class 'n0' is unknown"):
+        submission.write(path, IMAGES, ["n02124075", "n0", "n02124075"], known=CLASSES)
+    assert path.read_bytes() == GOOD
+    assert [file.name for file in tmp_path.iterdir()] == ["test.txt"]
+
+
+def test_predictions_state_their_likeliest_class(tmp_path: Path) -> None:
+    logits = np.array([[0, 1], [1, 0], [2, 3]], np.float32)
+    made = Predictions("test", IMAGES, logits, np.full(3, -1), CLASSES, {})
+    submission.write_predictions(tmp_path / "test.txt", made)
+    assert check((tmp_path / "test.txt").read_bytes()) == EXPECTED
 
 
 def test_names_with_inner_blanks_are_written_and_read(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from thumbnet.api import (
+        compare_runs,
         evaluate_run,
         load_data,
+        make_ensemble,
         make_recipe,
+        make_soup,
         open_run,
         pack_data,
         predict_images,
@@ -25,9 +28,12 @@ __version__ = "0.1.0"
 __all__ = [
     "ThumbnetError",
     "__version__",
+    "compare_runs",
     "evaluate_run",
     "load_data",
+    "make_ensemble",
     "make_recipe",
+    "make_soup",
     "open_run",
     "pack_data",
     "predict_images",

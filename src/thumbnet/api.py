@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from thumbnet import packed, sources
+from thumbnet.comparison import Comparison, compare
+from thumbnet.ensemble import Over
 from thumbnet.errors import RecipeError
 from thumbnet.metrics import Scores
 from thumbnet.packed import PackedDataset
@@ -24,13 +26,22 @@ from thumbnet.recipes import find_recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train import Options, load_run_data, resume, start
 from thumbnet.train.hardware import choose_device
-from thumbnet.workflows.judging import judge, require_labels
+from thumbnet.workflows.ensembling import Ensemble, Wish, write_ensemble
+from thumbnet.workflows.ensembling import make_ensemble as combine
+from thumbnet.workflows.judging import judge
+from thumbnet.workflows.members import SPLITS, load_members
 from thumbnet.workflows.prediction import Guess, guess_images
+from thumbnet.workflows.souping import find_ingredients
+from thumbnet.workflows.souping import make_soup as average_weights
+from thumbnet.workflows.stored import require_labels
 
 __all__ = [
+    "compare_runs",
     "evaluate_run",
     "load_data",
+    "make_ensemble",
     "make_recipe",
+    "make_soup",
     "open_run",
     "pack_data",
     "predict_images",
@@ -99,6 +110,7 @@ def train_recipe(
     device: str = "auto",
     threads: int | None = None,
     quiet: bool = False,
+    cache: Path | str | None = None,
 ) -> RunDirectory:
     """Train `recipe` on `data` into the new run directory `out`, and return it, complete.
 
@@ -109,12 +121,13 @@ def train_recipe(
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.
         quiet: show no progress.
+        cache: place of cached features; `None` takes `$THUMBNET_CACHE`, else the user's cache folder.
 
     Raises:
         ThumbnetError: what does not fit (then nothing is written), or training that cannot go on.
         KeyboardInterrupt: somebody asked to stop; go on with `resume_run(open_run(out))`.
     """
-    options = Options(device=device, threads=threads, quiet=quiet)
+    options = Options(device=device, threads=threads, quiet=quiet, cache=_path(cache))
     return start(recipe, data, Path(out), options, "thumbnet.train_recipe")
 
 
@@ -125,6 +138,7 @@ def resume_run(
     device: str = "auto",
     threads: int | None = None,
     quiet: bool = False,
+    cache: Path | str | None = None,
 ) -> RunDirectory:
     """Train an unfinished run to its end, as if nothing had happened, and return it; a complete one as it is.
 
@@ -134,12 +148,14 @@ def resume_run(
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` takes as many as the run began with.
         quiet: show no progress.
+        cache: place of cached features; `None` takes `$THUMBNET_CACHE`, else the user's cache folder.
 
     Raises:
         ThumbnetError: the run or its data is damaged, missing, or other data.
     """
     dataset = data if data is not None else load_run_data(run, None)
-    return resume(run, dataset, Options(device=device, threads=threads, quiet=quiet), "thumbnet.resume_run")
+    options = Options(device=device, threads=threads, quiet=quiet, cache=_path(cache))
+    return resume(run, dataset, options, "thumbnet.resume_run")
 
 
 def open_run(path: Path | str) -> RunDirectory:
@@ -158,6 +174,7 @@ def evaluate_run(
     split: str = "val",
     views: str = "none",
     *,
+    over: Over = "probabilities",
     weights: str = "last",
     data: Path | str | None = None,
     device: str = "auto",
@@ -168,7 +185,8 @@ def evaluate_run(
     Args:
         run: the run, from `train_recipe` or `open_run`.
         split: 'holdout', 'val' or another split with labels.
-        views: views of each image that are averaged: 'none', 'flip' or 'ten-crop'.
+        views: views of each image that are averaged, such as 'none', 'flip' or 'ten-crop' (`thumbnet.views`).
+        over: what is averaged over the views: 'probabilities' or 'logits'.
         weights: 'last', 'best', 'first', or an epoch such as 'epoch-0007'.
         data: packed data of the same classes; `None` takes the run's own.
         device: 'auto', or torch's name of a device.
@@ -179,7 +197,7 @@ def evaluate_run(
     """
     place = choose_device(device, threads)
     folder = None if data is None else Path(data)
-    predictions = judge(run, split, views=views, weights=weights, data=folder, device=place)
+    predictions = judge(run, split, views=views, over=over, weights=weights, data=folder, device=place)
     require_labels(predictions)
     return predictions.scores()
 
@@ -190,6 +208,7 @@ def predict_images(
     *,
     count: int = 5,
     views: str = "none",
+    over: Over = "probabilities",
     weights: str = "last",
     device: str = "auto",
     threads: int | None = None,
@@ -201,6 +220,7 @@ def predict_images(
         images: files that Pillow can read, of any size.
         count: guesses an image; no more than there are classes.
         views: as in `evaluate_run`.
+        over: as in `evaluate_run`.
         weights: as in `evaluate_run`.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.
@@ -211,7 +231,104 @@ def predict_images(
     """
     files = [Path(image) for image in images]
     place = choose_device(device, threads)
-    return guess_images(run, files, count=count, views=views, weights=weights, device=place)
+    return guess_images(run, files, count=count, views=views, over=over, weights=weights, device=place)
+
+
+def _path(path: Path | str | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def compare_runs(
+    first: RunDirectory,
+    second: RunDirectory,
+    split: str = "val",
+    views: str | tuple[str, str] = "none",
+    *,
+    over: Over = "probabilities",
+    device: str = "auto",
+    threads: int | None = None,
+) -> Comparison:
+    """Return how `second` stands to `first`: the difference of their accuracies, its interval, and McNemar's p-value.
+
+    Args:
+        first: a complete run.
+        second: another, or the same with other views.
+        split: a split with labels.
+        views: test-time views of both, or of each.
+        over: what is averaged over the views.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        ThumbnetError: a run is unfinished or damaged, or the two judge different images or data.
+    """
+    place = choose_device(device, threads)
+    both = (views, views) if isinstance(views, str) else views
+    found = [
+        judge(run, split, views=look, over=over, device=place) for run, look in zip((first, second), both, strict=True)
+    ]
+    return compare(*found)
+
+
+def make_ensemble(
+    members: Sequence[Path | str],
+    out: Path | str | None = None,
+    *,
+    split: str = "val",
+    over: Over = "probabilities",
+    select: Literal["holdout", "val"] | None = None,
+    size: int | None = None,
+    replacement: bool = False,
+    snapshots: bool = False,
+) -> Ensemble:
+    """Average saved predictions, and return what they reach together: `predictions`, `comparison()`, `curve`, `notes`.
+
+    Args:
+        members: folders of runs and ensembles, and files of predictions.
+        out: folder to make for the ensemble, or a file of predictions (.npz); `None` writes nothing.
+        split: the split that judges.
+        over: what is averaged.
+        select: the split on which members are chosen greedily; `None` takes all, or the first `size`.
+        size: the most members.
+        replacement: whether greedy selection may take a member more than once.
+        snapshots: take every snapshot of the runs instead of their last weights.
+
+    Raises:
+        ThumbnetError: members do not fit together, or `out` exists.
+    """
+    found = load_members([Path(one) for one in members], list(dict.fromkeys([split, *SPLITS])), snapshots=snapshots)
+    made = combine(found, Wish(split, over, select, size, replacement))
+    if out is not None:
+        write_ensemble(made, Path(out), "thumbnet.make_ensemble")
+    return made
+
+
+def make_soup(
+    runs: Sequence[Path | str],
+    out: Path | str,
+    *,
+    weights: str = "last",
+    snapshots: bool = False,
+    select: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+) -> RunDirectory:
+    """Average the weights of runs of one network into the new run directory `out`, and return it, complete.
+
+    Args:
+        runs: folders of runs.
+        out: the run directory to make.
+        weights: which weights, as in `evaluate_run`.
+        snapshots: take every snapshot of the runs instead.
+        select: add only what does not lower the accuracy on the holdout.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        ThumbnetError: the networks differ, or `out` exists.
+    """
+    ingredients = find_ingredients([Path(run) for run in runs], weights=weights, snapshots=snapshots)
+    return average_weights(ingredients, Path(out), select=select, device=choose_device(device, threads))
 
 
 def _as_text(key: str, value: object) -> str:

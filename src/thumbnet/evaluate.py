@@ -1,6 +1,7 @@
 """Judging a network: logits of images under a fixed preprocessing and a choice of test-time views."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,30 +9,29 @@ import torch
 from torch import Tensor, nn
 
 from thumbnet.augment import build_evaluation_policy, normalize
-from thumbnet.augment.geometry import resize
+from thumbnet.augment.geometry import Resampling, enlarge, resize
 from thumbnet.data import ImageSet, Subset
-from thumbnet.errors import RecipeError, nearest
+from thumbnet.ensemble import Over
 from thumbnet.models import evaluation_mode
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe
-
-View = Callable[[Tensor], Tensor]
-"""Maps images f[B,3,H,W] to images of the same shape."""
+from thumbnet.views import Views, find_views
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What happens to an image before the network judges it: policy, size, normalisation and precision."""
+    """What happens to an image before the network judges it: policy, resize, normalisation and precision."""
 
-    policy: View
+    policy: Callable[[Tensor], Tensor]
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     dtype: torch.dtype
     channels_last: bool
+    interpolation: Resampling = "bilinear"
 
     @classmethod
     def of(cls, recipe: Recipe, data_size: int) -> "Preprocessing":
@@ -44,12 +44,17 @@ class Preprocessing:
             std=recipe.normalization.std,
             dtype=DTYPES[recipe.precision],
             channels_last=recipe.channels_last,
+            interpolation=recipe.interpolation,
         )
 
     def finish(self, images: Tensor) -> Tensor:
         """Resize, normalise and lay out images f[B,3,H,W] in [0, 1] for the network."""
-        if images.shape[-1] != self.image_size:
-            images = resize(images, (self.image_size, self.image_size))
+        size = self.image_size
+        if self.channels_last and images.shape[-1] < size:
+            # Values before the resize are fewer to normalise, and the result is the same.
+            return enlarge(normalize(images, self.mean, self.std), size, self.interpolation, self.dtype)
+        if images.shape[-1] != size:
+            images = resize(images, (size, size), self.interpolation)
         return self.lay_out(images)
 
     def lay_out(self, images: Tensor) -> Tensor:
@@ -61,45 +66,6 @@ class Preprocessing:
         return normalize(images, self.mean, self.std).to(self.dtype, memory_format=layout)
 
 
-def _corner(vertical: int, horizontal: int, side: float) -> View:
-    def view(images: Tensor) -> Tensor:
-        size = images.shape[-1]
-        crop = round(side * size)
-        top, left = vertical * (size - crop), horizontal * (size - crop)
-        return resize(images[:, :, top : top + crop, left : left + crop], (size, size))
-
-    return view
-
-
-def _whole(images: Tensor) -> Tensor:
-    return images
-
-
-def _mirrored(view: View) -> View:
-    return lambda images: view(images).flip(-1)
-
-
-_CORNERS = tuple(_corner(v, h, 56 / 64) for v in (0, 1) for h in (0, 1))
-
-VIEWS: Mapping[str, Sequence[View]] = {
-    "none": (_whole,),
-    "flip": (_whole, _mirrored(_whole)),
-    "ten-crop": tuple(v for view in (_whole, *_CORNERS) for v in (view, _mirrored(view))),
-}
-"""Test-time views; 'ten-crop' is Milani's: the whole image, four corners of 56 of 64 pixels, and their mirrors."""
-
-
-def find_views(name: str) -> Sequence[View]:
-    """Return the views called `name`.
-
-    Raises:
-        RecipeError: there are none of that name.
-    """
-    if name not in VIEWS:
-        raise RecipeError(f"views {name!r} are unknown; {nearest(name, VIEWS)}")
-    return VIEWS[name]
-
-
 @torch.no_grad()
 def predict_logits(
     model: nn.Module,
@@ -108,19 +74,24 @@ def predict_logits(
     preprocessing: Preprocessing,
     *,
     views: str = "none",
+    over: Over = "probabilities",
     batch_size: int = 500,
 ) -> Tensor:
     """Return the network's logits f32[M,K], on the CPU, for the images at `positions` (i64[M]).
 
-    With several views the result is the logarithm of the mean of the views' probabilities. The network's mode is
-    restored afterwards; each image is judged once, the short last batch included.
+    With several views (`thumbnet.views`) the result is the logarithm of the mean of their probabilities, or with
+    `over` 'logits' the mean of their logits. The network's mode is restored afterwards; each image is judged once, the
+    short last batch included.
+
+    Raises:
+        RecipeError: `views` are unknown.
     """
     chosen = find_views(views)
     parts = []
     with evaluation_mode(model):
         for batch in torch.split(positions, batch_size):
             inputs = preprocessing.policy(images.take(batch)[0])
-            parts.append(_judge(model, inputs, preprocessing, chosen).cpu())
+            parts.append(_average(_judge(model, inputs, preprocessing, chosen), over).cpu())
     return torch.cat(parts)
 
 
@@ -132,7 +103,9 @@ def predict_subset(
     *,
     weights: str,
     views: str = "none",
+    over: Over = "probabilities",
     commit: str | None = None,
+    logits: Tensor | None = None,
 ) -> Predictions:
     """Return the network's predictions for `subset` of `dataset`, prepared as `recipe` states.
 
@@ -142,51 +115,76 @@ def predict_subset(
         recipe: states preprocessing, precision and batch size.
         dataset: gives the class list and the fingerprint.
         weights: which weights these are; goes into the provenance.
-        views: test-time views by name.
+        views: test-time views (`thumbnet.views`).
+        over: what is averaged over the views.
         commit: commit of the source that trained the network; goes into the provenance.
+        logits: f32[M,K], where the network's are known already, as from cached features.
     """
-    logits = predict_logits(
-        model,
-        subset.images,
-        subset.positions,
-        Preprocessing.of(recipe, dataset.image_size),
-        views=views,
-        batch_size=recipe.evaluation.batch_size,
-    )
+    if logits is None:
+        logits = predict_logits(
+            model,
+            subset.images,
+            subset.positions,
+            Preprocessing.of(recipe, dataset.image_size),
+            views=views,
+            over=over,
+            batch_size=recipe.evaluation.batch_size,
+        )
     return Predictions(
         split=subset.name,
         image_ids=subset.image_ids,
         logits=logits.numpy(),
         labels=subset.labels.numpy(),
         classes=tuple(info.id for info in dataset.classes),
-        provenance=provenance(recipe, dataset.fingerprint, weights, views=views, commit=commit),
+        provenance=provenance(recipe, dataset.fingerprint, weights, views=views, over=over, commit=commit),
     )
 
 
 def provenance(
-    recipe: Recipe, fingerprint: str, weights: str, *, views: str = "none", commit: str | None = None
+    recipe: Recipe,
+    fingerprint: str,
+    weights: str,
+    *,
+    views: str = "none",
+    over: Over = "probabilities",
+    commit: str | None = None,
 ) -> dict[str, Any]:
-    """Return where predictions come from: recipe, data, weights, views, the seed, and the commit of the source."""
+    """Return where predictions come from: recipe, data, weights, views, the seed, and the commit of the source.
+
+    `over` says what was averaged over the views; `None` where there is only one.
+    """
+    chosen = find_views(views)
     return {
         "recipe": recipe.name,
         "data": fingerprint,
         "weights": weights,
-        "views": views,
+        "views": chosen.name,
+        "over": over if chosen.count > 1 else None,
         "train_on": recipe.train_on,
         "seed": recipe.seed,
         "commit": commit,
     }
 
 
-def _judge(model: nn.Module, images: Tensor, preprocessing: Preprocessing, views: Sequence[View]) -> Tensor:
+def _judge(model: nn.Module, images: Tensor, preprocessing: Preprocessing, views: Views) -> list[Tensor]:
+    """Return the logits f32[B,K] of each view; a part of an image goes to the network's size in one resize."""
     reduced = preprocessing.dtype != torch.float32
     results = []
-    for view in views:
-        inputs = preprocessing.finish(view(images))
-        with torch.autocast(images.device.type, preprocessing.dtype, enabled=reduced):
-            outputs: Tensor = model(inputs)
-        results.append(outputs.float())
+    for view in views.parts:
+        top, left, side = view.box(images.shape[-1])
+        seen = preprocessing.finish(images[:, :, top : top + side, left : left + side])
+        for inputs in (seen, seen.flip(-1)) if view.mirrored else (seen,):
+            with torch.autocast(images.device.type, preprocessing.dtype, enabled=reduced):
+                outputs: Tensor = model(inputs)
+            results.append(outputs.float())
+    return results
+
+
+def _average(results: Sequence[Tensor], over: Over) -> Tensor:
+    """Return the average of logits f32[B,K]; one alone stays as it is."""
     if len(results) == 1:
         return results[0]
-    probabilities = torch.stack([result.softmax(-1) for result in results]).mean(0)
-    return probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
+    if over == "logits":
+        return torch.stack(list(results)).mean(0)
+    # Sums of probabilities stay logarithms: a probability that is too small for a float keeps its rank.
+    return torch.stack([result.log_softmax(-1) for result in results]).logsumexp(0) - math.log(len(results))

@@ -85,7 +85,7 @@ def log_softmax(logits: Logits) -> NDArray[np.float64]:
     Raises:
         PredictionError: no images, a wrong shape, or a logit that is not finite.
     """
-    _check_logits(logits)
+    check_logits(logits)
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
@@ -103,6 +103,8 @@ def top_k_correct(logits: Logits, labels: Labels, k: int) -> NDArray[np.bool_]:
     if k < 1:
         raise PredictionError(f"top-k accuracy: k is {k}; give 1 or more")
     _check(logits, labels)
+    if k == 1:  # ten times as fast as counting higher ones
+        return np.asarray(logits.argmax(axis=1) == labels)
     own = logits[np.arange(len(labels)), labels][:, None]
     lower_index = np.arange(logits.shape[1])[None, :] < labels[:, None]
     rank = np.count_nonzero((logits > own) | ((logits == own) & lower_index), axis=1)
@@ -214,8 +216,25 @@ def per_class_accuracy(logits: Logits, labels: Labels) -> tuple[NDArray[np.float
     return accuracy, counts
 
 
+def check_logits(logits: Logits) -> None:
+    """Check that `logits` are finite numbers of one row an image and one column a class.
+
+    Raises:
+        PredictionError: they are not, or there are no images.
+    """
+    if logits.ndim != 2 or logits.shape[1] == 0:
+        raise PredictionError(f"logits: shape {logits.shape}; give one row an image and one column a class")
+    if logits.dtype.kind != "f":
+        raise PredictionError(f"logits: type {logits.dtype} is not a floating-point number; give the network's output")
+    if len(logits) == 0:
+        raise PredictionError("logits: there are no images; an accuracy needs at least one")
+    if not np.isfinite(logits).all():
+        row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
+        raise PredictionError(f"logits: a value of image {row} is not finite; the network diverged, train it again")
+
+
 def _check(logits: Logits, labels: Labels) -> None:
-    _check_logits(logits)
+    check_logits(logits)
     images, classes = logits.shape
     if labels.shape != (images,):
         raise PredictionError(f"labels: shape {labels.shape} for {images} images; give one label an image")
@@ -228,15 +247,3 @@ def _check(logits: Logits, labels: Labels) -> None:
         raise PredictionError(
             f"labels: the label of image {bad[0]} is {reason} ({len(bad)} such); judge a split whose labels are known"
         )
-
-
-def _check_logits(logits: Logits) -> None:
-    if logits.ndim != 2 or logits.shape[1] == 0:
-        raise PredictionError(f"logits: shape {logits.shape}; give one row an image and one column a class")
-    if logits.dtype.kind != "f":
-        raise PredictionError(f"logits: type {logits.dtype} is not a floating-point number; give the network's output")
-    if len(logits) == 0:
-        raise PredictionError("logits: there are no images; an accuracy needs at least one")
-    if not np.isfinite(logits).all():
-        row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
-        raise PredictionError(f"logits: a value of image {row} is not finite; the network diverged, train it again")

@@ -35,6 +35,19 @@ class Peak:
 
 
 @dataclass(frozen=True)
+class Plain:
+    """What the last step reaches without test-time views, where the record's figures are with some.
+
+    Args:
+        top1: accuracy, in [0, 1].
+        top1_interval: its 95% interval.
+    """
+
+    top1: float
+    top1_interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Record:
     """What one run reached, and how.
 
@@ -53,7 +66,7 @@ class Record:
         top1_interval: 95% interval of `top1`.
         nll: mean negative log-likelihood, in nats.
         ece: expected calibration error, in [0, 1].
-        views: views of each image at test time ('none', 'flip', 'ten-crop').
+        views: views of each image at test time (`thumbnet.views`), with which top1, top5, nll and ece are meant.
         pretrained: whether training began from pretrained weights.
         selected_on: split that chose anything: 'none', 'holdout' or 'val'.
         fraction: part of the full length that was trained; 1.0 is all of it.
@@ -62,7 +75,8 @@ class Record:
         images_per_second: training images a second.
         peak_memory_bytes: largest resident memory, in bytes.
         history: one object an epoch.
-        peak: the best epoch on the split named by `selected_on`.
+        peak: the best epoch on the split named by `selected_on`, without test-time views.
+        plain: accuracy of the last step without test-time views; `None` where `views` is 'none'.
     """
 
     name: str
@@ -89,6 +103,7 @@ class Record:
     peak_memory_bytes: int
     history: tuple[Mapping[str, Any], ...]
     peak: Peak | None = None
+    plain: Plain | None = None
 
 
 @dataclass(frozen=True)
@@ -210,6 +225,11 @@ def _check(record: Record | Measurement, path: Path) -> None:
     for key in _AMOUNTS:
         _check_range(path, key, getattr(record, key), math.inf)
     _check_interval(path, "top1_interval", record.top1, record.top1_interval)
+    if (record.plain is None) != (record.views == "none"):
+        raise StorageError(f"{path}: plain: belongs to a record with test-time views, and each of those has it")
+    if record.plain is not None:
+        _check_range(path, "plain.top1", record.plain.top1, 1.0)
+        _check_interval(path, "plain.top1_interval", record.plain.top1, record.plain.top1_interval)
     if record.peak is not None:
         if record.selected_on == "none":
             raise StorageError(f"{path}: peak: given, though selected_on is 'none'; name the split that chose it")

@@ -268,15 +268,18 @@ class RunDirectory:
         """
         return self.path / _FILTERS / f"{_checked_tag(tag, ('initial', 'last'))}.npy"
 
-    def predictions_path(self, split: str, snapshot: Snapshot | None = None) -> Path:
+    def predictions_path(self, split: str, snapshot: Snapshot | None = None, *, views: bool = False) -> Path:
         """Return the file of predictions for `split`: the last weights', or those of `snapshot`.
+
+        With `views`, those of the last weights with the test-time views that the recipe names.
 
         Raises:
             RunError: `split` is no plain name.
         """
         if not _SPLIT.fullmatch(split):
             raise RunError(f"split {split!r} is not a plain name; use 'holdout', 'val' or 'test'")
-        return self.path / _PREDICTIONS / (f"{split}.npz" if snapshot is None else f"{snapshot.tag}.{split}.npz")
+        kind = "views." if views else "" if snapshot is None else f"{snapshot.tag}."
+        return self.path / _PREDICTIONS / f"{kind}{split}.npz"
 
     def result(self) -> dict[str, Any]:
         """Return the run's result, as `write_result` was given it.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from thumbnet.errors import PredictionError
 from thumbnet.files import atomic_file
+from thumbnet.predictions import Predictions
 
 MAX_BYTES = 4 * 2**20
 """Default limit of a submission's size: fifteen times that of the 10,000 test images of Tiny ImageNet."""
@@ -27,8 +28,29 @@ _FORM = "write the image's file name, a space and the class id, such as 'test_0.
 _SHOWN = 60
 
 
-def write(path: Path, image_ids: Sequence[str], class_ids: Sequence[str]) -> None:
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write the class that `predictions` name for each image to `path` (see `write`).
+
+    Raises:
+        PredictionError: a name that the format cannot hold.
+        StorageError: the place cannot be written or the disk is full.
+    """
+    class_ids = [predictions.classes[index] for index in predictions.predicted()]
+    write(path, predictions.image_ids, class_ids, known=predictions.classes)
+
+
+def write(
+    path: Path, image_ids: Sequence[str], class_ids: Sequence[str], *, known: Sequence[str] | None = None
+) -> None:
     """Write a submission to `path`, atomically: line i says that image `image_ids[i]` is of class `class_ids[i]`.
+
+    What is written has passed `read_and_validate`, and states what was given.
+
+    Args:
+        path: the file.
+        image_ids: the file names of the images.
+        class_ids: the class of each.
+        known: all class ids; `None` takes those of `class_ids`.
 
     Raises:
         PredictionError: other counts of images than of classes, an image given twice, or a name that the format
@@ -50,8 +72,11 @@ def write(path: Path, image_ids: Sequence[str], class_ids: Sequence[str]) -> Non
                 f"{path}: image {_shown(image)} with class {_shown(label)} does not fit the submission format; "
                 "rename what is empty or has a blank, a line break or a character that is not text"
             )
+    content = "".join(line + "\n" for line in lines).encode("utf-8")
+    stated = read_and_validate(content, image_ids, known or class_ids, max_bytes=len(content))
+    assert list(stated.values()) == list(class_ids)
     with atomic_file(path) as handle:
-        handle.write("".join(line + "\n" for line in lines).encode("utf-8"))
+        handle.write(content)
 
 
 def read_and_validate(

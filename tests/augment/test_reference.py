@@ -4,10 +4,12 @@ Tolerances: 0 where both only move pixels; 2e-6 for single precision sums in ano
 both divide by small numbers on the way.
 """
 
+import numpy as np
 import pytest
 import torch
 import torchvision.transforms.v2.functional as reference
 from kornia.enhance import normalize as kornia_normalize
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -96,6 +98,38 @@ def test_resize(images: Tensor, size: tuple[int, int], interpolation: geometry.R
     ours = geometry.resize(images, size, interpolation, antialias)
     # torchvision clamps what bicubic overshoots only for whole numbers.
     torch.testing.assert_close(ours, theirs, atol=SUMS, rtol=0)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_enlarge(images: Tensor, interpolation: geometry.Resampling, dtype: torch.dtype) -> None:
+    ours = geometry.enlarge(images, 70, interpolation, dtype)
+    theirs = functional.interpolate(images, (70, 70), mode=interpolation, antialias=True)
+    assert ours.dtype == dtype
+    assert ours.is_contiguous(memory_format=torch.channels_last)
+    # Half precision rounds the same sum: up or down where it lies in the middle.
+    torch.testing.assert_close(ours.float(), theirs, atol=SUMS, rtol=2**-8 if dtype == torch.bfloat16 else 0)
+    assert torch.equal(geometry.enlarge(images[:0], 70, interpolation, dtype), ours[:0])
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "pillow"), [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
+)
+@pytest.mark.parametrize("size", [70, 224, 11])
+def test_resizes_are_pillows(interpolation: geometry.Resampling, pillow: Image.Resampling, size: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    pixels = torch.randint(80, 176, (3, 32, 32, 3), generator=generator, dtype=torch.uint8)
+    theirs = torch.stack(
+        [torch.from_numpy(np.array(Image.fromarray(x.numpy()).resize((size, size), pillow))) for x in pixels]
+    )
+    images = pixels.permute(0, 3, 1, 2).float() / 255
+    ours = [geometry.resize(images, (size, size), interpolation)]
+    if size > 32:
+        ours.append(geometry.enlarge(images, size, interpolation, torch.float32))
+    for one in ours:
+        # Pillow rounds to whole numbers twice, and would cut off what overshoots.
+        rounded = one.clamp(0, 1).mul(255).permute(0, 2, 3, 1)
+        assert (rounded - theirs).abs().max() <= 1.1
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5, 9, 11, 23])

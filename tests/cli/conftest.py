@@ -1,9 +1,9 @@
 import pytest
 
 from tests.cli.calling import Shell
-from tests.workflows.runs import dataset, run, shapes
+from tests.workflows.runs import dataset, run, runs, shapes
 
-__all__ = ["dataset", "run", "shapes", "shell"]
+__all__ = ["dataset", "run", "runs", "shapes", "shell"]
 
 
 @pytest.fixture

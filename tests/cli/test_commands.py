@@ -35,6 +35,10 @@ SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={va
         ["evaluate"],
         ["predict"],
         ["record"],
+        ["ensemble"],
+        ["soup"],
+        ["compare"],
+        ["zero-shot"],
     ],
     ids=" ".join,
 )
@@ -108,7 +112,7 @@ def test_training_on_the_holdout_is_said_wherever_it_is_judged(
     printed = shell.text("train", "demo", *settings, "--data", dataset.path, "--out", out, "--threads", 1)
     assert re.search(r"^val .* images$", printed, re.MULTILINE)
     assert not re.search(r"^holdout ", printed, re.MULTILINE)
-    assert "the run trained on images of holdout" in shell.text("evaluate", out, "--split", "holdout")
+    assert "the network trained on images of holdout" in shell.text("evaluate", out, "--split", "holdout")
     assert shell.json("evaluate", out, "--split", "holdout")["trained_on"] is True
     assert shell.json("evaluate", out)["trained_on"] is False
 

@@ -1,6 +1,7 @@
 """Batches: each image once under each policy, the same ones whenever they are asked for."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def marking(policy: int) -> Augmentation:
 
 
 def batches(positions: Sequence[int], policies: Sequence[Augmentation], size: int, **changes: int) -> Batches:
-    settings = {"image_size": 4, "seed": 5, "phase": 0} | changes
+    settings: dict[str, Any] = {"image_size": 4, "seed": 5, "phase": 0} | changes
     return Batches(numbered(40), torch.tensor(positions), policies, size, **settings)
 
 

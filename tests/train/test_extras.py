@@ -1,16 +1,24 @@
-"""TensorBoard, compilation, and what a person sees."""
+"""TensorBoard, compilation, what a person sees, and what a program does."""
 
 import contextlib
 import io
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.helpers import QUIET, go_on_in_a_process, iterations_of, short_recipe
+from tests.helpers import (
+    QUIET,
+    assert_same_results,
+    evaluations_of,
+    go_on_in_a_process,
+    iterations_of,
+    short_recipe,
+)
 from thumbnet import train
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Phase, iterations
@@ -115,8 +123,44 @@ def test_a_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(reporter, Live)
         reporter.step(40, 1.25, 0.5, 1234.0)
         reporter.message("a note")
+        reporter.features("features of val", 7, 20)
+        reporter.features("features of val", 20, 20)
     text = stream.getvalue()
     assert "a note" in text
     assert "epoch 1.25" in text
     assert "loss 0.500" in text
     assert "1234 images/s" in text
+    assert "features of val: 20 of 20 images" in text
+    assert "7 of 20 images" not in text.rsplit("20 of 20", 1)[1]
+
+
+def test_evaluations_are_handed_on_as_they_are_written(shapes: PackedDataset, out: Path) -> None:
+    rows: list[Mapping[str, Any]] = []
+    run = train.start(short_recipe(), shapes, out, replace(QUIET, on_evaluation=rows.append))
+    assert [{"kind": "evaluation", **row} for row in rows] == evaluations_of(run)
+    assert len(rows) == 2
+
+
+def test_what_a_listener_raises_ends_the_run(shapes: PackedDataset, out: Path) -> None:
+    def stop(row: Mapping[str, Any]) -> None:
+        raise LookupError(row["step"])
+
+    with pytest.raises(LookupError):
+        train.start(short_recipe(), shapes, out, replace(QUIET, on_evaluation=stop))
+    run = RunDirectory.open(out)
+    assert len(evaluations_of(run)) == 1
+    assert not run.is_complete
+
+
+def test_without_checkpoints_a_stopped_run_begins_anew(shapes: PackedDataset, out: Path) -> None:
+    def stop(row: Mapping[str, Any]) -> None:
+        if row["step"] > 4:
+            raise LookupError
+
+    options = replace(QUIET, checkpoint_seconds=None)
+    with pytest.raises(LookupError):
+        train.start(short_recipe(), shapes, out, replace(options, on_evaluation=stop))
+    run = RunDirectory.open(out)
+    assert not run.state_path.exists()
+    whole = train.start(short_recipe(), shapes, out.parent / "whole", QUIET)
+    assert_same_results(train.resume(run, shapes, options), whole)

@@ -104,9 +104,9 @@ def test_a_run_stopped_before_its_first_step_ends_the_same(
 ) -> None:
     make = make_trainer
 
-    def interrupt_then_make(*arguments: object) -> Trainer:
+    def interrupt_then_make(*arguments: object, **named: object) -> Trainer:
         signal.raise_signal(signal.SIGINT)
-        return make(*arguments)  # type: ignore[arg-type]  # passed on as they came
+        return make(*arguments, **named)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr("thumbnet.train.session.make_trainer", interrupt_then_make)
     with pytest.raises(train.Interrupted, match="stopped after iteration 0 of 13"):

@@ -1,3 +1,3 @@
-from tests.workflows.runs import dataset, run, shapes
+from tests.workflows.runs import dataset, run, runs, shapes
 
-__all__ = ["dataset", "run", "shapes"]
+__all__ = ["dataset", "run", "runs", "shapes"]

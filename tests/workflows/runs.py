@@ -44,6 +44,30 @@ def dataset(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> PackedDat
 
 
 @pytest.fixture(scope="session")
+def runs(dataset: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> list[RunDirectory]:
+    """Three short runs on it from the same seed's weights, with snapshots and views; shared, so not to be changed."""
+    folder = tmp_path_factory.mktemp("several")
+    return [
+        start(
+            shapes_recipe(
+                **{
+                    "phases.0.length": "4 epochs",
+                    "evaluation.every": "1 epochs",
+                    "evaluation.views": "flip",
+                    "checkpointing.snapshots": "3",
+                    "optimizer.lr": rate,
+                }
+            ),
+            dataset,
+            folder / f"lr-{rate}",
+            Options(device="cpu", threads=1, quiet=True),
+            "thumbnet train shapes",
+        )
+        for rate in ("0.003", "0.01", "0.03")
+    ]
+
+
+@pytest.fixture(scope="session")
 def run(dataset: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A complete run on it; shared, so it must not be changed."""
     out = tmp_path_factory.mktemp("runs") / "shapes"

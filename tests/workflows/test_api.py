@@ -12,7 +12,7 @@ from tests.workflows.runs import CLASSES, VAL
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Schedule, epochs
 from thumbnet.run import RunDirectory
-from thumbnet.workflows.judging import stored_predictions
+from thumbnet.workflows.stored import stored_predictions
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
@@ -71,6 +71,20 @@ def test_the_steps_from_source_to_guess(shapes: Path, tmp_path: Path) -> None:
     assert scores.images == CLASSES * VAL
     flipped = thumbnet.evaluate_run(run, "val", "flip", data=data.path, threads=1)
     assert flipped.images == scores.images
+
+
+def test_runs_are_compared_averaged_and_souped(runs: list[RunDirectory], tmp_path: Path) -> None:
+    paths = [run.path for run in runs]
+    made = thumbnet.make_ensemble(paths, tmp_path / "e", select="holdout", size=2)
+    assert made.predictions.scores().images == CLASSES * VAL
+    assert made.comparison().images == CLASSES * VAL
+    again = thumbnet.make_ensemble([str(tmp_path / "e"), *paths[:1]], split="test")
+    assert len(again.predictions.image_ids) == len(stored_predictions(runs[0], "test").image_ids)
+    soup = thumbnet.make_soup(paths, tmp_path / "soup", threads=1)
+    compared = thumbnet.compare_runs(runs[0], soup, threads=1)
+    assert compared.second_top1 == soup.result()["scores"]["val"]["top1"]
+    looked = thumbnet.compare_runs(runs[0], runs[0], views=("none", "flip"), threads=1)
+    assert looked.second_top1 == runs[0].result()["views"]["scores"]["val"]["top1"]
 
 
 def test_guesses_for_image_files(run: RunDirectory, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.workflows.runs import CLASSES
 from thumbnet.packed import load
 from thumbnet.run import RunDirectory
 from thumbnet.workflows.demo import as_text, pick_samples
-from thumbnet.workflows.judging import stored_predictions
+from thumbnet.workflows.stored import stored_predictions
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet.errors import DataError, RecipeError, StorageError
 from thumbnet.packed import PackedDataset, subset_indices
-from thumbnet.recipe import Evaluation, Model, Recipe, iterations
+from thumbnet.recipe import Ema, Evaluation, Model, Phase, Policy, Recipe, epochs, iterations, operation
 from thumbnet.recipes import RECIPES
 from thumbnet.sources import pack
 from thumbnet.workflows.estimate import (
@@ -22,6 +23,7 @@ from thumbnet.workflows.estimate import (
     Estimate,
     batch_cost,
     estimate,
+    extracted_images,
     full_epochs,
     judged_images,
     plan_for,
@@ -77,6 +79,54 @@ def test_judged_images_are_those_of_every_evaluation_and_of_the_end(
     recipe: Recipe, shape: DataShape, expected: int
 ) -> None:
     assert judged_images(recipe, plan_for(recipe, shape), shape) == expected
+
+
+PLAIN, FLIP = ((),), ((operation("horizontal_flip"),),)
+
+
+def _head(copies: int, policies: tuple[Policy, ...] = PLAIN, length: int = 5, **changes: Any) -> Phase:
+    return Phase(epochs(length), policies=policies, trainable="head", cached_features=copies, **changes)
+
+
+@pytest.mark.parametrize(
+    ("phases", "extracted", "judged"),
+    [
+        # What is trained on unchanged judges train too; all splits are judged at the end of the last phase.
+        ((_head(3),), [64 + 20 + 8], 0),
+        ((_head(3, FLIP),), [3 * 64 + 64 + 20 + 8], 0),
+        ((_head(3, FLIP, length=2),), [2 * 64 + 64 + 20 + 8], 0),
+        ((_head(2, FLIP + PLAIN),), [2 * 64 + 64 + 20 + 8], 0),
+        ((_head(1), _head(2, FLIP)), [64 + 20, 2 * 64 + 8], 0),
+        ((_head(2), Phase(epochs(2))), [64 + 20, 0], 2 * (8 + 20 + 16) + 36),
+        ((Phase(epochs(2)), _head(2)), [0, 64 + 20 + 8], 2 * (8 + 20 + 16)),
+        ((_head(1, image_size=24), Phase(epochs(1), image_size=32)), [64 + 64 + 20, 0], 8 + 20 + 16 + 36),
+    ],
+)
+def test_features_are_counted_once_and_judge_without_their_images(
+    phases: tuple[Phase, ...], extracted: list[int], judged: int
+) -> None:
+    recipe = short_recipe(phases=phases)
+    plan = plan_for(recipe, SMALL)
+    assert extracted_images(recipe, plan, SMALL) == extracted
+    assert judged_images(recipe, plan, SMALL) == judged
+
+
+def test_an_average_of_a_trained_body_is_judged_by_images() -> None:
+    recipe = short_recipe(phases=(Phase(epochs(2)), _head(2)), ema=Ema(0.9))
+    plan = plan_for(recipe, SMALL)
+    assert extracted_images(recipe, plan, SMALL) == [0, 64]
+    assert judged_images(recipe, plan, SMALL) == 7 * (8 + 20 + 16) + 36
+
+
+def test_a_phase_on_features_is_expected_to_take_their_extraction_and_steps_of_the_head() -> None:
+    network = Model("timm/test_resnet")
+    cached = estimate(short_recipe(model=network, phases=(_head(1, length=500),)), CPU, SMALL, seconds=0.3)
+    plain = replace(_head(1, length=500), cached_features=0)
+    uncached = estimate(short_recipe(model=network, phases=(plain,)), CPU, SMALL, seconds=0.3)
+    assert uncached.extraction_seconds == cached.evaluation_seconds == 0
+    assert 0 < cached.extraction_seconds < uncached.evaluation_seconds / 10
+    assert cached.train_seconds < uncached.train_seconds / 2
+    assert cached.seconds == cached.train_seconds + cached.extraction_seconds
 
 
 def test_the_shape_of_packed_data(dataset: PackedDataset, tmp_path: Path) -> None:

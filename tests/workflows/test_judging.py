@@ -1,5 +1,7 @@
 """Judging: stored predictions, the network again, and test-time views computed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,21 @@ from torch.nn import functional
 from tests.shapes import class_ids
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet import metrics
-from thumbnet.errors import DataError, RecipeError, RunError
-from thumbnet.evaluate import VIEWS, find_views
+from thumbnet.data import judged_subset
+from thumbnet.errors import DataError, PredictionError, RecipeError, RunError
+from thumbnet.evaluate import predict_subset
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
-from thumbnet.workflows.judging import judge, load_network, require_labels, seen_in_training, stored_predictions
+from thumbnet.views import find_views
+from thumbnet.workflows.judging import judge, load_network
+from thumbnet.workflows.stored import (
+    How,
+    find_stored,
+    require_labels,
+    seen_in_training,
+    stored_predictions,
+    stored_views,
+)
 
 CPU = torch.device("cpu")
 
@@ -77,9 +89,65 @@ def test_ten_crop_is_the_mean_of_its_ten_views(run: RunDirectory, dataset: Packe
         corner = images[:, :, top : top + crop, left : left + crop]
         views.append(functional.interpolate(corner, size=(side, side), mode="bilinear", align_corners=False))
     views += [view.flip(-1) for view in views]
-    assert len(views) == len(VIEWS["ten-crop"]) == 10
+    assert len(views) == find_views("ten-crop").count == 10
     found = judge(run, "val", views="ten-crop").probabilities()
     np.testing.assert_allclose(found, by_hand(run, dataset, views), atol=1e-5)
+
+
+def crops_of(images: torch.Tensor, boxes: list[tuple[int, int, int]], size: int) -> list[torch.Tensor]:
+    """Squares (top, left, side), each brought to `size` pixels at once, by nothing but torch."""
+    crops = [images[:, :, top : top + side, left : left + side] for top, left, side in boxes]
+    return [functional.interpolate(crop, size=(size, size), mode="bilinear", align_corners=False) for crop in crops]
+
+
+def test_a_list_of_views_over_probabilities_and_logits(run: RunDirectory, dataset: PackedDataset) -> None:
+    images = val_images(dataset)
+    (middle,) = crops_of(images, [(4, 4, 24)], 32)
+    views = [images, middle, middle.flip(-1)]
+    found = judge(run, "val", views="full,center-48+flip")
+    np.testing.assert_allclose(found.probabilities(), by_hand(run, dataset, views), atol=1e-5)
+    assert (found.provenance["views"], found.provenance["over"]) == ("full,center-48+flip", "probabilities")
+    model, scale = load_network(run, "last", CPU), run.recipe().normalization
+    mean, std = torch.tensor(scale.mean).view(3, 1, 1), torch.tensor(scale.std).view(3, 1, 1)
+    with torch.no_grad():
+        expected = torch.stack([model((view - mean) / std) for view in views]).numpy().mean(axis=0)
+    over_logits = judge(run, "val", views="full,center-48+flip", over="logits")
+    np.testing.assert_allclose(over_logits.logits, expected, atol=1e-4)
+    assert over_logits.provenance["over"] == "logits"
+    assert np.abs(over_logits.logits - found.logits).max() > 0.01
+
+
+def test_a_crop_goes_to_the_networks_size_in_one_resize(run: RunDirectory, dataset: PackedDataset) -> None:
+    recipe = run.recipe()
+    larger = replace(recipe, evaluation=replace(recipe.evaluation, image_size=48))
+    model = load_network(run, "last", CPU)
+    subset = judged_subset(dataset, "val", CPU)
+    found = predict_subset(model, subset, larger, dataset, weights="last", views="corners-56").probabilities()
+    boxes = [(top, left, 28) for top in (0, 4) for left in (0, 4)]
+    np.testing.assert_allclose(found, by_hand(run, dataset, crops_of(val_images(dataset), boxes, 48)), atol=1e-5)
+
+
+def test_what_is_averaged_over_views_must_be_known(run: RunDirectory) -> None:
+    with pytest.raises(PredictionError, match="over 'logit' is unknown; did you mean logits"):
+        judge(run, "val", views="flip", over="logit")  # type: ignore[arg-type]  # that is the point
+
+
+def test_the_recipes_views_are_stored_and_used(runs: list[RunDirectory], dataset: PackedDataset) -> None:
+    for run in runs:
+        assert run.result()["views"]["name"] == "flip"
+        for split in ("holdout", "val", "test"):
+            stored = stored_views(run, split)
+            computed = judge(run, split, views="flip", data=dataset.path)
+            np.testing.assert_allclose(stored.logits, computed.logits, atol=1e-4)
+            assert stored.provenance == computed.provenance
+            if split != "test":
+                assert run.result()["views"]["scores"][split] == stored.scores().to_json()
+    how = How(views="full,flip")
+    found = find_stored(runs[0], "val", how)
+    assert found is not None
+    np.testing.assert_array_equal(found.logits, stored_views(runs[0], "val").logits)
+    for other in (How(views="ten-crop"), How(views="flip", over="logits"), How(views="flip", weights="best")):
+        assert find_stored(runs[0], "val", other) is None
 
 
 def test_best_weights_and_holdout(run: RunDirectory, dataset: PackedDataset) -> None:

@@ -110,7 +110,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_on_pages_exist(page: Path) -> None:
     commands = {name for name in app if not name.startswith("-")}
-    for name in re.findall(r"^    thumbnet (\w+)", page.read_text(), re.MULTILINE):
+    for name in re.findall(r"^    thumbnet ([\w-]+)", page.read_text(), re.MULTILINE):
         assert name in commands
 
 

@@ -13,8 +13,10 @@ from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import from_json, to_json
 from thumbnet.recipes import RECIPES
+from thumbnet.records import Plain
 from thumbnet.run import RunDirectory
 from thumbnet.train import Options, start
+from thumbnet.workflows.judging import judge
 from thumbnet.workflows.recording import make_record
 
 FIELDS = {
@@ -42,6 +44,7 @@ FIELDS = {
     "peak_memory_bytes",
     "history",
     "peak",
+    "plain",
 }
 
 
@@ -71,6 +74,19 @@ def test_a_record_states_what_it_depends_on(run: RunDirectory, tmp_path: Path) -
     assert written["peak"]["epoch"] in (5, 10)
     assert written["peak"]["top1"] == max(row["holdout_top1"] for row in written["history"])
     assert records.load(path) == records.load(path)
+
+
+def test_a_recipe_with_views_is_recorded_with_both_figures(runs: list[RunDirectory], tmp_path: Path) -> None:
+    for run in runs:
+        made = make_record(run)
+        with_views, plain = judge(run, "val", views="flip").scores(), judge(run, "val").scores()
+        assert (made.views, made.top1, made.nll) == ("flip", with_views.top1, with_views.nll)
+        assert made.plain == Plain(plain.top1, plain.top1_interval)
+        assert records.load(records.write(made, tmp_path, replace=True)).name == "shapes"
+    copy = altered(runs[0], tmp_path / "run")
+    copy.predictions_path("val", views=True).unlink()
+    with pytest.raises(RunError, match="missing or damaged"):
+        make_record(copy)
 
 
 def test_pretrained_weights_are_told(run: RunDirectory, tmp_path: Path) -> None:

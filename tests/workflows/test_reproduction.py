@@ -114,6 +114,20 @@ def test_a_run_that_chose_nothing_is_judged_by_its_last_step() -> None:
     assert (chosen_elsewhere.figure, chosen_elsewhere.epoch) == (0.295, None)
 
 
+def test_a_run_with_views_is_judged_by_them_at_the_last_step() -> None:
+    record = run_record("milani-transfer-v2", correct=7610, best=(4, 7700))
+    found = row_line("milani-transfer-v2", record).measured
+    assert found is not None
+    assert record.plain is not None
+    assert (found.figure, found.interval, found.epoch) == (0.761, record.top1_interval, None)
+    assert (found.last, found.last_interval) == (0.751, record.plain.top1_interval)
+    assert (found.views, found.verdict) == ("ten-crop", "within")
+    assert row_line("milani-transfer-v2", record).to_json()["views"] == "ten-crop"
+    for wrong in (replace(record, views="none", plain=None), replace(record, views="flip")):
+        with pytest.raises(StorageError, match="which its recipe contradicts"):
+            row_line("milani-transfer-v2", wrong)
+
+
 def test_a_row_with_words_only_has_no_verdict() -> None:
     line = row_line("mkrtchyan-alexnet", run_record("mkrtchyan-alexnet", best=(12, 1820)))
     assert line.reported is not None
@@ -243,7 +257,17 @@ def test_expected_times_stand_with_rows_that_have_one() -> None:
 FIELDS = {
     *("row", "report", "source", "unit", "reported", "reported_text", "measured", "interval", "verdict"),
     *("epoch", "last", "last_interval", "running", "train_reported", "train_measured", "test_reported", "epochs"),
-    *("seconds", "device", "record", "pretrained", "selected_on", "expected_seconds", "expected_on", "command"),
+    *(
+        "seconds",
+        "device",
+        "record",
+        "pretrained",
+        "selected_on",
+        "views",
+        "expected_seconds",
+        "expected_on",
+        "command",
+    ),
 }
 
 

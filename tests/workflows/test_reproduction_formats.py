@@ -238,6 +238,16 @@ def test_a_verdict_in_a_line(record: Record | Measurement, reached: str, judged:
     assert verdict_line(line, "a quick look") == f"{name} (a quick look): {reached}; reported {judged}"
 
 
+def test_a_figure_with_views_says_so() -> None:
+    line = row_line("milani-transfer-v3", run_record("milani-transfer-v3", correct=7700, best=(4, 7700)))
+    text = markdown([line])
+    assert "| 77.0% (ten-crop) | 76.2 to 77.8% | within | 76.0% |" in text
+    assert "A figure with test-time views behind it" in text
+    assert "Measured is top-1 at the best epoch" not in text
+    expected = "milani-transfer-v3: val 77.0% (76.2 to 77.8%) at the last step with ten-crop, 76.0% without"
+    assert verdict_line(line).startswith(expected)
+
+
 def test_a_line_of_our_own_has_no_report() -> None:
     own = make_lines([run_record("resnet18-64", correct=4952)])[-1]
     assert reported_text(own) == ""

@@ -3,7 +3,7 @@
 Images are `f[B,C,H,W]` on any device, in any floating type and memory layout. Whole-pixel moves (flips, shifts, crops,
 nearest rotation) are one gather of pixels or rows, the same for all channels: exact, without a device
 synchronisation, and on a CPU faster than selecting a subset or building a sampling grid. Results are contiguous but
-for those of a resize, which keep the layout of the input.
+for those of a resize, which keep the layout of the input, and of `enlarge`.
 """
 
 import math
@@ -18,6 +18,9 @@ Interpolation = Literal["nearest", "bilinear"]
 
 Resampling = Literal["bilinear", "bicubic"]
 """How a resize reads between pixels."""
+
+_FEW = 4
+"""Images that a CPU enlarges at a time."""
 
 
 def flip_horizontal(images: Tensor, mask: Tensor) -> Tensor:
@@ -180,6 +183,35 @@ def resize(
     wide = images.to(torch.promote_types(images.dtype, torch.float32)) if needed else images
     resized = functional.interpolate(wide, size=size, mode=interpolation, align_corners=False, antialias=needed)
     return resized.to(images.dtype)
+
+
+def enlarge(images: Tensor, size: int, interpolation: Resampling, dtype: torch.dtype) -> Tensor:
+    """Return `images` enlarged to squares of `size` pixels as `resize` does, of `dtype` and channels-last.
+
+    Every row and every column of the result is a fixed sum of those of the image, so this is two products with a
+    matrix. On a CPU, with the change of layout and type, it takes half of the time of `resize` and those two.
+
+    Args:
+        images: `f[B,C,H,W]`, no larger than `size`.
+        size: height and width of the result.
+        interpolation: 'bilinear' or 'bicubic'.
+        dtype: of the result; sums are made in the images' own type.
+    """
+    batch, channels, height, width = images.shape
+    rows, columns = _weights(images, height, size, interpolation), _weights(images, width, size, interpolation)
+    # What lies in the cache between the two products is a few images; another device wants them all at once.
+    few = _FEW if images.device.type == "cpu" else max(1, batch)
+    enlarged = torch.empty(batch, size, size * channels, dtype=dtype, device=images.device)
+    for part, result in zip(torch.split(images, few), torch.split(enlarged, few), strict=True):
+        wide = torch.matmul(part.reshape(-1, width), columns.T).view(len(part), channels, height, size)
+        result.copy_(torch.matmul(rows, wide.permute(0, 2, 3, 1).reshape(len(part), height, size * channels)))
+    return enlarged.view(batch, size, size, channels).permute(0, 3, 1, 2)
+
+
+def _weights(images: Tensor, side: int, size: int, interpolation: Resampling) -> Tensor:
+    """Return what each of `size` places takes of each of `side` pixels, `f[size,side]`: the resized identity."""
+    identity = torch.eye(side, dtype=images.dtype, device=images.device)[None, None]
+    return resize(identity, (size, side), interpolation)[0, 0]
 
 
 def _reflect(positions: Tensor, side: int) -> Tensor:

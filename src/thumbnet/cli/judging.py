@@ -10,9 +10,13 @@ from cyclopts import Parameter
 from thumbnet.cli.options import (
     DeviceOption,
     JsonFlag,
+    OverOption,
+    PredictionsArgument,
     RunArgument,
     RunDataOption,
     ThreadsOption,
+    ViewsOption,
+    WeightsOption,
     open_run,
     print_json,
 )
@@ -22,52 +26,82 @@ from thumbnet.files import storage_errors
 if TYPE_CHECKING:
     from thumbnet.predictions import Predictions
     from thumbnet.workflows.prediction import Guess
-
-ViewsOption = Annotated[
-    str, Parameter(name="--views", help="Views of each image that are averaged: none, flip or ten-crop.")
-]
-WeightsOption = Annotated[
-    str, Parameter(name="--weights", help="Which weights: last, best, first, or an epoch such as epoch-0007.")
-]
+    from thumbnet.workflows.stored import How, Source
 
 
 def evaluate(
-    run: RunArgument,
+    run: PredictionsArgument,
     /,
     *,
     split: Annotated[str, Parameter(help="The split to judge: holdout or val.")] = "val",
     views: ViewsOption = "none",
+    over: OverOption = "probabilities",
     weights: WeightsOption = "last",
     data: RunDataOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Judge a finished run: accuracy with its 95% interval, likelihood, calibration, and accuracy per class."""
-    from thumbnet.train.hardware import choose_device
-    from thumbnet.workflows.judging import judge, require_labels, seen_in_training
+    """Judge a run or an ensemble: accuracy with its 95% interval, likelihood, calibration, and accuracy per class."""
+    from thumbnet.workflows.stored import How, Source, require_labels, stated_views, trained_on
 
-    opened = open_run(run)
-    chosen = choose_device(device, threads)
-    predictions = judge(opened, split, views=views, weights=weights, data=data, device=chosen)
+    source, how = Source.open(run), How(views, over, weights)
+    predictions = find_predictions(source, split, how, data=data, device=device, threads=threads, always_choose=True)
     require_labels(predictions)
-    names = {info["id"]: info["name"] for info in opened.data()["classes"]}
-    found = _evaluation(predictions, names)
-    found |= {"run": str(run), "views": views, "weights": weights, "trained_on": seen_in_training(opened, split)}
+    found = _evaluation(predictions, source.class_names())
+    found |= {"run": str(run), **stated_views(predictions), "trained_on": trained_on(source, predictions)}
     if as_json:
         print_json(found)
     else:
         _show_evaluation(found)
 
 
+def find_predictions(
+    source: "Source",
+    split: str,
+    how: "How",
+    *,
+    data: Path | None,
+    device: str,
+    threads: int | None,
+    always_choose: bool = False,
+) -> "Predictions":
+    """Return the predictions of `source`: what is stored where that answers, else what a run's network computes.
+
+    Args:
+        source: a run, an ensemble or a file.
+        split: the split to judge.
+        how: views, what is averaged over them, and weights.
+        data: packed data of the same classes for a run, instead of its own.
+        device: where a network computes.
+        threads: CPU threads.
+        always_choose: whether a run's device is checked even where nothing is to be computed.
+    """
+    if source.run is None and data is not None:
+        raise PredictionError(f"{source.path}: saved predictions, which no other data changes; leave out --data")
+    stored = None if data is not None or (always_choose and source.run) else source.predictions(split, how)
+    if stored is not None:
+        return stored
+    from thumbnet.train.hardware import choose_device
+    from thumbnet.workflows.judging import judge
+
+    assert source.run is not None
+    place = choose_device(device, threads)
+    return judge(source.run, split, views=how.views, over=how.over, weights=how.weights, data=data, device=place)
+
+
 def predict(
-    run: RunArgument,
+    run: PredictionsArgument,
     images: Annotated[list[Path] | None, Parameter(help="Image files; without any, a whole split.")] = None,
     /,
     *,
     split: Annotated[str, Parameter(help="The split to predict, without image files.")] = "test",
-    out: Annotated[Path | None, Parameter(help="File for the split's predictions, in the official format.")] = None,
+    out: Annotated[
+        Path | None,
+        Parameter(help="File for the split's predictions, in the official format (or with logits, for FILE.npz)."),
+    ] = None,
     views: ViewsOption = "none",
+    over: OverOption = "probabilities",
     weights: WeightsOption = "last",
     data: RunDataOption = None,
     device: DeviceOption = "auto",
@@ -75,26 +109,38 @@ def predict(
     as_json: JsonFlag = False,
 ) -> None:
     """Name what image files show, or write a split's predictions as a submission ('test_0.JPEG n02124075' a line)."""
-    from thumbnet.train.hardware import choose_device
-    from thumbnet.workflows.judging import judge
-    from thumbnet.workflows.prediction import guess_images, write_submission
+    from thumbnet import submission
+    from thumbnet.workflows.stored import How, Source
 
-    opened = open_run(run)
-    chosen = choose_device(device, threads)
+    source, how = Source.open(run), How(views, over, weights)
     if images and out is not None:
         raise PredictionError("--out is for the predictions of a split; give image files or --out, not both")
     if images:
-        guesses = guess_images(opened, images, views=views, weights=weights, device=chosen)
-        _show_guesses(images, guesses, as_json)
+        _show_guesses(images, _guess(source, images, how, device, threads), as_json)
         return
     if out is None:
         raise RunError(f"run {run}: predictions of {split!r} need a file; add --out FILE, or give image files")
-    predictions = judge(opened, split, views=views, weights=weights, data=data, device=chosen)
-    write_submission(predictions, out)
+    predictions = find_predictions(source, split, how, data=data, device=device, threads=threads, always_choose=True)
+    if out.suffix == ".npz":
+        predictions.save(out)
+    else:
+        submission.write_predictions(out, predictions)
     if as_json:
         print_json({"file": str(out), "split": split, "images": len(predictions.image_ids)})
     else:
         sys.stdout.write(f"{out}: {len(predictions.image_ids):,} predictions of {split}\n")
+
+
+def _guess(
+    source: "Source", images: Sequence[Path], how: "How", device: str, threads: int | None
+) -> "Sequence[Sequence[Guess]]":
+    from thumbnet.train.hardware import choose_device
+    from thumbnet.workflows.prediction import guess_images
+
+    if source.run is None:
+        raise PredictionError(f"{source.path}: saved predictions, with no network for other images; give a run")
+    place = choose_device(device, threads)
+    return guess_images(source.run, images, views=how.views, over=how.over, weights=how.weights, device=place)
 
 
 def record(
@@ -141,7 +187,7 @@ def _show_evaluation(found: dict[str, Any]) -> None:
     table.add_row("calibration error (15 bins)", f"{found['ece']:.2%}", "")
     table.add_row("images", f"{found['images']:,}", "")
     if found["trained_on"]:
-        console.print(f"note: the run trained on images of {found['split']}, so this is no accuracy on new images")
+        console.print(f"note: the network trained on images of {found['split']}, so this is no accuracy on new images")
     console.print(table)
     console.print(_class_table(found["classes"]))
 

@@ -7,7 +7,20 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from thumbnet import __version__
-from thumbnet.cli import data, demo, judging, recipes, reproduce, study, training
+from thumbnet.cli import (
+    data,
+    demo,
+    ensembling,
+    features,
+    judging,
+    recipes,
+    reproduce,
+    study,
+    training,
+    tune,
+    zero_shot,
+)
+from thumbnet.cli.options import set_command_line
 from thumbnet.errors import ThumbnetError
 
 app = App(
@@ -25,8 +38,14 @@ app.command(training.resume)
 app.command(judging.evaluate)
 app.command(judging.predict)
 app.command(judging.record)
+app.command(zero_shot.zero_shot)
+app.command(features.features)
+app.command(ensembling.ensemble)
+app.command(ensembling.soup)
+app.command(ensembling.compare)
 app.command(reproduce.reproduce)
 app.command(study.study)
+app.command(tune.tune)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,8 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The exit status is 0 for success, 1 for an error that the user can mend (one line on standard error), 2 for wrong
     usage, 130 for an interruption, as shells have it.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    set_command_line(given)
     try:
-        app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+        app(given, exit_on_error=False, print_error=True, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError:
         sys.exit(2)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from thumbnet.cli.options import (
+    CacheOption,
     DataOption,
     DeviceOption,
     JsonFlag,
     RunArgument,
     RunDataOption,
+    SettingsOption,
     ThreadsOption,
     command_line,
     open_data,
@@ -35,23 +37,26 @@ def train(
     *,
     data: DataOption = None,
     out: Annotated[Path | None, Parameter(help="Folder of the run; by default runs/RECIPE.")] = None,
-    settings: Annotated[
-        list[str] | None, Parameter(name="--set", help="Replace a setting: KEY=VALUE, as optimizer.lr=0.01.")
+    settings: SettingsOption = None,
+    init: Annotated[
+        str | None, Parameter(help="Weights to start from: a file of tensors, or the folder of an earlier run.")
     ] = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     checkpoint_seconds: CheckpointOption = 120.0,
+    cache: CacheOption = None,
     tensorboard: Annotated[bool, Parameter(negative=(), help="Write the metrics for TensorBoard too.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a recipe from beginning to end, evaluate it, and store everything in a run directory."""
-    from thumbnet.recipe import assign
+    from thumbnet.recipe import assign, start_from
     from thumbnet.recipes import find_recipe
     from thumbnet.train import Options, start
 
     chosen = assign(find_recipe(recipe), read_settings(settings or []))
+    chosen = chosen if init is None else start_from(chosen, init)
     target = out or Path("runs") / chosen.name
-    options = Options(device, threads, checkpoint_seconds, tensorboard)
+    options = Options(device, threads, checkpoint_seconds, tensorboard, cache=cache)
     _show(start(chosen, open_data(data), target, options, command_line()), as_json)
 
 
@@ -65,6 +70,7 @@ def resume(
         int | None, Parameter(name="--threads", help="CPU threads; by default as many as the run began with.")
     ] = None,
     checkpoint_seconds: CheckpointOption = 120.0,
+    cache: CacheOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Go on with a run that was interrupted or killed, from its last checkpoint, as if nothing had happened."""
@@ -72,7 +78,7 @@ def resume(
     from thumbnet.train import resume as resume_run
 
     opened = open_run(run)
-    options = Options(device, threads, checkpoint_seconds)
+    options = Options(device, threads, checkpoint_seconds, cache=cache)
     _show(resume_run(opened, load_run_data(opened, data), options, command_line()), as_json)
 
 

@@ -2,15 +2,19 @@
 
 from thumbnet.data.batches import Batches
 from thumbnet.data.resident import ImageSet, balanced_selection, place
+from thumbnet.data.rows import RowBatches, place_rows, take_rows
 from thumbnet.data.subsets import Subset, judged_subset, training_positions, training_subsets, whole_split
 
 __all__ = [
     "Batches",
     "ImageSet",
+    "RowBatches",
     "Subset",
     "balanced_selection",
     "judged_subset",
     "place",
+    "place_rows",
+    "take_rows",
     "training_positions",
     "training_subsets",
     "whole_split",

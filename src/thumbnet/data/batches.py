@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from thumbnet.augment import Augmentation
-from thumbnet.augment.geometry import resize
+from thumbnet.augment.geometry import Resampling, resize
 from thumbnet.data.resident import ImageSet
 from thumbnet.randomness import derive_seed
 
@@ -24,6 +24,7 @@ class Batches:
         image_size: side of the images that come out, in pixels.
         seed: the run's seed.
         phase: number of the phase, so that phases draw differently.
+        interpolation: how images are brought to that size.
     """
 
     images: ImageSet
@@ -33,6 +34,7 @@ class Batches:
     image_size: int
     seed: int
     phase: int
+    interpolation: Resampling = "bilinear"
     _order: tuple[int, Tensor] | None = field(default=None, init=False)
 
     @property
@@ -56,14 +58,19 @@ class Batches:
         generator.manual_seed(derive_seed(self.seed, "augment", self.phase, epoch, index, policy))
         images, targets = self.augmentations[policy](images, labels, generator)
         if images.shape[-1] != self.image_size:
-            images = resize(images, (self.image_size, self.image_size))
+            images = resize(images, (self.image_size, self.image_size), self.interpolation)
         return images, targets
 
     def _epoch_order(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
-            generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", self.phase, epoch))
-            self._order = (epoch, torch.randperm(self.images_per_epoch, generator=generator))
+            self._order = (epoch, epoch_order(self.seed, self.phase, epoch, self.images_per_epoch))
         return self._order[1]
+
+
+def epoch_order(seed: int, phase: int, epoch: int, count: int) -> Tensor:
+    """Return the order, i64[count], in which an epoch of a phase shows its (image, policy) pairs."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", phase, epoch))
+    return torch.randperm(count, generator=generator)
 
 
 def _join_targets(targets: Sequence[Tensor]) -> Tensor:

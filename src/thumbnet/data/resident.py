@@ -9,7 +9,7 @@ from torch import Tensor
 
 from thumbnet.packed import PackedSplit
 
-_SHARE_OF_FREE_MEMORY = 0.5
+SHARE_OF_FREE_MEMORY = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def place(split: PackedSplit, device: torch.device) -> ImageSet:
     labels = torch.from_numpy(split.labels)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if split.images.nbytes <= free * _SHARE_OF_FREE_MEMORY:
+        if split.images.nbytes <= free * SHARE_OF_FREE_MEMORY:
             images, labels = images.to(device), labels.to(device)
     return ImageSet(images, labels, device)
 

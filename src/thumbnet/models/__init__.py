@@ -1,15 +1,25 @@
 """Networks by name: one table, all of timm under `timm/<name>`, and torchvision's under `torchvision/<name>`."""
 
+from thumbnet.models.heads import head_of
 from thumbnet.models.parts import evaluation_mode, first_convolution, last_layer, multiply_adds, parameter_count
-from thumbnet.models.registry import build_model, check_model, model_names
+from thumbnet.models.preprocessing import OwnPreprocessing, own_preprocessing
+from thumbnet.models.pretrained import is_packaged
+from thumbnet.models.registry import build_model, check_model, model_names, without_weights
+from thumbnet.models.stored import resolve_init
 
 __all__ = [
+    "OwnPreprocessing",
     "build_model",
     "check_model",
     "evaluation_mode",
     "first_convolution",
+    "head_of",
+    "is_packaged",
     "last_layer",
     "model_names",
     "multiply_adds",
+    "own_preprocessing",
     "parameter_count",
+    "resolve_init",
+    "without_weights",
 ]

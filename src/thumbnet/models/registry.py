@@ -4,12 +4,17 @@ A network is a function `(classes, image_size, *, options) -> torch.nn.Module`; 
 `f[B,3,image_size,image_size]` to logits `f[B,classes]`. A new network is one file and one line in `MODELS`.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from torch import nn
 
 from thumbnet.models import hansen, libraries, milani, mkrtchyan, resnet, small, ting, yu
+from thumbnet.models.heads import put_head
 from thumbnet.models.initialization import initialize
 from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX
-from thumbnet.models.pretrained import check_weights, load_weights
+from thumbnet.models.pretrained import check_weights, classifier_rows, load_weights
+from thumbnet.models.stored import load_init
 from thumbnet.recipe import Model
 from thumbnet.registry import Registry
 
@@ -53,24 +58,37 @@ def check_model(model: Model) -> None:
     check_weights(model)
 
 
-def build_model(model: Model, classes: int, image_size: int) -> nn.Module:
+def build_model(model: Model, classes: int, image_size: int, *, class_ids: Sequence[str] = ()) -> nn.Module:
     """Return the network that `model` names, with fresh weights from torch's global generator or pretrained ones.
 
     Args:
-        model: name, options, initialisation and weights. Where a run's own weights will replace all of them, leave
-            `model.weights` out, so that nothing is downloaded: the network is the same.
+        model: name, options, initialisation, weights and head. Where stored weights will replace all of them, give
+            `without_weights(model)`, so that nothing is read or downloaded: the network is the same.
         classes: number of outputs.
         image_size: side of the square input images, in pixels.
+        class_ids: what the classes are called, in order; needed with `model.init`, and where the head starts as the
+            classifier.
 
     Raises:
-        RecipeError: an unknown name or option, options that the network refuses, or weights that cannot be had.
+        RecipeError: an unknown name or option, options that the network refuses, weights that cannot be had or do
+            not fit, or a class that the classifier does not know.
     """
     check_model(model)
+    assert len(class_ids) == classes or (model.init is None and model.head.start == "fresh")
     network = _build(model, classes, image_size)
+    rows = classifier_rows(class_ids) if model.head.start == "classifier" else None
     if model.weights is not None:
-        load_weights(network, model, classes)
+        load_weights(network, model, classes, rows)
+    put_head(network, model.head, classes)
+    if model.init is not None:
+        load_init(network, model.init, class_ids, rows)
     initialize(network, model.initialization)
     return network
+
+
+def without_weights(model: Model) -> Model:
+    """Return the same network with fresh weights, for stored ones to replace."""
+    return replace(model, weights=None, init=None, head=replace(model.head, start="fresh"))
 
 
 def _build(model: Model, classes: int, image_size: int) -> nn.Module:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from thumbnet.errors import RecipeError, nearest
+from thumbnet.optim.layers import layer_depths
 from thumbnet.recipe import Optimizer
 
 OPTIMIZERS: Mapping[str, tuple[Callable[..., torch.optim.Optimizer], Mapping[str, object]]] = {
@@ -41,7 +42,13 @@ def check_optimizer(optimizer: Optimizer) -> None:
 
 
 def parameter_groups(model: nn.Module, optimizer: Optimizer) -> list[Group]:
-    """Return the trainable parameters of `model` in one or two groups, by whether weight decay reaches them."""
+    """Return the trainable parameters of `model` in groups, by whether weight decay reaches them.
+
+    With a layer-wise decay of the rate, each layer (see `thumbnet.optim.layers`) has groups of its own, whose
+    `lr_scale` multiplies the learning rate.
+    """
+    if optimizer.layer_decay != 1:
+        return _groups_by_layer(model, optimizer)
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if optimizer.no_decay == "none":
         return [{"params": trainable, "weight_decay": optimizer.weight_decay}]
@@ -52,6 +59,24 @@ def parameter_groups(model: nn.Module, optimizer: Optimizer) -> list[Group]:
         {"params": spared, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def _groups_by_layer(model: nn.Module, optimizer: Optimizer) -> list[Group]:
+    depths = layer_depths(model)
+    last = max(depths.values())
+    groups: dict[tuple[int, bool], Group] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        spared = optimizer.no_decay != "none" and parameter.ndim <= 1
+        depth = depths[name]
+        new: Group = {
+            "params": [],
+            "weight_decay": 0.0 if spared else optimizer.weight_decay,
+            "lr_scale": optimizer.layer_decay ** (last - depth),
+        }
+        groups.setdefault((depth, spared), new)["params"].append(parameter)
+    return list(groups.values())
 
 
 def build_optimizer(optimizer: Optimizer, groups: Iterable[Group]) -> torch.optim.Optimizer:

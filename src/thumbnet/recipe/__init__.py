@@ -1,10 +1,13 @@
 """Recipes: everything that decides a run, as names and numbers."""
 
+from thumbnet.recipe.begun import same_recipe, start_from
 from thumbnet.recipe.codec import assign, from_json, to_json
 from thumbnet.recipe.schema import (
     Checkpointing,
     Ema,
     Evaluation,
+    Head,
+    InitialWeights,
     Length,
     Loss,
     Model,
@@ -24,6 +27,8 @@ __all__ = [
     "Checkpointing",
     "Ema",
     "Evaluation",
+    "Head",
+    "InitialWeights",
     "Length",
     "Loss",
     "Model",
@@ -39,5 +44,7 @@ __all__ = [
     "from_json",
     "iterations",
     "operation",
+    "same_recipe",
+    "start_from",
     "to_json",
 ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from thumbnet.errors import RecipeError
+from thumbnet.views import find_views
 
 LAYER_KINDS = ("conv", "linear")
 """Kinds of layer whose initialisation a recipe may choose."""
@@ -91,6 +92,48 @@ Policy = tuple[Operation, ...]
 
 
 @dataclass(frozen=True)
+class InitialWeights:
+    """A file of weights, or an earlier run's, from which training starts.
+
+    Args:
+        path: a safetensors file, a torch state dict, or a run directory (its last weights).
+        sha256: digest of the file, filled in when the run begins, so that it cannot change unseen.
+        pretrained: whether these weights have seen other images than the run's data; filled in for a run directory.
+    """
+
+    path: str
+    sha256: str = ""
+    pretrained: bool = True
+
+    def __post_init__(self) -> None:
+        _require(bool(self.path), "model.init.path: names no file; give a weights file or a run directory")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What turns a network's features into logits.
+
+    Args:
+        start: 'fresh' draws it anew; 'classifier' takes the rows of the data's classes from the pretrained ImageNet
+            classifier, where each class is one of ImageNet's.
+        hidden: units of a hidden layer with ReLU in front of the last layer; 0 has none.
+        dropout: part of the last layer's inputs that is dropped in training.
+    """
+
+    start: Literal["fresh", "classifier"] = "fresh"
+    hidden: int = 0
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.hidden >= 0, f"model.head.hidden: {self.hidden} is negative; 0 has no hidden layer")
+        _require(0 <= self.dropout < 1, f"model.head.dropout: {self.dropout} is not in [0, 1)")
+        _require(
+            self.start == "fresh" or self.hidden == 0,
+            "model.head: the classifier's rows fit only a head of one layer; set hidden=0 or start='fresh'",
+        )
+
+
+@dataclass(frozen=True)
 class Model:
     """A network by name (`thumbnet.models` holds them; `timm/<name>` and `torchvision/<name>` reach those libraries').
 
@@ -101,12 +144,21 @@ class Model:
             `{"linear": "xavier"}`: kinds 'conv' and 'linear', schemes 'xavier', 'he', 'gaussian', 'uniform', 'zero'.
         weights: where training starts: `None` from random weights, 'imagenet' from the weights that the network's
             library publishes, 'package' from those of an installed package.
+        init: a file or a run to start from instead.
+        head: the layers between features and logits.
     """
 
     name: str
     options: Mapping[str, object] = field(default_factory=dict)
     initialization: Mapping[str, str] = field(default_factory=dict)
     weights: Literal["imagenet", "package"] | None = None
+    init: InitialWeights | None = None
+    head: Head = Head()
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether training starts from weights that have seen other images."""
+        return self.weights is not None or (self.init is not None and self.init.pretrained)
 
     def __post_init__(self) -> None:
         for kind, scheme in self.initialization.items():
@@ -116,8 +168,16 @@ class Model:
                 f"model.initialization.{kind}: {scheme!r} is not one of {', '.join(INITIALIZATIONS)}",
             )
         _require(
-            not (self.weights and self.initialization),
-            "model.initialization: pretrained weights would be drawn anew; leave out weights or initialization",
+            not ((self.weights or self.init) and self.initialization),
+            "model.initialization: weights to start from would be drawn anew; leave out them or initialization",
+        )
+        _require(
+            self.weights is None or self.init is None,
+            "model.init: training can start from one set of weights; leave out model.weights or model.init",
+        )
+        _require(
+            self.head.start == "fresh" or self.weights is not None or self.init is not None,
+            "model.head.start: 'classifier' needs ImageNet's weights; set model.weights or init, or start='fresh'",
         )
 
 
@@ -126,7 +186,8 @@ class Optimizer:
     """An optimiser by name with its learning rate, weight decay and options (`thumbnet.optim` holds them).
 
     `no_decay` names the parameters that weight decay leaves alone: 'none' decays all of them, 'norm_and_bias' spares
-    every parameter of one dimension or none (biases, normalisation weights).
+    every parameter of one dimension or none (biases, normalisation weights). `layer_decay` multiplies the learning
+    rate of each layer by itself once for every layer between that one and the head (1: the same rate everywhere).
     """
 
     name: str
@@ -134,8 +195,12 @@ class Optimizer:
     weight_decay: float = 0.0
     no_decay: Literal["none", "norm_and_bias"] = "none"
     options: Mapping[str, object] = field(default_factory=dict)
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
+        _require(
+            0 < self.layer_decay <= 1, f"optimizer.layer_decay: {self.layer_decay} is not in (0, 1]; 0.75 is usual"
+        )
         _require(
             math.isfinite(self.lr) and self.lr > 0, f"optimizer.lr: {self.lr} is not a positive number; try 0.001"
         )
@@ -171,6 +236,8 @@ class Phase:
         schedule: a schedule of this phase alone; `None` follows the recipe's, which spans all phases without one.
         carry_optimizer: whether the optimiser's state (momentum and so on) comes along from the phase before.
         frozen_norm_updates: whether batch-norm statistics of frozen parts still follow the data.
+        cached_features: how many augmented copies of the frozen body's features are computed once and kept on disk;
+            epoch k trains on copy k modulo their number. 0 computes features anew for each batch.
     """
 
     length: Length
@@ -181,8 +248,15 @@ class Phase:
     schedule: Schedule | None = None
     carry_optimizer: bool = True
     frozen_norm_updates: bool = False
+    cached_features: int = 0
 
     def __post_init__(self) -> None:
+        _require(self.cached_features >= 0, f"phase.cached_features: {self.cached_features} is negative; 0 has none")
+        _require(
+            self.cached_features == 0 or (self.trainable == "head" and not self.frozen_norm_updates),
+            "phase.cached_features: features stay the same only where all but the head is frozen; set "
+            "trainable='head' and frozen_norm_updates=false",
+        )
         _require(self.length.amount > 0, "phase.length: a phase of no length trains nothing; remove it or lengthen it")
         _require(len(self.policies) > 0, "phase.policies: no policy; use one empty policy for unchanged images")
         if self.image_size is not None:
@@ -247,6 +321,7 @@ class Evaluation:
         policy: what happens to images that are judged, before normalisation (none of it random).
         image_size: side of the images that reach the network, in pixels; `None` keeps the last phase's.
         batch_size: images a batch; it changes speed and memory, not the result.
+        views: test-time views by name (`thumbnet.views`) that the finished network is judged with besides 'none'.
     """
 
     every: Length = Length(1, "epochs")
@@ -255,11 +330,13 @@ class Evaluation:
     policy: Policy = ()
     image_size: int | None = None
     batch_size: int = 500
+    views: str = "none"
 
     def __post_init__(self) -> None:
         _require(self.every.amount > 0, "evaluation.every: a length of 0 has no end; use '1 epochs'")
         _require(self.train_images >= 0, f"evaluation.train_images: {self.train_images} is negative; 0 leaves it out")
         _require(self.batch_size >= 1, f"evaluation.batch_size: {self.batch_size} is not a positive number")
+        find_views(self.views, "evaluation.views")
 
 
 @dataclass(frozen=True)
@@ -288,6 +365,9 @@ class Recipe:
     `train_on` says 'fit' (the training split without its holdout) or 'all'. `selected_on` names the split that chooses
     the checkpoint that is reported beside the last one: 'none', 'holdout' or 'val' (as the reports did).
 
+    `interpolation` is the one that brings images to the network's size. `preprocessing` 'network' takes image size,
+    interpolation and normalisation from the network's pretrained weights when the run begins, and states them there.
+
     `train_count` limits training to so many images, drawn by the seed. `fraction` is the part of the full length that
     is trained: each phase is shortened to it and the learning rate runs through its whole schedule in that time.
 
@@ -303,6 +383,8 @@ class Recipe:
     batch_size: int = 256
     loss: Loss = Loss()
     normalization: Normalization = Normalization()
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    preprocessing: Literal["recipe", "network"] = "recipe"
     evaluation: Evaluation = Evaluation()
     checkpointing: Checkpointing = Checkpointing()
     ema: Ema | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from thumbnet.errors import RecipeError, nearest
 from thumbnet.files import read_json
 from thumbnet.recipe import Recipe, from_json
-from thumbnet.recipes import hansen, ma, milani, mkrtchyan, own, yu
+from thumbnet.recipes import hansen, ma, milani, mkrtchyan, own, transfer, yu
 from thumbnet.recipes.looks import look_name, own_name, quick_look
 from thumbnet.recipes.rows import Reported, Row
 
@@ -39,6 +39,7 @@ REPORTS: Mapping[str, Mapping[str, Row]] = {
 OWN: Mapping[str, Callable[[], Recipe]] = {
     "demo": own.demo,
     "resnet18-64": own.resnet18_64,
+    **transfer.RECIPES,
 }
 """Our own recipes."""
 

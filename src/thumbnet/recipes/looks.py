@@ -19,7 +19,8 @@ def quick_look(recipe: Recipe, fraction: float = 1.0, *, random_weights: bool = 
         RecipeError: `fraction` is out of range.
     """
     random = random_weights and recipe.model.weights is not None
-    model = replace(recipe.model, weights=None) if random else recipe.model
+    head = replace(recipe.model.head, start="fresh")
+    model = replace(recipe.model, weights=None, head=head) if random else recipe.model
     name = look_name(recipe.name, fraction, random_weights=random)
     return replace(recipe, name=name, model=model, fraction=recipe.fraction * fraction)
 

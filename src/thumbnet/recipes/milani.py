@@ -16,6 +16,7 @@ from dataclasses import replace
 from thumbnet.recipe import (
     Checkpointing,
     Evaluation,
+    Head,
     Loss,
     Model,
     Normalization,
@@ -105,7 +106,12 @@ def transfer_v2() -> Recipe:
     `milani-transfer-v1`, for those that its second search gave are not stated.
     """
     recipe = transfer_v1()
-    return replace(recipe, name="milani-transfer-v2", model=replace(recipe.model, options={"drop_rate": 0.2}))
+    return replace(
+        recipe,
+        name="milani-transfer-v2",
+        model=replace(recipe.model, head=Head(dropout=0.2)),
+        evaluation=replace(recipe.evaluation, views="ten-crop"),
+    )
 
 
 def transfer_v3() -> Recipe:
@@ -116,7 +122,12 @@ def transfer_v3() -> Recipe:
     recipe = transfer_v1()
     policy = (*_LIGHT, operation("corner_crop", crop=56))
     phase = replace(recipe.phases[0], policies=(policy,))
-    return replace(recipe, name="milani-transfer-v3", phases=(phase,))
+    return replace(
+        recipe,
+        name="milani-transfer-v3",
+        phases=(phase,),
+        evaluation=replace(recipe.evaluation, views="ten-crop"),
+    )
 
 
 ROWS: Mapping[str, Row] = {

@@ -1,15 +1,15 @@
 """The user's own studies: a recipe with some of its keys varied over values."""
 
 import itertools
-import json
 import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 from thumbnet.errors import RecipeError
-from thumbnet.recipe import Recipe, assign, to_json
+from thumbnet.recipe import Recipe, assign
 from thumbnet.studies.study import Study
+from thumbnet.studies.values import split_values, value_of
 
 PANELS = ("loss", "accuracy", "bars")
 """What the figure of a user's study shows."""
@@ -40,7 +40,7 @@ def vary(recipe: Recipe, settings: Sequence[str], seeds: int = 1, name: str | No
     runs = {}
     for chosen in itertools.product(*values.values()):
         changed = assign(recipe, dict(zip(values, chosen, strict=True)))
-        found = {key: _value(changed, key) for key in values}
+        found = {key: value_of(changed, key) for key in values}
         label = ", ".join(f"{key}={text}" for key, text in found.items()) or recipe.name
         if label in runs:
             raise RecipeError(f"--vary: two values come to the same, {label}; leave one out")
@@ -71,31 +71,6 @@ def _parse(settings: Sequence[str]) -> dict[str, list[str]]:
         if len(values[key]) < 2 or "" in values[key]:
             raise RecipeError(f"--vary {setting}: needs two values or more, none empty, as optimizer.lr=0.01,0.1")
     return values
-
-
-def split_values(text: str) -> list[str]:
-    """Return the parts of `text` between commas, without the spaces around them.
-
-    A comma within brackets, braces or double quotes separates nothing.
-    """
-    parts, depth, quoted, start = [], 0, False, 0
-    for position, (before, character) in enumerate(zip(" " + text, text, strict=False)):
-        if character == '"' and before != "\\":
-            quoted = not quoted
-        elif not quoted:
-            depth += (character in "[{") - (character in "]}")
-            if character == "," and depth <= 0:
-                parts.append(text[start:position].strip())
-                start = position + 1
-    return [*parts, text[start:].strip()]
-
-
-def _value(recipe: Recipe, key: str) -> str:
-    """Return the value that `key` has in `recipe`, as text: JSON but for plain text."""
-    place = to_json(recipe)
-    for part in key.split("."):
-        place = place[int(part)] if isinstance(place, list) else place[part]
-    return place if isinstance(place, str) else json.dumps(place)
 
 
 def _plain(text: str) -> str:

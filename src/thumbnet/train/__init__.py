@@ -1,6 +1,7 @@
 """Training: phases, the loop, checkpoints, and runs that resume exactly."""
 
 from thumbnet.train.checks import check_recipe
-from thumbnet.train.session import Interrupted, Options, load_run_data, resume, start
+from thumbnet.train.interrupt import Interrupted
+from thumbnet.train.session import Options, load_run_data, resume, start
 
 __all__ = ["Interrupted", "Options", "check_recipe", "load_run_data", "resume", "start"]

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from thumbnet import metrics
 from thumbnet.data import Subset
 from thumbnet.errors import TrainingError
-from thumbnet.evaluate import predict_logits
 from thumbnet.train.state import Best
 from thumbnet.train.trainer import Trainer
 
@@ -66,13 +65,7 @@ def improved(trainer: Trainer, row: dict[str, Any]) -> bool:
 
 
 def _judged(trainer: Trainer, subset: Subset) -> tuple[NDArray[np.float32], metrics.Scores]:
-    logits = predict_logits(
-        trainer.state.judged,
-        subset.images,
-        subset.positions,
-        trainer.preprocessing,
-        batch_size=trainer.recipe.evaluation.batch_size,
-    )
+    logits = trainer.judge(subset)
     if not bool(logits.isfinite().all()):
         raise TrainingError(
             f"the network's outputs for {subset.name} are not finite after iteration {trainer.state.step}; "

@@ -2,29 +2,35 @@
 
 import torch
 
-from thumbnet.augment import build_policy
+from thumbnet.augment import MIXING_OPERATIONS, build_policy
 from thumbnet.data import training_positions
 from thumbnet.errors import DataError, RecipeError
 from thumbnet.evaluate import Preprocessing
-from thumbnet.models import check_model, first_convolution, multiply_adds
+from thumbnet.features.body import check_body
+from thumbnet.models import first_convolution, multiply_adds
 from thumbnet.optim import check_optimizer
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Phase, Recipe
+from thumbnet.train.begin import begun
 from thumbnet.train.phases import optimizer_of, set_trainable
 from thumbnet.train.plan import make_plan
 from thumbnet.train.trainer import initial_model
 
 
-def check_recipe(recipe: Recipe, dataset: PackedDataset) -> None:
+def check_recipe(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     """Check all that can be checked before training: names, options, lengths, and one image through everything.
+
+    Returns:
+        The recipe as its run will state it (see `thumbnet.train.begin`).
 
     Raises:
         RecipeError: what does not fit, in one line.
+        RunError: `model.init` names a folder that is no run, or an unfinished one.
         DataError: the data has no training split.
     """
     if "train" not in dataset.split_names:
         raise DataError(f"{dataset.path}: the data has no split to train on; pack data that has one")
-    check_model(recipe.model)
+    recipe = begun(recipe, dataset)
     for index in range(len(recipe.phases)):
         check_optimizer(optimizer_of(recipe, index))
     images = len(training_positions(dataset.split("train", verify=False), recipe))
@@ -37,11 +43,14 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> None:
     sizes["evaluation"] = Preprocessing.of(recipe, dataset.image_size).image_size
     for where, size in sizes.items():
         _check_size(model, recipe, size or dataset.image_size, where)
-    for phase in recipe.phases:
+    for number, phase in enumerate(recipe.phases):
         set_trainable(model, phase)
         _check_policies(phase, dataset)
+        if phase.cached_features:
+            _check_features(model, phase, number, dataset)
     blank = torch.zeros(1, 3, dataset.image_size, dataset.image_size)
     Preprocessing.of(recipe, dataset.image_size).policy(blank)
+    return recipe
 
 
 def _check_size(model: torch.nn.Module, recipe: Recipe, size: int, where: str) -> None:
@@ -52,6 +61,17 @@ def _check_size(model: torch.nn.Module, recipe: Recipe, size: int, where: str) -
         raise RecipeError(
             f"model {recipe.model.name}: cannot take images of {size} pixels ({reason}); set {where}.image_size"
         ) from error
+
+
+def _check_features(model: torch.nn.Module, phase: Phase, number: int, dataset: PackedDataset) -> None:
+    """Check that the head of `model` can be trained on cached features under the policies of `phase`."""
+    for operation in (operation for policy in phase.policies for operation in policy):
+        if operation.name in MIXING_OPERATIONS.functions:
+            raise RecipeError(
+                f"phases.{number}: {operation.name} mixes the images of a batch, whose features are cached singly; "
+                "take it out of the phase's policies, or set cached_features=0"
+            )
+    check_body(model, phase.image_size or dataset.image_size)
 
 
 def _check_policies(phase: Phase, dataset: PackedDataset) -> None:

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from types import FrameType
 
 
+class Interrupted(KeyboardInterrupt):
+    """Training stopped because somebody asked; the message says how to resume."""
+
+
 class StopRequest:
     """Whether someone has asked training to stop after the step in hand."""
 

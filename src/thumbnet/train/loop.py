@@ -1,7 +1,10 @@
 """The training loop."""
 
+import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -10,7 +13,7 @@ from thumbnet.files import atomic_file
 from thumbnet.models import first_convolution
 from thumbnet.run import RunDirectory, epoch_tag
 from thumbnet.train.assess import assess, improved
-from thumbnet.train.interrupt import StopRequest
+from thumbnet.train.interrupt import Interrupted, StopRequest
 from thumbnet.train.journal import Journal, StepResult
 from thumbnet.train.progress import Reporter
 from thumbnet.train.snapshots import take_snapshot
@@ -37,14 +40,18 @@ class Clock:
 
 @dataclass
 class Loop:
-    """Runs a trainer's steps and keeps its run directory up to date."""
+    """Runs a trainer's steps and keeps its run directory up to date.
+
+    Without `checkpoint_seconds` there are no checkpoints. `on_evaluation` takes each evaluation's row.
+    """
 
     trainer: Trainer
     run: RunDirectory
     journal: Journal
     reporter: Reporter
     stop: StopRequest
-    checkpoint_seconds: float
+    checkpoint_seconds: float | None
+    on_evaluation: Callable[[Mapping[str, Any]], None] | None = None
     _clock: Clock = field(default_factory=Clock, init=False)
     _next_checkpoint: float = field(default=0.0, init=False)
 
@@ -52,12 +59,14 @@ class Loop:
         """Train to the end of the plan; return whether it was reached (else somebody asked to stop)."""
         trainer, state = self.trainer, self.trainer.state
         self._clock.lap()
-        self._next_checkpoint = time.monotonic() + self.checkpoint_seconds
+        self._plan_checkpoint()
+        if state.step == trainer.plan.total_steps:
+            self._enter(state.step - 1)  # only the end is left, which judges by the last phase's features
         while state.step < trainer.plan.total_steps and not self.stop.requested:
             step = state.step
-            learning_rate = trainer.enter(step)
-            images, targets = trainer.batch(step)
-            logits = trainer.logits(images, step)
+            learning_rate = self._enter(step)
+            inputs, targets = trainer.batch(step)
+            logits = trainer.logits(inputs, step)
             loss = trainer.loss(logits, targets)
             trainer.update(loss)
             self._note(learning_rate, loss.detach(), logits.detach(), targets)
@@ -70,6 +79,21 @@ class Loop:
         if self.stop.requested and state.step > 0:
             self._checkpoint()
         return state.step == trainer.plan.total_steps
+
+    def _enter(self, step: int) -> float:
+        """Enter the phase of `step`, with the features that it needs, and return the learning rate."""
+        learning_rate = self.trainer.enter(step)
+        if self.trainer.batches is None:
+            self._lap_training()
+            self.trainer.make_features(self._watch)
+            self._lap_other()
+        return learning_rate
+
+    def _watch(self, text: str, done: int, total: int) -> None:
+        """Show how far features are, and stop there when somebody asks: what is written of them stays."""
+        self.reporter.features(text, done, total)
+        if self.stop.requested:
+            raise interruption(self.trainer, self.run)
 
     def _note(self, learning_rate: float, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
         """Take the step's figures, without waiting for the device."""
@@ -117,6 +141,8 @@ class Loop:
                 take_snapshot(trainer, self.run, found)
         state.totals = Totals()
         self._lap_other()
+        if self.on_evaluation is not None:
+            self.on_evaluation(found.row)
 
     def _keep(self, epoch: int | None) -> None:
         """Keep the weights and filters that the recipe asks for at the end of `epoch`, evaluated or not."""
@@ -135,13 +161,27 @@ class Loop:
 
         Only then may the snapshots go that the state no longer names.
         """
+        if self.checkpoint_seconds is None:
+            return
         self._flush()
         self.run.sync_metrics()
         save_state(self.trainer.state, self.run.state_path)
         self.run.keep_snapshots(self.trainer.state.snapshots)
         self.run.write_status("running", self.trainer.state.step, self.trainer.plan.total_steps)
         self._lap_other()
-        self._next_checkpoint = time.monotonic() + self.checkpoint_seconds
+        self._plan_checkpoint()
+
+    def _plan_checkpoint(self) -> None:
+        seconds = math.inf if self.checkpoint_seconds is None else self.checkpoint_seconds
+        self._next_checkpoint = time.monotonic() + seconds
+
+
+def interruption(trainer: Trainer, run: RunDirectory) -> Interrupted:
+    """Return what ends a run that was asked to stop."""
+    return Interrupted(
+        f"stopped after iteration {trainer.state.step} of {trainer.plan.total_steps}; "
+        f"go on with: thumbnet resume {run.path}"
+    )
 
 
 def save_filters(trainer: Trainer, run: RunDirectory, tag: str) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from thumbnet.errors import RecipeError
-from thumbnet.models import last_layer
+from thumbnet.models import head_of
 from thumbnet.optim import build_optimizer, parameter_groups
 from thumbnet.recipe import Optimizer, Phase, Recipe
 
@@ -30,7 +30,7 @@ def set_trainable(model: nn.Module, phase: Phase) -> None:
     names = [name for name, _ in model.named_parameters()]
     chosen = set(names)
     if phase.trainable == "head":
-        head, _ = last_layer(model)
+        head, _ = head_of(model)
         chosen = {name for name in names if name.startswith(f"{head}.")}
     elif phase.trainable != "all":
         chosen = set(_matching(names, phase.trainable))
@@ -58,11 +58,20 @@ def enter_optimizer(
     named = optimizer_of(recipe, index)
     optimizer = build_optimizer(named, parameter_groups(model, named))
     if before is not None and phase.carry_optimizer and type(before) is type(optimizer):
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                if parameter in before.state:
-                    optimizer.state[parameter] = before.state[parameter]
+        _carry(before, optimizer)
     return optimizer
+
+
+def _carry(before: torch.optim.Optimizer, optimizer: torch.optim.Optimizer) -> None:
+    """Give `optimizer` the state that `before` holds of the same parameters."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for parameter in parameters:
+        if parameter in before.state:
+            optimizer.state[parameter] = before.state[parameter]
+    if any(before.state.get(parameter, {}).get("momentum_buffer") is not None for parameter in parameters):
+        # torch's fused SGD wants momentum of all parameters or of none; one that begins has been at rest.
+        for parameter in parameters:
+            optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
 
 def _matching(names: list[str], patterns: Iterable[str]) -> list[str]:

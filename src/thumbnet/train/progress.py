@@ -22,6 +22,9 @@ class Reporter(Protocol):
     def evaluation(self, row: Mapping[str, Any]) -> None:
         """The splits were evaluated."""
 
+    def features(self, text: str, done: int, total: int) -> None:
+        """The features that `text` names are computed for `done` images of `total`."""
+
     def message(self, text: str) -> None:
         """Something that a person should know."""
 
@@ -33,6 +36,9 @@ class Silent:
         """Show nothing."""
 
     def evaluation(self, row: Mapping[str, Any]) -> None:
+        """Show nothing."""
+
+    def features(self, text: str, done: int, total: int) -> None:
         """Show nothing."""
 
     def message(self, text: str) -> None:
@@ -47,6 +53,7 @@ class Plain:
     done: int = 0
     stream: Any = field(default_factory=lambda: sys.stderr)
     _next: float = field(default_factory=lambda: time.monotonic() + _PLAIN_SECONDS, init=False)
+    _text: str = field(default="", init=False)
 
     def step(self, step: int, epoch: float, loss: float | None, images_per_second: float) -> None:
         """Write a line when half a minute has passed since the last such line."""
@@ -60,6 +67,13 @@ class Plain:
         """Write a line."""
         self.message(describe_evaluation(row))
 
+    def features(self, text: str, done: int, total: int) -> None:
+        """Write a line when there is something new to say, every half minute, and at the end."""
+        now = time.monotonic()
+        if text != self._text or now >= self._next or done == total:
+            self._text, self._next = text, now + _PLAIN_SECONDS
+            self.message(describe_features(text, done, total))
+
     def message(self, text: str) -> None:
         """Write a line."""
         print(text, file=self.stream, flush=True)
@@ -72,16 +86,27 @@ class Live:
     progress: Progress
     task: Any
     _loss: float | None = field(default=None, init=False)
+    _features: dict[str, Any] = field(default_factory=dict, init=False)
 
     def step(self, step: int, epoch: float, loss: float | None, images_per_second: float) -> None:
         """Move the live line."""
         self._loss = self._loss if loss is None else loss
         shown = "-" if self._loss is None else f"{self._loss:.3f}"
-        self.progress.update(self.task, completed=step, epoch=epoch, loss=shown, rate=images_per_second)
+        tail = f"loss {shown}  {images_per_second:.0f} images/s"
+        self.progress.update(self.task, completed=step, head=f"epoch {epoch:.2f}", tail=tail)
 
     def evaluation(self, row: Mapping[str, Any]) -> None:
         """Print a line above the live one."""
         self.message(describe_evaluation(row))
+
+    def features(self, text: str, done: int, total: int) -> None:
+        """Show a live line of its own, and a line above it at the end."""
+        if text not in self._features:
+            self._features[text] = self.progress.add_task("features", total=total, head=text, tail="")
+        self.progress.update(self._features[text], completed=done, tail=f"{done:,} of {total:,} images")
+        if done == total:
+            self.progress.remove_task(self._features.pop(text))
+            self.message(describe_features(text, done, total))
 
     def message(self, text: str) -> None:
         """Print a line above the live one."""
@@ -98,6 +123,11 @@ def describe_evaluation(row: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def describe_features(text: str, done: int, total: int) -> str:
+    """Return how far features are as a line of text."""
+    return f"{text}: {done:,} of {total:,} images"
+
+
 @contextlib.contextmanager
 def reporting(total: int, done: int, stream: Any = None) -> Iterator[Reporter]:
     """Yield the reporter that fits `stream` (standard error by default): live on a terminal, plain elsewhere."""
@@ -106,11 +136,11 @@ def reporting(total: int, done: int, stream: Any = None) -> Iterator[Reporter]:
         yield Plain(total, done, stream or sys.stderr)
         return
     columns = (
-        TextColumn("epoch {task.fields[epoch]:.2f}"),
+        TextColumn("{task.fields[head]}"),
         BarColumn(bar_width=20),
-        TextColumn("loss {task.fields[loss]}  {task.fields[rate]:.0f} images/s"),
+        TextColumn("{task.fields[tail]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, refresh_per_second=4) as progress:
-        task = progress.add_task("train", total=total, completed=done, epoch=0.0, loss="-", rate=0.0)
+        task = progress.add_task("train", total=total, completed=done, head="epoch 0.00", tail="loss -")
         yield Live(progress, task)

@@ -7,37 +7,55 @@ from thumbnet.evaluate import predict_subset
 from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
+from thumbnet.train.cached import JUDGED_SPLITS
 from thumbnet.train.hardware import peak_memory_bytes
 from thumbnet.train.loop import save_filters
 from thumbnet.train.state import save_weights
 from thumbnet.train.trainer import Trainer
-
-JUDGED_SPLITS = ("holdout", "val", "test")
+from thumbnet.views import find_views
 
 
 def finish(trainer: Trainer, run: RunDirectory, dataset: PackedDataset) -> None:
     """Write all of it, mark the run complete, and remove the checkpoint to resume from.
 
-    The holdout is scored only when the run did not train on it; its logits are stored in any case.
+    The holdout is scored only when the run did not train on it; its logits are stored in any case. Where the recipe
+    names test-time views, predictions and scores with them are stored too.
     """
     save_weights(trainer.state.judged, run.weights_path("last"))
     save_filters(trainer, run, "last")
+    result = _result(trainer, _judge(trainer, run, dataset, "none"))
+    views = find_views(trainer.recipe.evaluation.views).name
+    if views != "none":
+        result["views"] = {"name": views, "scores": _judge(trainer, run, dataset, views)}
+    run.write_result(result)
+    run.write_status("complete", trainer.state.step, trainer.plan.total_steps)
+    run.state_path.unlink(missing_ok=True)
+
+
+def _judge(trainer: Trainer, run: RunDirectory, dataset: PackedDataset, views: str) -> dict[str, Any]:
+    """Store the predictions of each split with these views, and return the scores of those that can be scored."""
     scores = {}
+    commit = run.sessions()[0].get("commit")
     for split in JUDGED_SPLITS:
         subset = trainer.subsets.get(split)
         if subset is None or len(subset.positions) == 0:
             continue
-        commit = run.sessions()[0].get("commit")
+        logits = trainer.judge(subset) if views == "none" else None
         predictions = predict_subset(
-            trainer.state.judged, subset, trainer.recipe, dataset, weights="last", commit=commit
+            trainer.state.judged,
+            subset,
+            trainer.recipe,
+            dataset,
+            weights="last",
+            views=views,
+            commit=commit,
+            logits=logits,
         )
-        predictions.save(run.predictions_path(split))
+        predictions.save(run.predictions_path(split, views=views != "none"))
         seen = split == "holdout" and trainer.recipe.train_on == "all"
         if predictions.labels.min() >= 0 and not seen:
             scores[split] = predictions.scores().to_json()
-    run.write_result(_result(trainer, scores))
-    run.write_status("complete", trainer.state.step, trainer.plan.total_steps)
-    run.state_path.unlink(missing_ok=True)
+    return scores
 
 
 def _result(trainer: Trainer, scores: dict[str, Any]) -> dict[str, Any]:

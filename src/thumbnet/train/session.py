@@ -1,7 +1,7 @@
 """Runs from beginning to end: start one, resume one."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train.checks import check_recipe
 from thumbnet.train.hardware import choose_device, describe_hardware, flush_denormals, memory_advice
-from thumbnet.train.interrupt import StopRequest, stop_on_signals
+from thumbnet.train.interrupt import Interrupted, StopRequest, stop_on_signals
 from thumbnet.train.journal import Journal
-from thumbnet.train.loop import Loop, save_filters
+from thumbnet.train.loop import Loop, interruption, save_filters
 from thumbnet.train.plan import Plan, make_plan
 from thumbnet.train.progress import Reporter, Silent, reporting
 from thumbnet.train.results import finish
@@ -34,16 +34,22 @@ class Options:
     Args:
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice (floating-point sums depend on it, in the last digits).
-        checkpoint_seconds: longest time between two checkpoints; each evaluation writes one too.
+        checkpoint_seconds: longest time between two checkpoints; each evaluation writes one too. `None` writes none,
+            and a run that stops begins anew.
         tensorboard: also write the metrics for TensorBoard (needs the extra of that name).
         quiet: show no progress.
+        cache: place of cached features; `None` takes `$THUMBNET_CACHE`, else the user's cache folder.
+        on_evaluation: takes each evaluation's row (see `thumbnet.train.assess.assess`); what it raises ends the run,
+            unfinished.
     """
 
     device: str = "auto"
     threads: int | None = None
-    checkpoint_seconds: float = 120.0
+    checkpoint_seconds: float | None = 120.0
     tensorboard: bool = False
     quiet: bool = False
+    cache: Path | None = None
+    on_evaluation: Callable[[Mapping[str, Any]], None] | None = None
 
 
 def start(
@@ -56,7 +62,7 @@ def start(
         Interrupted: somebody asked to stop; the run can be resumed.
     """
     device = choose_device(options.device, options.threads)
-    check_recipe(recipe, dataset)
+    recipe = check_recipe(recipe, dataset)
     run = RunDirectory.create(out, recipe, _describe_data(dataset), describe_hardware(device), command)
     return _go_on(run, recipe, dataset, device, options=options)
 
@@ -89,10 +95,6 @@ def resume(
     return _go_on(run, recipe, dataset, device, options=options, differences=differences)
 
 
-class Interrupted(KeyboardInterrupt):
-    """Training stopped because somebody asked; the message says how to resume."""
-
-
 def _go_on(
     run: RunDirectory,
     recipe: Recipe,
@@ -105,7 +107,9 @@ def _go_on(
     with run.lock(), memory_advice(recipe.batch_size), flush_denormals(), stop_on_signals() as stop:
         subsets = training_subsets(dataset, device, recipe)
         plan = make_plan(recipe, len(subsets["train"].positions), dataset.image_size)
-        trainer = make_trainer(recipe, plan, dataset, subsets, device)
+        first = run.weights_path("first")
+        stored = first if first.exists() else None
+        trainer = make_trainer(recipe, plan, dataset, subsets, device, cache=options.cache, first=stored)
         _restore(trainer, run)
         with _reporter(options, plan, trainer.state.step) as reporter:
             for difference in differences:
@@ -134,12 +138,10 @@ def _restore(trainer: Trainer, run: RunDirectory) -> None:
 
 def _train(trainer: Trainer, run: RunDirectory, options: Options, reporter: Reporter, stop: StopRequest) -> None:
     with open_writer(run, options.tensorboard) as mirror:
-        loop = Loop(trainer, run, Journal(run, mirror), reporter, stop, options.checkpoint_seconds)
+        journal = Journal(run, mirror)
+        loop = Loop(trainer, run, journal, reporter, stop, options.checkpoint_seconds, options.on_evaluation)
         if not loop.run_steps():
-            raise Interrupted(
-                f"stopped after iteration {trainer.state.step} of {trainer.plan.total_steps}; "
-                f"go on with: thumbnet resume {run.path}"
-            )
+            raise interruption(trainer, run)
 
 
 @contextlib.contextmanager

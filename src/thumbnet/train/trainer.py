@@ -1,27 +1,44 @@
 """One run in memory: its network, data and optimiser, and the parts of a training step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from thumbnet.augment import build_policy
-from thumbnet.data import Batches, Subset
-from thumbnet.evaluate import DTYPES, Preprocessing
-from thumbnet.models import build_model
+from thumbnet.data import Batches, RowBatches, Subset
+from thumbnet.evaluate import DTYPES, Preprocessing, predict_logits
+from thumbnet.features.cache import features_folder
+from thumbnet.features.entry import Watch
+from thumbnet.features.extraction import FrozenBody
+from thumbnet.models import build_model, head_of, without_weights
 from thumbnet.packed import PackedDataset
 from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Recipe
+from thumbnet.train.cached import (
+    PhaseFeatures,
+    judge_features,
+    judged_names,
+    judges_features,
+    split_of,
+)
+from thumbnet.train.depthwise import FastDepthwise
 from thumbnet.train.phases import enter_optimizer, optimizer_of, set_modes, set_trainable
 from thumbnet.train.plan import PhasePlan, Plan
-from thumbnet.train.state import State, make_average
+from thumbnet.train.state import State, load_weights, make_average
 
 
 @dataclass
 class Trainer:
-    """Holds a run's objects; `enter` prepares a phase, and the other methods are the parts of one step."""
+    """Holds a run's objects; `enter` prepares a phase, and the other methods are the parts of one step.
+
+    In a phase on cached features, `batches` is `None` until `make_features` has been called, `forward` is the head
+    alone, and `judged_features` holds the features of what is judged, by split.
+    """
 
     recipe: Recipe
     plan: Plan
@@ -30,12 +47,18 @@ class Trainer:
     preprocessing: Preprocessing
     device: torch.device
     state: State
-    batches: Batches | None = None
+    data: str = ""
+    features: Path = field(default_factory=lambda: features_folder(None))
+    batches: Batches | RowBatches | None = None
+    judged_features: Mapping[str, Tensor] = field(default_factory=dict)
     phase: PhasePlan | None = None
     forward: nn.Module = field(init=False)
+    lay_out: Callable[[Tensor], Tensor] = field(init=False)
+    _network: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
-        self.forward = torch.compile(self.state.model) if self.recipe.compile else self.state.model  # type: ignore[assignment]  # torch.compile keeps the module's interface
+        self._network = torch.compile(self.state.model) if self.recipe.compile else self.state.model  # type: ignore[assignment]  # torch.compile keeps the module's interface
+        self.forward, self.lay_out = self._network, self.preprocessing.lay_out
 
     def enter(self, step: int) -> float:
         """Make the phase of `step` ready when it begins, set the learning rate of `step`, and return it."""
@@ -44,27 +67,29 @@ class Trainer:
             set_trainable(self.state.model, phase.phase)
             set_modes(self.state.model, phase.phase)
             self.state.optimizer = enter_optimizer(self.state.model, self.recipe, phase.index, self.state.optimizer)
-            self.batches = self._make_batches(phase)
+            self._choose_inputs(phase)
             self.phase = phase
         assert self.state.optimizer is not None
         learning_rate = optimizer_of(self.recipe, phase.index).lr * phase.factor(step)
         for group in self.state.optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("lr_scale", 1.0)
         return learning_rate
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return the batch of `step`: images f[B,3,S,S], normalised, and targets i64[B] or f32[B,K]."""
+        """Return the batch of `step`: normalised images f[B,3,S,S] or features f[B,D]; targets i64[B] or f32[B,K]."""
         assert self.batches is not None
         assert self.phase is not None
-        images, targets = self.batches.batch(*self.phase.locate(step))
-        return self.preprocessing.lay_out(images), targets
+        inputs, targets = self.batches.batch(*self.phase.locate(step))
+        return self.lay_out(inputs), targets
 
-    def logits(self, images: Tensor, step: int) -> Tensor:
+    def logits(self, inputs: Tensor, step: int) -> Tensor:
         """Return the network's logits f32[B,K]; its own randomness (dropout) is seeded by the step."""
         torch.manual_seed(derive_seed(self.recipe.seed, "network", step))
         dtype = DTYPES[self.recipe.precision]
-        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
-            outputs: Tensor = self.forward(images)
+        # A compiled network has a backward pass of its own.
+        fast = FastDepthwise() if self.device.type == "cpu" and not self.recipe.compile else nullcontext()
+        with fast, torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+            outputs: Tensor = self.forward(inputs)
         return outputs.float()
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -86,6 +111,43 @@ class Trainer:
         if state.average is not None and self.recipe.ema is not None and state.step % self.recipe.ema.every == 0:
             state.average.update_parameters(state.model)
 
+    def make_features(self, watch: Watch) -> None:
+        """Compute or find the features that the phase needs; the weights must be the ones that it begins with.
+
+        Args:
+            watch: is told the progress; it may raise to stop.
+
+        Raises:
+            ThumbnetError: cached features are damaged, or the disk is full.
+        """
+        assert self.phase is not None
+        body = FrozenBody.of(self.state.model, self.recipe, self.data)
+        found = PhaseFeatures(body, self.subsets, self.features, watch)
+        batches = found.training_batches(self.phase)
+        if judges_features(self.recipe, self.phase):
+            names = [name for name in judged_names(self.plan, self.phase, self.recipe) if name in self.subsets]
+            size = self.preprocessing.image_size
+            self.judged_features = {split_of(name): found.of_subset(name, size) for name in names}
+        self.batches = batches
+
+    def judge(self, subset: Subset) -> Tensor:
+        """Return the logits f32[M,K], on the CPU, of the judged network for `subset`: from its features if cached."""
+        rows = self.judged_features.get(split_of(subset.name))
+        if rows is not None:
+            return judge_features(self.state.judged, rows, subset, self.recipe)
+        size = self.recipe.evaluation.batch_size
+        return predict_logits(self.state.judged, subset.images, subset.positions, self.preprocessing, batch_size=size)
+
+    def _choose_inputs(self, phase: PhasePlan) -> None:
+        """Let the steps of `phase` take images through the network, or features through its head."""
+        self.judged_features = {}
+        if phase.phase.cached_features:
+            _, head = head_of(self.state.model)
+            self.batches, self.forward, self.lay_out = None, head, _as_they_are
+        else:
+            self.batches, self.forward = self._make_batches(phase), self._network
+            self.lay_out = self.preprocessing.lay_out
+
     def _make_batches(self, phase: PhasePlan) -> Batches:
         train = self.subsets["train"]
         return Batches(
@@ -96,14 +158,30 @@ class Trainer:
             image_size=phase.image_size,
             seed=self.recipe.seed,
             phase=phase.index,
+            interpolation=self.recipe.interpolation,
         )
 
 
+def _as_they_are(inputs: Tensor) -> Tensor:
+    return inputs
+
+
 def make_trainer(
-    recipe: Recipe, plan: Plan, dataset: PackedDataset, subsets: Mapping[str, Subset], device: torch.device
+    recipe: Recipe,
+    plan: Plan,
+    dataset: PackedDataset,
+    subsets: Mapping[str, Subset],
+    device: torch.device,
+    *,
+    cache: Path | None = None,
+    first: Path | None = None,
 ) -> Trainer:
-    """Return a trainer of `recipe` before its first step: the network initialised from the seed, no optimiser yet."""
-    model = initial_model(recipe, dataset).to(device)
+    """Return a trainer of `recipe` before its first step: the network initialised from the seed, no optimiser yet.
+
+    `cache` is the place of cached features; by default the user's (see `thumbnet.features.cache.features_folder`).
+    `first` holds the network's first weights where the run has stored them already.
+    """
+    model = initial_model(recipe, dataset, first).to(device)
     if recipe.channels_last:
         model = model.to(memory_format=torch.channels_last)
     state = State(
@@ -112,12 +190,30 @@ def make_trainer(
         average=make_average(model, recipe.ema),
     )
     preprocessing = Preprocessing.of(recipe, dataset.image_size)
-    return Trainer(recipe, plan, subsets, len(dataset.classes), preprocessing, device, state)
+    return Trainer(
+        recipe,
+        plan,
+        subsets,
+        len(dataset.classes),
+        preprocessing,
+        device,
+        state,
+        data=dataset.fingerprint,
+        features=features_folder(cache),
+    )
 
 
-def initial_model(recipe: Recipe, dataset: PackedDataset) -> nn.Module:
-    """Return the network of `recipe` for `dataset`, initialised from the recipe's seed; torch's state is restored."""
+def initial_model(recipe: Recipe, dataset: PackedDataset, first: Path | None = None) -> nn.Module:
+    """Return the network of `recipe` for `dataset`, initialised from the recipe's seed; torch's state is restored.
+
+    With `first`, what was stored there when the run began is loaded; nothing that the recipe starts from is needed.
+    """
     size = recipe.phases[0].image_size or dataset.image_size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "init"))
-        return build_model(recipe.model, len(dataset.classes), size)
+        class_ids = [info.id for info in dataset.classes]
+        if first is None:
+            return build_model(recipe.model, len(class_ids), size, class_ids=class_ids)
+        model = build_model(without_weights(recipe.model), len(class_ids), size)
+    load_weights(model, first)
+    return model

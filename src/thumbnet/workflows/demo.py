@@ -17,7 +17,7 @@ from thumbnet.recipes.own import demo as demo_recipe
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.train import Options, start
-from thumbnet.workflows.judging import stored_predictions
+from thumbnet.workflows.stored import stored_predictions
 
 _SHADES = " .:-=+*#%@"
 

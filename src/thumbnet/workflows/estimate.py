@@ -9,16 +9,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from thumbnet.data import Subset
+from thumbnet.data import RowBatches, Subset
 from thumbnet.data.resident import ImageSet
 from thumbnet.errors import RecipeError
 from thumbnet.evaluate import predict_logits
+from thumbnet.features.body import body_of, feature_count
+from thumbnet.features.description import batch_of
+from thumbnet.features.extraction import Wanted, batch_features
+from thumbnet.models import without_weights
 from thumbnet.packed import ClassInfo, PackedDataset, subset_indices
 from thumbnet.recipe import Recipe
+from thumbnet.train.begin import with_own_preprocessing
+from thumbnet.train.cached import JUDGED_SPLITS, judges_features, needed_features
 from thumbnet.train.hardware import flush_denormals, memory_advice
 from thumbnet.train.plan import PhasePlan, Plan, make_plan
-from thumbnet.train.results import JUDGED_SPLITS
 from thumbnet.train.trainer import Trainer, make_trainer
+from thumbnet.views import find_views
 
 _BATCHES = (4, 16, 64, 256, 1024)
 _EVALUATION_SHARE = 0.2
@@ -44,15 +50,16 @@ TINY_IMAGENET = DataShape(100_000, 10_000, 10_000, 10_000, 64, 200)
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected seconds of training steps and of evaluations, on the device that was tried."""
+    """Expected seconds of training steps, of evaluations, and of features to cache, on the device that was tried."""
 
     train_seconds: float
     evaluation_seconds: float
+    extraction_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
         """All of it."""
-        return self.train_seconds + self.evaluation_seconds
+        return self.train_seconds + self.evaluation_seconds + self.extraction_seconds
 
 
 def shape_of(dataset: PackedDataset) -> DataShape:
@@ -95,20 +102,27 @@ def estimate(
     Found in about `seconds`, or more where the two smallest batches of each phase take longer.
     Each phase takes real steps at its own size, policies, precision and trainable parameters, on batches as large as
     the time allows; the plan's steps and evaluations are extrapolated from them. Pretrained weights are replaced by
-    random ones, which take as long, and nothing is compiled. Checkpoints are not counted.
+    random ones, which take as long, and nothing is compiled. Checkpoints are not counted. Features that phases cache
+    are counted as if none of them were there yet.
 
     Raises:
         ThumbnetError: the recipe cannot be trained here.
     """
-    plain = replace(recipe, model=replace(recipe.model, weights=None), compile=False)
+    prepared = with_own_preprocessing(recipe)
+    plain = replace(prepared, model=without_weights(recipe.model), compile=False)
     plan = plan_for(plain, shape)
     with torch.random.fork_rng(), flush_denormals(), memory_advice(recipe.batch_size):
         trainer = _trainer(plain, plan, shape, device)
         budget = seconds * (1 - _EVALUATION_SHARE) / len(plan.phases)
         train = sum(_phase_seconds(trainer, phase, _training_images(plain, shape), budget) for phase in plan.phases)
         judged = judged_images(plain, plan, shape)
-        evaluation = judged * _judging_seconds(trainer, seconds * _EVALUATION_SHARE)
-    return Estimate(train, evaluation)
+        evaluation = judged * _judging_seconds(trainer, seconds * _EVALUATION_SHARE) if judged else 0.0
+        extraction = sum(
+            images * _extraction_seconds(trainer, phase, budget)
+            for phase, images in zip(plan.phases, extracted_images(plain, plan, shape), strict=True)
+            if images
+        )
+    return Estimate(train, evaluation, extraction)
 
 
 def _training_images(recipe: Recipe, shape: DataShape) -> int:
@@ -121,11 +135,36 @@ def _training_images(recipe: Recipe, shape: DataShape) -> int:
 
 
 def judged_images(recipe: Recipe, plan: Plan, shape: DataShape) -> int:
-    """Return how many images a run of `recipe` judges: at each evaluation, and of every split at the end."""
+    """Return how many images a run of `recipe` judges: at each evaluation, and in all views of every split at the end.
+
+    Those that it judges by cached features are not counted.
+    """
+    views = find_views(recipe.evaluation.views)
+    times = 0 if judges_features(recipe, plan.phases[-1]) else 1
+    times += 0 if views.name == "none" else views.count
     counts = {"holdout": shape.holdout, "val": shape.val, "test": shape.test}
     each = sum(counts[split] for split in recipe.evaluation.splits)
     each += min(recipe.evaluation.train_images, _training_images(recipe, shape))
-    return each * len(plan.milestones) + sum(counts[split] for split in JUDGED_SPLITS)
+    evaluations = sum(not judges_features(recipe, plan.phase_at(step - 1)) for step in plan.milestones)
+    return each * evaluations + times * sum(counts[split] for split in JUDGED_SPLITS)
+
+
+def extracted_images(recipe: Recipe, plan: Plan, shape: DataShape) -> list[int]:
+    """Return how many images' features a run of `recipe` computes as each of its phases begins.
+
+    Those that an earlier phase has computed of the same body are found again.
+    """
+    counts = {"train": shape.train, "val": shape.val, "test": shape.test}
+    judged_size = recipe.evaluation.image_size or recipe.phases[-1].image_size or shape.image_size
+    found: list[int] = []
+    known: list[Wanted] = []
+    for phase in plan.phases:
+        new: list[Wanted] = []
+        if phase.phase.cached_features:
+            new = [one for one in needed_features(recipe, plan, phase, judged_size) if one not in known]
+        found.append(sum(counts[one.split] for one in new))
+        known = known + new if phase.phase.cached_features else []  # other phases change the body
+    return found
 
 
 def _trainer(recipe: Recipe, plan: Plan, shape: DataShape, device: torch.device) -> Trainer:
@@ -146,9 +185,35 @@ def _trainer(recipe: Recipe, plan: Plan, shape: DataShape, device: torch.device)
 def _phase_seconds(trainer: Trainer, phase: PhasePlan, images: int, budget: float) -> float:
     """Return the expected seconds of all steps of `phase`, over `images` training images."""
     trainer.enter(phase.start)
+    if phase.phase.cached_features:
+        trainer.batches = _random_rows(trainer, phase)
     cost = batch_cost(lambda batch: _step_seconds(trainer, phase, batch), trainer.recipe.batch_size, budget)
     pairs = images * len(phase.phase.policies)
     return phase.steps * cost(pairs / phase.steps_per_epoch)
+
+
+def _random_rows(trainer: Trainer, phase: PhasePlan) -> RowBatches:
+    """Return batches of random features in the place of cached ones, as many as there are images."""
+    train = trainer.subsets["train"]
+    rows = torch.rand(len(train.positions), feature_count(trainer.state.model), device=trainer.device)
+    copy = [rows] * len(phase.phase.policies)
+    size, seed = trainer.recipe.batch_size, trainer.recipe.seed
+    return RowBatches([copy], train.positions, train.labels, size, seed, phase.index, trainer.device)
+
+
+def _extraction_seconds(trainer: Trainer, phase: PhasePlan, budget: float) -> float:
+    """Return the expected seconds of computing the features of one image for `phase`."""
+    images = trainer.subsets["train"].images
+    wanted = Wanted("train", phase.image_size, phase.phase.policies[0])
+
+    def measure(batch: int) -> float:
+        began = time.perf_counter()
+        batch_features(network, trainer.recipe, images, wanted, range(batch)).cpu()
+        return time.perf_counter() - began
+
+    largest = min(batch_of(images.device.type), len(images))
+    with body_of(trainer.state.model) as network:
+        return batch_cost(measure, largest, budget)(largest) / largest
 
 
 def _judging_seconds(trainer: Trainer, budget: float) -> float:

@@ -1,19 +1,19 @@
 """Judging a finished run: its network on a split, under a choice of test-time views."""
 
-import shlex
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from thumbnet.data import judged_subset
-from thumbnet.errors import DataError, PredictionError, RunError
+from thumbnet.ensemble import Over, check_over
 from thumbnet.evaluate import predict_subset
-from thumbnet.models import build_model
+from thumbnet.models import build_model, without_weights
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
 from thumbnet.train.state import load_weights
+from thumbnet.workflows.stored import How, find_stored
 
 
 def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Module:
@@ -24,7 +24,8 @@ def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Mo
     """
     run.require_complete()
     recipe, data = run.recipe(), run.data()
-    model = build_model(recipe.model, len(data["classes"]), recipe.phases[0].image_size or data["image_size"])
+    size = recipe.phases[0].image_size or data["image_size"]
+    model = build_model(without_weights(recipe.model), len(data["classes"]), size)
     load_weights(model, run.weights_path(weights))
     if recipe.channels_last:
         model = model.to(memory_format=torch.channels_last)
@@ -36,18 +37,21 @@ def judge(
     split: str = "val",
     *,
     views: str = "none",
+    over: Over = "probabilities",
     weights: str = "last",
     data: Path | None = None,
     device: torch.device | None = None,
 ) -> Predictions:
     """Return a complete run's predictions for a split.
 
-    What the run stored is used where it answers (last weights, no test-time views); the network computes the rest.
+    What the run stored is used where it answers (last weights; no test-time views, or the recipe's); the network
+    computes the rest.
 
     Args:
         run: the run directory.
         split: 'holdout', 'val', 'test' or another split of the data.
-        views: 'none', 'flip' or 'ten-crop'.
+        views: test-time views (`thumbnet.views`), such as 'none', 'flip' or 'ten-crop'.
+        over: what is averaged over the views.
         weights: 'last', 'best', 'first' or as `thumbnet.run.epoch_tag` gives it.
         data: packed data with the same classes; `None` takes the run's own.
         device: where to compute; `None` is the CPU.
@@ -55,9 +59,11 @@ def judge(
     Raises:
         ThumbnetError: the run is unfinished or damaged, or the data does not fit it.
     """
+    check_over(over)
+    stored = find_stored(run, split, How(views, over, weights)) if data is None else None
+    if stored is not None:
+        return stored
     run.require_complete()
-    if data is None and views == "none" and weights == "last" and run.predictions_path(split).exists():
-        return stored_predictions(run, split)
     dataset = load_run_data(run, data)
     place = device or torch.device("cpu")
     return predict_subset(
@@ -67,39 +73,6 @@ def judge(
         dataset,
         weights=weights,
         views=views,
+        over=over,
         commit=run.sessions()[0].get("commit"),
     )
-
-
-def stored_predictions(run: RunDirectory, split: str) -> Predictions:
-    """Return what the run stored for a split: last weights, no test-time views.
-
-    Raises:
-        RunError: nothing is stored for it, or it is damaged.
-    """
-    try:
-        return Predictions.load(run.predictions_path(split))
-    except PredictionError as error:
-        described = shlex.quote(str(run.data()["path"]))
-        raise RunError(
-            f"run {run.path}: its stored predictions for {split!r} are missing or damaged; "
-            f"have the network compute them with --data {described}, or train again"
-        ) from error
-
-
-def seen_in_training(run: RunDirectory, split: str) -> bool:
-    """Return whether the run trained on images of `split`, so that its figures there say nothing of new images."""
-    return split == "train" or (split == "holdout" and run.recipe().train_on == "all")
-
-
-def require_labels(predictions: Predictions) -> None:
-    """Check that the predictions can be scored.
-
-    Raises:
-        DataError: the split has no labels.
-    """
-    if (predictions.labels < 0).any():
-        raise DataError(
-            f"split {predictions.split!r} has no labels, so it cannot be scored; "
-            "write a submission with: thumbnet predict RUN --split test --out FILE"
-        )

@@ -124,9 +124,18 @@ def _kill(figures: Mapping[str, Any]) -> str:
     return f"{figures['identical']} of {figures['kills']} runs end with identical results"
 
 
+def _ensemble(figures: Mapping[str, Any]) -> str:
+    return (
+        f"{figures['seconds_average']:.2f} s for the average of {figures['members']} members with "
+        f"{figures['images']:,} images and {figures['classes']} classes, {figures['seconds_greedy']:.1f} s for greedy "
+        f"selection, {figures['seconds_command']:.1f} s for the command"
+    )
+
+
 _MEASUREMENTS = (
     ("pack", "`thumbnet data pack tiny-imagenet-200.zip`", _pack),
     ("startup", "`thumbnet --help`", _startup),
+    ("ensemble", "`thumbnet ensemble`, from files", _ensemble),
     ("augmentation", "augmentation of 64x64 images", _augmentation),
     ("training-loop", "images/s of the training loop, as a share of the bare model step's", _loop),
     ("resume-after-kill", "killed with SIGKILL at a random moment, then resumed", _kill),

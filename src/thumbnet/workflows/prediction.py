@@ -1,4 +1,4 @@
-"""Predictions for people: an official submission file, and the best guesses for images of one's own."""
+"""Predictions for people: the best guesses for images of one's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from thumbnet import metrics, submission
+from thumbnet import metrics
 from thumbnet.data import ImageSet
+from thumbnet.ensemble import Over, check_over
 from thumbnet.errors import DataError
 from thumbnet.evaluate import Preprocessing, predict_logits
 from thumbnet.files import storage_errors
-from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 from thumbnet.sources.decode import decode, pillow_warnings
 from thumbnet.workflows.judging import load_network
@@ -27,21 +27,13 @@ class Guess:
     probability: float
 
 
-def write_submission(predictions: Predictions, path: Path) -> None:
-    """Write the official submission format to `path` (see `thumbnet.submission`), atomically, and validate it."""
-    class_ids = [predictions.classes[index] for index in predictions.predicted()]
-    submission.write(path, predictions.image_ids, class_ids)
-    with storage_errors(path):
-        written = path.read_bytes()
-    submission.read_and_validate(written, predictions.image_ids, predictions.classes, max_bytes=len(written))
-
-
 def guess_images(
     run: RunDirectory,
     images: Sequence[Path],
     *,
     count: int = 5,
     views: str = "none",
+    over: Over = "probabilities",
     weights: str = "last",
     device: torch.device | None = None,
 ) -> list[list[Guess]]:
@@ -53,12 +45,13 @@ def guess_images(
         DataError: a file is not an image.
         RunError: the run is unfinished or damaged.
     """
+    check_over(over)
     model = load_network(run, weights, device or torch.device("cpu"))
     data = run.data()
     pixels = np.stack([read_image(path, data["image_size"]) for path in images])
     chosen = ImageSet(torch.from_numpy(pixels), torch.full((len(pixels),), -1), device or torch.device("cpu"))
     preprocessing = Preprocessing.of(run.recipe(), data["image_size"])
-    logits = predict_logits(model, chosen, torch.arange(len(pixels)), preprocessing, views=views)
+    logits = predict_logits(model, chosen, torch.arange(len(pixels)), preprocessing, views=views, over=over)
     return [_guesses(row, data["classes"], count) for row in metrics.softmax(logits.numpy())]
 
 

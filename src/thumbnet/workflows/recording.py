@@ -7,16 +7,19 @@ from thumbnet.errors import RunError
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT
 from thumbnet.recipe import Recipe, to_json
 from thumbnet.recipes import RECIPES
-from thumbnet.records import Peak, Record
+from thumbnet.records import Peak, Plain, Record
 from thumbnet.run import RunDirectory
-from thumbnet.workflows.judging import stored_predictions
+from thumbnet.views import find_views
 from thumbnet.workflows.reproduction import is_current
+from thumbnet.workflows.stored import stored_predictions, stored_views
 
 _SPLIT = "val"
 
 
 def make_record(run: RunDirectory) -> Record:
     """Return the record of a complete run: the last step on val, and the peak where the recipe selects.
+
+    Where the recipe names test-time views, the figures are with them, and the accuracy without stands beside.
 
     Raises:
         RunError: the run is unfinished or shorter than its recipe's full length, its data had no val split with
@@ -44,6 +47,11 @@ def describe_run(run: RunDirectory) -> Record:
     """
     run.require_complete()
     result, recipe = run.result(), run.recipe()
+    if "soup" in result:
+        raise RunError(
+            f"run {run.path}: a soup, which no recipe trains, so it has no record; "
+            "write its figures with: thumbnet compare RUN SOUP --record FILE"
+        )
     try:
         return _record(run, result, recipe)
     except (KeyError, TypeError) as error:
@@ -55,7 +63,9 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         raise RunError(
             f"run {run.path}: no scores on {_SPLIT}, so there is nothing to record; use data with a val split"
         )
-    scores = stored_predictions(run, _SPLIT).scores()
+    plain = stored_predictions(run, _SPLIT).scores()
+    views = find_views(recipe.evaluation.views).name
+    scores = plain if views == "none" else stored_views(run, _SPLIT).scores()
     first, last = run.sessions()[0], run.sessions()[-1]
     best = result["best"]
     return Record(
@@ -73,8 +83,8 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         top1_interval=scores.top1_interval,
         nll=scores.nll,
         ece=scores.ece,
-        views="none",
-        pretrained=recipe.model.weights is not None,
+        views=views,
+        pretrained=recipe.model.pretrained,
         selected_on=recipe.selected_on,
         fraction=recipe.fraction,
         epochs=result["epochs"],
@@ -83,6 +93,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         peak_memory_bytes=result["peak_memory_bytes"],
         history=tuple(_history(run)),
         peak=None if best is None else Peak(round(best["epoch"]), best["top1"], tuple(best["top1_interval"])),
+        plain=None if views == "none" else Plain(plain.top1, plain.top1_interval),
     )
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from thumbnet.errors import RecipeError, StorageError
-from thumbnet.recipe import Recipe, from_json, to_json
+from thumbnet.recipe import Recipe, from_json, same_recipe, to_json
 from thumbnet.recipes import OWN, RECIPES, REPORTS, ROWS, Reported, Row, find_row
 from thumbnet.records import Measurement, Record
 from thumbnet.studies import Study, find_study
+from thumbnet.views import find_views
 from thumbnet.workflows.reproduction_figures import Interval, Measured, device_name, measured_run, measured_study
 
 EXPECTED_TIMES = "expected-times"
@@ -75,6 +76,7 @@ class Line:
             "record": measured.record or None,
             "pretrained": self.pretrained,
             "selected_on": measured.selected_on,
+            "views": measured.views,
             "expected_seconds": self.expected_seconds,
             "expected_on": self.expected_on,
             "command": self.command,
@@ -173,18 +175,19 @@ def is_current(recipe: Recipe, name: str) -> bool:
     Raises:
         RecipeError: our recipe cannot be made.
     """
-    return replace(recipe, seed=0) == replace(from_json(to_json(RECIPES[name]())), seed=0)
+    return same_recipe(replace(recipe, seed=0), replace(from_json(to_json(RECIPES[name]())), seed=0))
 
 
 def starts_pretrained(row: Row) -> bool:
     """Return whether the row's recipe begins from pretrained weights (a study says so in its record)."""
-    return row.recipe is not None and row.recipe().model.weights is not None
+    return row.recipe is not None and row.recipe().model.pretrained
 
 
 def _check_recipe(record: Record, command: str) -> None:
     """Check that `record` is of our recipe of its name as it stands now, in its full length."""
     try:
-        current = is_current(from_json(record.recipe), record.name)
+        recipe = from_json(record.recipe)
+        current = is_current(recipe, record.name)
     except RecipeError as error:
         raise StorageError(f"record {record.name!r}: its recipe: {error}; measure again with: {command}") from error
     if not current or record.fraction != 1:
@@ -192,7 +195,12 @@ def _check_recipe(record: Record, command: str) -> None:
             f"record {record.name!r}: made by another recipe than the one of that name as it stands now; "
             f"measure again with: {command}"
         )
-    if record.pretrained != (RECIPES[record.name]().model.weights is not None):
+    if record.views != find_views(recipe.evaluation.views).name:
+        raise StorageError(
+            f"record {record.name!r}: views are {record.views!r}, which its recipe contradicts; "
+            f"measure again with: {command}"
+        )
+    if record.pretrained != recipe.model.pretrained:
         raise StorageError(
             f"record {record.name!r}: pretrained is {record.pretrained}, which its recipe contradicts; "
             f"measure again with: {command}"
@@ -201,8 +209,12 @@ def _check_recipe(record: Record, command: str) -> None:
 
 def _check_study(record: Measurement, study: Study, command: str) -> None:
     """Check that `record` is of our study of its name as it stands now."""
-    current = {label: to_json(recipe) for label, recipe in study.runs.items()}
-    if record.figures.get("recipes") != current or record.figures.get("seeds") != study.seeds:
+    try:
+        recorded = {label: from_json(recipe) for label, recipe in record.figures.get("recipes", {}).items()}
+    except RecipeError:
+        recorded = {}
+    current = {label: from_json(to_json(recipe)) for label, recipe in study.runs.items()}
+    if recorded != current or record.figures.get("seeds") != study.seeds:
         raise StorageError(
             f"record {record.name!r}: made by another study than the one of that name as it stands now; "
             f"measure again with: {command}"

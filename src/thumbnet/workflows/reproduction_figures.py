@@ -24,7 +24,7 @@ class Measured:
         verdict: how the figure stands to the reported one; `None` where none is reported.
         interval: 95% interval of a top-1.
         epoch: the epoch of `figure` when it was chosen on val; `None` for the last step.
-        last: top-1 of the last step.
+        last: top-1 of the last step, without test-time views.
         last_interval: 95% interval of `last`.
         running: iterations to 100% training accuracy as it runs (augmented batches in training mode).
         train: top-1 on training images in evaluation mode, at the end.
@@ -32,6 +32,7 @@ class Measured:
         seconds: time of training.
         device: where, in short.
         selected_on: split that chose the epoch: 'none', 'holdout' or 'val'.
+        views: test-time views with which `figure` is meant; `None` where the record does not say.
     """
 
     record: str
@@ -47,28 +48,32 @@ class Measured:
     seconds: float | None = None
     device: str | None = None
     selected_on: str | None = None
+    views: str | None = None
 
 
 def measured_run(record: Record, reported: Reported | None) -> Measured:
     """Return what the record of a run says, judged against the report's figures.
 
-    The reports took their best epoch on val, so that is compared where the run chose on val, else the last step.
+    The reports took their best epoch on val, so that is compared where the run chose on val, else the last step. Where
+    the recipe names test-time views, it is the last step with them.
     """
     last_row: Mapping[str, Any] = record.history[-1] if record.history else {}
-    chosen = record.peak if record.selected_on == "val" else None
+    chosen = record.peak if record.selected_on == "val" and record.views == "none" else None
+    last = record.plain or record
     found = Measured(
         record=record.name,
         figure=record.top1 if chosen is None else chosen.top1,
         verdict=None,
         interval=record.top1_interval if chosen is None else chosen.top1_interval,
         epoch=None if chosen is None else chosen.epoch,
-        last=record.top1,
-        last_interval=record.top1_interval,
+        last=last.top1,
+        last_interval=last.top1_interval,
         train=last_row.get("eval_train_top1"),
         epochs=record.epochs,
         seconds=record.train_seconds,
         device=device_name(record.device),
         selected_on=record.selected_on,
+        views=record.views,
     )
     if reported is not None and reported.iterations is not None:
         return _with_iterations(found, record, reported.iterations)

@@ -18,6 +18,10 @@ _CHOSEN_NOTE = (
     "Measured is top-1 at the best epoch on val, since the reports chose theirs so; last is the figure without that "
     "choice."
 )
+_VIEWS_NOTE = (
+    "A figure with test-time views behind it is of the last step, averaged over these views of each image, as its "
+    "report judged; last is without them."
+)
 _VERDICT_NOTE = (
     "The verdict is above where the whole 95% interval of the measured figure lies above the reported one, below "
     "where it lies below, else within."
@@ -62,6 +66,7 @@ def notes(lines: Sequence[Line]) -> list[str]:
     judged = {line.unit for line, found in measured if found.verdict is not None}
     needed = (
         (_CHOSEN_NOTE, any(found.epoch is not None for _, found in measured)),
+        (_VIEWS_NOTE, any(_has_views(found) for _, found in measured)),
         (_VERDICT_NOTE, "top1" in judged),
         (_ITERATIONS_NOTE, "iterations" in judged),
     )
@@ -224,7 +229,11 @@ def _figure(line: Line, measured: Measured) -> str:
         reached = "never" if measured.figure is None else f"{measured.figure} iterations"
         return reached if measured.running is None else f"{reached} ({measured.running} running)"
     assert measured.figure is not None
-    return percent(measured.figure)
+    return percent(measured.figure) + (f" ({measured.views})" if _has_views(measured) else "")
+
+
+def _has_views(measured: Measured) -> bool:
+    return measured.views not in (None, "none")
 
 
 def _reached(line: Line, measured: Measured) -> str:
@@ -237,6 +246,9 @@ def _reached(line: Line, measured: Measured) -> str:
     reached = f"val {percent(measured.figure)}"
     if measured.interval is not None:
         reached += f" ({interval_text(measured.interval)})"
+    if _has_views(measured):
+        assert measured.last is not None
+        return f"{reached} at the last step with {measured.views}, {percent(measured.last)} without"
     if measured.epoch is None:
         return reached if measured.last is None else f"{reached} at the last step"
     assert measured.last is not None

@@ -9,7 +9,7 @@ from thumbnet import records
 from thumbnet.errors import RecipeError, RunError, ThumbnetError
 from thumbnet.files import storage_errors
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT, PackedDataset
-from thumbnet.recipe import Recipe, from_json, to_json
+from thumbnet.recipe import Recipe, from_json, same_recipe, to_json
 from thumbnet.recipes import find_row, quick_look
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
@@ -178,7 +178,7 @@ def open_run(folder: Path, recipe: Recipe) -> RunDirectory:
         RunError: the folder holds another recipe's run, or none.
     """
     run = RunDirectory.open(folder)
-    if run.recipe() != recipe:
+    if not same_recipe(run.recipe(), recipe):
         raise RunError(
             f"run {run.path}: not of the recipe {recipe.name!r} as it stands now; remove it, or choose another --out"
         )

@@ -11,7 +11,7 @@ from thumbnet.metrics import Scores
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 from thumbnet.studies import PlannedRun, Study
-from thumbnet.workflows.judging import stored_predictions
+from thumbnet.workflows.stored import stored_predictions
 
 Interval = tuple[float, float]
 

@@ -9,7 +9,7 @@ from thumbnet import records
 from thumbnet.errors import RunError, TrainingError
 from thumbnet.files import storage_errors, write_json
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT, PackedDataset
-from thumbnet.recipe import from_json, to_json
+from thumbnet.recipe import from_json, same_recipe, to_json
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import STUDIES, PlannedRun, Study
@@ -58,7 +58,7 @@ def run_study(
     for number, one in enumerate(planned, start=1):
         tell(f"{study.name}, run {number} of {len(planned)}: {out / one.folder} ({state_of(one, out)})")
         try:
-            _train(one, dataset, out, options, command)
+            train_planned(one, dataset, out, options, command)
         except TrainingError as error:
             if not _failed(out / one.folder):
                 raise
@@ -105,7 +105,7 @@ def state_of(planned: PlannedRun, out: Path) -> str:
     if not path.exists():
         return "to train"
     run = RunDirectory.open(path)
-    if run.recipe() != from_json(to_json(planned.recipe)):
+    if not same_recipe(run.recipe(), from_json(to_json(planned.recipe))):
         raise RunError(
             f"{path}: holds a run of another recipe than the study's {planned.recipe.name}; "
             "choose another folder with --out, or remove that run"
@@ -183,7 +183,7 @@ def _figures(result: StudyResult) -> dict[str, Any]:
     return {
         **ensemble,
         **found,
-        "pretrained": any(recipe.model.weights is not None for recipe in result.study.runs.values()),
+        "pretrained": any(recipe.model.pretrained for recipe in result.study.runs.values()),
         "epochs": max(outcome["epochs"] for outcome in outcomes),
         "seconds": sum(outcome["train_seconds"] for outcome in outcomes),
         "recipes": {label: to_json(recipe) for label, recipe in result.study.runs.items()},
@@ -200,7 +200,8 @@ def _check(planned: PlannedRun, dataset: PackedDataset, out: Path) -> None:
         raise RunError(f"{run.path}: a run on other data than {dataset.path}; choose another folder with --out")
 
 
-def _train(planned: PlannedRun, dataset: PackedDataset, out: Path, options: Options, command: str) -> None:
+def train_planned(planned: PlannedRun, dataset: PackedDataset, out: Path, options: Options, command: str) -> None:
+    """Train a run of a study in `out`: from the beginning, or what is left of it."""
     path = out / planned.folder
     if not path.exists():
         start(planned.recipe, dataset, path, options, command)

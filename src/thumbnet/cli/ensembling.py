@@ -1,0 +1,262 @@
+"""`thumbnet ensemble`, `thumbnet soup` and `thumbnet compare`."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from thumbnet.cli.judging import find_predictions
+from thumbnet.cli.options import (
+    DeviceOption,
+    JsonFlag,
+    OverOption,
+    PredictionsArgument,
+    RecordOption,
+    RunDataOption,
+    ThreadsOption,
+    WeightsOption,
+    command_line,
+    print_json,
+)
+from thumbnet.errors import PredictionError
+
+if TYPE_CHECKING:
+    from thumbnet.comparison import Comparison
+
+_Over = Annotated[Literal["probabilities", "logits"], Parameter(help="What is averaged over the members.")]
+_Members = Annotated[
+    list[Path], Parameter(help="Folders of runs or of ensembles, and files of predictions (.npz).", negative=())
+]
+
+
+def ensemble(
+    members: _Members,
+    /,
+    *,
+    snapshots: Annotated[bool, Parameter(negative=(), help="Take every snapshot of the runs.")] = False,
+    over: _Over = "probabilities",
+    split: Annotated[str, Parameter(help="The split that judges.")] = "val",
+    select: Annotated[
+        Literal["holdout", "val"] | None, Parameter(help="Choose members greedily by their accuracy on this split.")
+    ] = None,
+    replacement: Annotated[
+        bool, Parameter(negative=(), help="Let greedy selection take a member more than once.")
+    ] = False,
+    size: Annotated[int | None, Parameter(help="The most members; by default all.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="Folder to make for the ensemble, or a file of predictions (.npz).")
+    ] = None,
+    curve: Annotated[Path | None, Parameter(help="Figure of accuracy against size (.png, .svg, .pdf).")] = None,
+    as_json: JsonFlag = False,
+    record: RecordOption = None,
+) -> None:
+    """Average the saved predictions of several networks, and say whether that beats the best of them."""
+    from thumbnet.workflows.ensemble_figure import check_figure, draw_curve
+    from thumbnet.workflows.ensembling import Wish, make_ensemble, to_json, write_ensemble
+    from thumbnet.workflows.members import SPLITS, load_members
+
+    if replacement and select is None:
+        raise PredictionError("--replacement: only greedy selection takes a member again; add --select holdout")
+    if curve is not None:
+        check_figure(curve)
+    wanted = dict.fromkeys([split, *([select] if select else []), "holdout", *(SPLITS if out else ())])
+    wish = Wish(split, over, select, size, replacement)
+    made = make_ensemble(load_members(members, list(wanted), snapshots=snapshots), wish)
+    found = to_json(made)
+    if curve is not None:
+        draw_curve(made, curve)
+    if out is not None:
+        found |= {"out": str(out), "splits": write_ensemble(made, out, command_line())}
+    if record is not None:
+        _record(record, found)
+    if as_json:
+        print_json(found)
+    else:
+        _show_ensemble(found)
+
+
+def soup(
+    runs: Annotated[list[Path], Parameter(help="Folders of runs of the same network.", negative=())],
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the run to make.")],
+    snapshots: Annotated[bool, Parameter(negative=(), help="Take every snapshot of the runs.")] = False,
+    weights: WeightsOption = "last",
+    select: Annotated[
+        Literal["holdout"] | None, Parameter(help="Add only what does not lower the accuracy on the holdout.")
+    ] = None,
+    data: RunDataOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Average the weights of several runs of one network into a new run, which costs no more than one to use."""
+    from thumbnet.train.hardware import choose_device
+    from thumbnet.workflows.souping import find_ingredients, make_soup
+
+    ingredients = find_ingredients(runs, weights=weights, snapshots=snapshots)
+    place = choose_device(device, threads)
+    made = make_soup(ingredients, out, select=select is not None, data=data, device=place, command=command_line())
+    result = made.result()
+    if as_json:
+        print_json({"run": str(out), **result})
+        return
+    about = result["soup"]
+    sys.stdout.write(f"{out}: the average of {', '.join(about['members'])}\n")
+    if about["batch_norms"]:
+        images = f"{about['batch_norm_images']:,}"
+        sys.stdout.write(f"statistics of {about['batch_norms']} batch norms from {images} training images\n")
+    for split, scores in result["scores"].items():
+        low, high = scores["top1_interval"]
+        sys.stdout.write(f"{split:<8} top-1 {scores['top1']:.2%} ({low:.2%} to {high:.2%})\n")
+    sys.stdout.write(f"next: thumbnet compare {shlex.quote(str(runs[0]))} {shlex.quote(str(out))}\n")
+
+
+def compare(
+    first: PredictionsArgument,
+    second: Annotated[
+        Path | None, Parameter(help="What is compared with it; by default the same run, judged another way.")
+    ] = None,
+    /,
+    *,
+    split: Annotated[str, Parameter(help="The split that judges.")] = "val",
+    views: Annotated[
+        list[str] | None,
+        Parameter(help="Test-time views; given twice, of the first and of the second.", negative=()),
+    ] = None,
+    weights: Annotated[
+        list[str] | None, Parameter(help="Weights of a run; given twice, of the first and of the second.", negative=())
+    ] = None,
+    over: OverOption = "probabilities",
+    data: RunDataOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonFlag = False,
+    record: RecordOption = None,
+) -> None:
+    """Say whether the second is better than the first on the same images, or differs by chance alone."""
+    from thumbnet.comparison import compare as compare_predictions
+    from thumbnet.workflows.stored import How, Source, require_labels, stated_views, trained_on
+
+    looks, tags = _both("--views", views, "none"), _both("--weights", weights, "last")
+    if second is None and looks[0] == looks[1] and tags[0] == tags[1]:
+        raise PredictionError("compare: one thing alone; give a second one, or give --views (or --weights) twice")
+    sides, found = [], []
+    for path, look, tag in zip((first, second or first), looks, tags, strict=True):
+        source = Source.open(path)
+        predictions = find_predictions(source, split, How(look, over, tag), data=data, device=device, threads=threads)
+        require_labels(predictions)
+        found.append(predictions)
+        sides.append({"path": str(path), **stated_views(predictions), "trained_on": trained_on(source, predictions)})
+    compared = compare_predictions(*found)
+    labels = _labels(sides)
+    result = {
+        "split": split,
+        "first": sides[0],
+        "second": sides[1],
+        **compared.to_json(),
+        "sentence": compared.sentence(*labels),
+    }
+    if record is not None:
+        _record(record, result)
+    if as_json:
+        print_json(result)
+    else:
+        _show_comparison(compared, labels, result)
+
+
+def _both(option: str, given: list[str] | None, default: str) -> tuple[str, str]:
+    """Return the value of `option` for the first and for the second: two, one for both, or the default."""
+    values = given or [default]
+    if len(values) > 2:
+        raise PredictionError(
+            f"{option}: given {len(values)} times; give it once for both, or once for each of the two"
+        )
+    return values[0], values[-1]
+
+
+def _labels(sides: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return a name for each side: its path, with views and weights where they tell the two apart or are unusual."""
+    names = []
+    for side in sides:
+        told = [side["path"]]
+        if any(one["views"] not in (None, "none") for one in sides):
+            told.append(f"({side['views']})")
+        if any(one["weights"] not in (None, "last") for one in sides):
+            told.append(f"[{side['weights']}]")
+        names.append(" ".join(told))
+    return names[0], names[1]
+
+
+def _show_comparison(compared: "Comparison", labels: tuple[str, str], result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("figure", "value", title=f"{result['split']}, {compared.images:,} images")
+    for label, top1 in zip(labels, (compared.first_top1, compared.second_top1), strict=True):
+        table.add_row(f"top-1 of {label}", f"{top1:.2%}")
+    low, high = compared.interval
+    table.add_row("difference, paired 95% interval", f"{compared.difference:+.2%} ({low:+.2%} to {high:+.2%})")
+    table.add_row("right in the second alone (fixed)", f"{compared.fixed:,}")
+    table.add_row("right in the first alone (broken)", f"{compared.broken:,}")
+    table.add_row("McNemar's exact test", f"p = {compared.p_value:.2g}")
+    console = Console()
+    console.print(table)
+    for side in (result["first"], result["second"]):
+        if side["trained_on"]:
+            console.print(f"note: {side['path']} trained on images of {result['split']}", soft_wrap=True)
+    console.print(result["sentence"], soft_wrap=True, highlight=False, markup=False)
+
+
+def _show_ensemble(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    title = f"{found['split']}, ensemble over {found['over']} of {found['size']}"
+    table = Table("member", "counts", "top-1", "95% interval", title=title)
+    for member in found["members"]:
+        table.add_row(member["name"], str(member["count"]), *_cells(member))
+    if found["ensemble"] is not None:
+        table.add_section()
+        table.add_row("ensemble", str(found["size"]), *_cells(found["ensemble"]))
+    console.print(table)
+    if found["curve"] is not None and len(found["curve"]) > 1:
+        from thumbnet.workflows.ensembling import order_text
+
+        title = f"accuracy against size ({order_text(found['select'], found['ordered_by'])})"
+        curve = Table("size", "top-1", "95% interval", title=title)
+        for entry in found["curve"]:
+            curve.add_row(str(entry["size"]), *_cells(entry))
+        console.print(curve)
+    for note in found["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
+    if found["comparison"] is not None:
+        console.print(_sentence(found), soft_wrap=True, highlight=False, markup=False)
+    if "out" in found:
+        console.print(f"{found['out']}: predictions for {', '.join(found['splits'])}", soft_wrap=True, highlight=False)
+
+
+def _cells(entry: dict[str, Any]) -> tuple[str, str]:
+    if "top1" not in entry:
+        return "", ""
+    low, high = entry["top1_interval"]
+    return f"{entry['top1']:.2%}", f"{low:.2%} to {high:.2%}"
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    """Return whether the ensemble beats its best member, from the JSON figures of both."""
+    from thumbnet.comparison import Comparison
+
+    figures = {key: value for key, value in found["comparison"].items() if key != "is_real"}
+    compared = Comparison(**figures | {"interval": tuple(figures["interval"])})
+    return compared.sentence(f"its best member ({found['best_member']})", "the ensemble")
+
+
+def _record(path: Path, figures: dict[str, Any]) -> None:
+    from thumbnet import environment, records
+
+    about = environment.describe("cpu", environment.usable_cpus())
+    records.write_measurement(path, figures, about, command_line())

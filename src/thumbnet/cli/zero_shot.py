@@ -1,0 +1,58 @@
+"""`thumbnet zero-shot`."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from thumbnet.cli.options import (
+    DataOption,
+    DeviceOption,
+    JsonFlag,
+    RecordOption,
+    SettingsOption,
+    ThreadsOption,
+    ViewsOption,
+    command_line,
+    open_data,
+    print_json,
+    read_settings,
+)
+
+
+def zero_shot(
+    recipe: Annotated[
+        str, Parameter(help="A recipe with pretrained weights, or a network such as timm/tf_efficientnet_lite0.")
+    ],
+    /,
+    *,
+    data: DataOption = None,
+    split: Annotated[str, Parameter(help="The split to judge: holdout or val.")] = "val",
+    views: ViewsOption = "none",
+    settings: SettingsOption = None,
+    record: RecordOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Judge a pretrained ImageNet classifier on the data's classes as it is, without training it."""
+    from thumbnet import records
+    from thumbnet.recipe import assign
+    from thumbnet.train.hardware import choose_device, describe_hardware
+    from thumbnet.workflows import zero_shot as workflow
+
+    chosen = assign(workflow.zero_shot_recipe(recipe), read_settings(settings or []))
+    place = choose_device(device, threads)
+    found = workflow.zero_shot(chosen, open_data(data), split, place, views=views)
+    if record is not None:
+        records.write_measurement(record, found.figures(), describe_hardware(place), command_line())
+    if as_json:
+        print_json({"name": found.name, **found.figures()})
+        return
+    scores = found.predictions.scores()
+    sys.stdout.write(f"{found.name}, {split}, views: {views}: {scores.images:,} images in {found.seconds:.0f} s\n")
+    for label, value, (low, high) in (
+        ("top-1", scores.top1, scores.top1_interval),
+        ("top-5", scores.top5, scores.top5_interval),
+    ):
+        sys.stdout.write(f"{label} {value:.2%} ({low:.2%} to {high:.2%})\n")

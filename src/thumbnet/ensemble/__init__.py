@@ -1,0 +1,30 @@
+"""Ensembles of saved predictions: averaged, grown one member at a time, chosen greedily, and kept in a folder."""
+
+from thumbnet.ensemble.averaging import (
+    OVER,
+    Over,
+    align,
+    average,
+    check_over,
+    curve,
+    growth,
+    ranking,
+    trained_on_holdout,
+)
+from thumbnet.ensemble.folder import EnsembleFolder
+from thumbnet.ensemble.selection import Selection, greedy
+
+__all__ = [
+    "OVER",
+    "EnsembleFolder",
+    "Over",
+    "Selection",
+    "align",
+    "average",
+    "check_over",
+    "curve",
+    "greedy",
+    "growth",
+    "ranking",
+    "trained_on_holdout",
+]

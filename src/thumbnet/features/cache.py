@@ -1,0 +1,107 @@
+"""The place of cached features on this machine: where it is, what lies there, and how to remove it."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from thumbnet.errors import DataError, StorageError
+from thumbnet.features.entry import COMPLETE, lock_path, read_description
+from thumbnet.files import storage_errors
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One folder of cached features: its key, size in bytes, whether it is finished, and what it says it holds."""
+
+    key: str
+    bytes: int
+    complete: bool
+    description: dict[str, Any] | None
+
+
+def features_folder(cache: Path | None) -> Path:
+    """Return the folder of all cached features.
+
+    It is `features` in `cache` where that is given, else in `$THUMBNET_CACHE`, else in the user's cache folder.
+    """
+    chosen = os.environ.get("THUMBNET_CACHE")
+    root = cache or (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("thumbnet")))
+    return root / "features"
+
+
+def stored_features(folder: Path, keys: Sequence[str] = ()) -> list[Stored]:
+    """Return what lies in `folder`, sorted by key; a folder that is damaged has no description.
+
+    Args:
+        folder: of all cached features.
+        keys: only those whose keys begin with one of these; all without any.
+
+    Raises:
+        DataError: one of `keys` begins no key.
+        StorageError: the folder cannot be read.
+    """
+    stored: list[Stored] = []
+    if folder.is_dir():
+        with storage_errors(folder):
+            places = sorted(place for place in folder.iterdir() if _KEY.fullmatch(place.name) and place.is_dir())
+            stored = [_stored(place) for place in places]
+    for key in keys:
+        if not any(one.key.startswith(key) for one in stored):
+            raise DataError(f"{folder}: no features of key {key!r}; see what is there with: thumbnet features")
+    return [one for one in stored if not keys or one.key.startswith(tuple(keys))]
+
+
+def remove_features(folder: Path, keys: Sequence[str] = ()) -> list[Stored]:
+    """Remove the features of these keys (or beginnings of keys) from `folder`, or all of them; return what went.
+
+    Raises:
+        DataError: a key names none.
+        StorageError: another process is writing some of them, or they cannot be removed; the others are gone then.
+    """
+    chosen = stored_features(folder, keys)
+    for one in chosen:
+        _remove(folder / one.key)
+    if not keys and folder.is_dir():
+        with storage_errors(folder):
+            for leftover in folder.glob(".*.removed"):  # by a process that was killed while it removed them
+                shutil.rmtree(leftover)
+    return chosen
+
+
+def _stored(place: Path) -> Stored:
+    description = read_description(place)
+    size = sum(file.stat().st_size for file in place.iterdir() if file.is_file())
+    return Stored(place.name, size, (place / COMPLETE).exists(), None if description is None else dict(description))
+
+
+def _remove(place: Path) -> None:
+    """Remove one folder: first its name, so that nobody finds it half-removed."""
+    with storage_errors(place), _locked(place):
+        unnamed = place.with_name(f".{place.name}.removed")
+        shutil.rmtree(unnamed, ignore_errors=True)
+        place.rename(unnamed)
+        shutil.rmtree(unnamed)
+
+
+@contextlib.contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    lock = FileLock(lock_path(place))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StorageError(f"{place}: another process is writing these features; wait for it or stop it") from error
+    try:
+        yield
+    finally:
+        lock_path(place).unlink(missing_ok=True)
+        lock.release()

@@ -1,0 +1,144 @@
+"""Weights to start from that lie on this machine: a file of tensors, or the last weights of a run."""
+
+import hashlib
+import io
+import pickle
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from thumbnet.errors import RecipeError
+from thumbnet.files import storage_errors
+from thumbnet.models.fitting import fit
+from thumbnet.recipe import InitialWeights
+from thumbnet.run import RunDirectory
+
+_WRAPPERS = ("state_dict", "model")
+"""Names under which programs that train store a state dict beside other things."""
+
+_PREFIXES = ("module.", "_orig_mod.")
+"""What torch's wrappers for several devices and for compiling put before every name."""
+
+
+class _Source(NamedTuple):
+    """A file of weights, and the classes of its head's outputs where they are known."""
+
+    path: Path
+    classes: tuple[str, ...] | None
+
+
+def resolve_init(init: InitialWeights, fingerprint: str) -> InitialWeights:
+    """Return `init` with the digest of its file, and whether its weights have seen other images than the run's data.
+
+    Args:
+        init: weights to start from; where it states a digest, the file must have it.
+        fingerprint: of the run's data.
+
+    Raises:
+        RecipeError: there is no such file, or it is another one than the digest's.
+        RunError: a folder that is no run, or an unfinished one.
+    """
+    digest = hashlib.sha256(_read(init, _source(init))).hexdigest()
+    pretrained = True
+    if Path(init.path).is_dir():
+        run = RunDirectory.open(Path(init.path))
+        pretrained = run.recipe().model.pretrained or run.data()["fingerprint"] != fingerprint
+    return replace(init, sha256=digest, pretrained=pretrained)
+
+
+def load_init(network: nn.Module, init: InitialWeights, class_ids: Sequence[str], rows: Tensor | None) -> None:
+    """Fill `network` with the weights that `init` names.
+
+    Its head takes those of a file whose head has as many outputs, or of a run of the same classes; otherwise it keeps
+    its fresh weights.
+
+    Args:
+        network: with its head in place.
+        init: weights to start from.
+        class_ids: the network's classes.
+        rows: i64[classes], rows of ImageNet's classifier that the head takes instead.
+
+    Raises:
+        RecipeError: the file is missing, damaged, not of tensors alone, of another digest, or does not fit.
+        RunError: a folder that is no run, or an unfinished one.
+    """
+    source = _source(init)
+    state = parse_state(_read(init, source), source.path)
+    keep = rows is not None or source.classes is None or source.classes == tuple(class_ids)
+    fit(network, state, str(source.path), len(class_ids), rows=rows, with_head=keep)
+
+
+def parse_state(content: bytes, path: Path) -> dict[str, Tensor]:
+    """Return the state dict in `content`: safetensors, or what torch.save wrote, of which no code is ever run.
+
+    A wrapper around the state dict ('state_dict', 'model') and a prefix of all names ('module.') are taken off.
+
+    Raises:
+        RecipeError: the file that it came from, `path`, is damaged, or holds no state dict or something else besides.
+    """
+    loaded = _unpack(content, path)
+    for wrapper in _WRAPPERS:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
+            loaded = loaded[wrapper]
+    if not isinstance(loaded, Mapping) or not loaded:
+        raise RecipeError(
+            f"model.init: {path} holds {type(loaded).__name__}, not tensors by name; give a state dict or safetensors"
+        )
+    for key, value in loaded.items():
+        if not isinstance(value, Tensor) or not isinstance(key, str):
+            raise RecipeError(
+                f"model.init: {path} holds {type(value).__name__} under {key!r}, not a tensor; give a state dict"
+            )
+    state: dict[str, Tensor] = dict(loaded)
+    for prefix in _PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def _unpack(content: bytes, path: Path) -> Any:
+    from safetensors.torch import load
+
+    try:
+        if content[8:9] == b"{":  # behind eight bytes of length: the header of safetensors
+            return load(content)
+        with warnings.catch_warnings(action="ignore"):  # about pickles that torch did not write
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise RecipeError(
+            f"model.init: {path} is damaged, no file of weights, or a pickle of more than tensors, which is never "
+            "executed; give a state dict (torch.save(model.state_dict(), ...)) or safetensors"
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # torch answers damaged files with nearly anything, by where the damage is
+        reason = " ".join(str(error).split())[:120]
+        raise RecipeError(f"model.init: {path} is damaged or no file of weights ({reason}); get it again") from error
+
+
+def _source(init: InitialWeights) -> _Source:
+    path = Path(init.path)
+    if path.is_dir():
+        run = RunDirectory.open(path)
+        run.require_complete()
+        return _Source(run.weights_path("last"), tuple(info["id"] for info in run.data()["classes"]))
+    if not path.is_file():
+        raise RecipeError(f"model.init: {path}: no such file or run; give a weights file or a run directory")
+    return _Source(path, None)
+
+
+def _read(init: InitialWeights, source: _Source) -> bytes:
+    """Return the content of the file, once its digest is found to be the one that `init` states, if it does."""
+    with storage_errors(source.path):
+        content = source.path.read_bytes()
+    if init.sha256 and hashlib.sha256(content).hexdigest() != init.sha256:
+        raise RecipeError(
+            f"model.init: {source.path} is another file than the recipe's (its SHA-256 is not {init.sha256[:12]}...); "
+            "give that file, or leave sha256 out"
+        )
+    return content

@@ -1,0 +1,55 @@
+"""The figure of an ensemble: its accuracy against its size."""
+
+from pathlib import Path
+
+import numpy as np
+
+from thumbnet import metrics
+from thumbnet.errors import PredictionError
+from thumbnet.files import atomic_file
+from thumbnet.workflows.ensembling import Ensemble, order_text
+
+_KINDS = ("png", "svg", "pdf")
+
+
+def check_figure(path: Path) -> None:
+    """Check that a figure can be drawn into `path`.
+
+    Raises:
+        PredictionError: its suffix names no format of pictures.
+    """
+    if path.suffix.removeprefix(".") not in _KINDS:
+        raise PredictionError(f"{path}: not a file for a figure; give one that ends in .png, .svg or .pdf")
+
+
+def draw_curve(made: Ensemble, path: Path) -> None:
+    """Draw the accuracy of the ensembles of 1, 2, ... members with its 95% interval, and that of each member alone.
+
+    Raises:
+        PredictionError: the judged split has no labels, or the suffix of `path` names no format of pictures.
+        StorageError: the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    check_figure(path)
+    if made.curve is None or made.right is None:
+        raise PredictionError(f"split {made.wish.split!r} has no labels, so there is no curve; leave out --curve")
+    sizes, images = np.arange(1, len(made.curve) + 1), made.curve.shape[1]
+    correct = made.curve.sum(axis=1)
+    low, high = zip(*(metrics.accuracy_interval(int(one), images) for one in correct), strict=True)
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.fill_between(sizes, 100 * np.array(low), 100 * np.array(high), alpha=0.15, linewidth=0)
+    axes.plot(sizes, 100 * correct / images, marker="o", markersize=4, label="ensemble, with its 95% interval")
+    alone = 100 * made.right.mean(axis=1)
+    if made.wish.select is None:
+        axes.plot(sizes, alone, ".", color="grey", label="the member that joins, alone")
+    axes.axhline(alone.max(), color="grey", linewidth=0.8, linestyle="--", label="the best member alone")
+    axes.set(xlabel=order_text(made.wish.select, made.ordered_by), ylabel=f"{made.wish.split} top-1 (%)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(fontsize=9)
+    with atomic_file(path) as handle:
+        figure.savefig(handle, format=path.suffix.removeprefix("."), dpi=110)

@@ -1,0 +1,245 @@
+"""Ensembles from what runs and files stored: who takes part, what they reach together, and whether it is real."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thumbnet import metrics
+from thumbnet.comparison import Comparison, compare_right
+from thumbnet.ensemble import (
+    EnsembleFolder,
+    Over,
+    align,
+    average,
+    check_over,
+    greedy,
+    growth,
+    ranking,
+    trained_on_holdout,
+)
+from thumbnet.errors import PredictionError
+from thumbnet.files import storage_errors
+from thumbnet.predictions import Predictions
+from thumbnet.workflows.members import SPLITS, Member
+
+Select = Literal["holdout", "val"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an ensemble is asked for.
+
+    Args:
+        split: the split that it is judged on.
+        over: what is averaged.
+        select: the split on which members are chosen greedily; `None` chooses none.
+        size: the most members; `None` is all.
+        replacement: whether greedy selection may take a member more than once.
+    """
+
+    split: str = "val"
+    over: Over = "probabilities"
+    select: Select | None = None
+    size: int | None = None
+    replacement: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """An ensemble and what it reaches on the split that it is judged on.
+
+    Args:
+        wish: what was asked for.
+        members: all that were given, in the order of the curve.
+        counts: how often each of them counts; 0 where it was left out.
+        ordered_by: the split whose accuracies gave the order; `None` for the order given.
+        predictions: of the ensemble, for the judged split.
+        right: which images each member alone classifies rightly, bool[M,N]; `None` where the split has no labels.
+        curve: which images the ensembles of 1, 2, ... members classify rightly, bool[S,N]: of all members in their
+            order, or of greedy selection's picks.
+        notes: what a reader must know of the figures, a sentence each.
+    """
+
+    wish: Wish
+    members: Sequence[Member]
+    counts: Sequence[int]
+    ordered_by: str | None
+    predictions: Predictions
+    right: NDArray[np.bool_] | None
+    curve: NDArray[np.bool_] | None
+    notes: Sequence[str]
+
+    @property
+    def best(self) -> int:
+        """Position of the member that is the best by itself on the judged split."""
+        assert self.right is not None
+        return int(self.right.sum(axis=1).argmax())
+
+    def comparison(self) -> Comparison:
+        """Return how the ensemble stands to its best single member, on the judged split."""
+        assert self.right is not None
+        return compare_right(self.right[self.best], self.predictions.predicted() == self.predictions.labels)
+
+
+def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
+    """Return the ensemble of `members` (or of those that are chosen) and what it reaches.
+
+    Members stand in the order of their accuracy on the split that selects; without one on the holdout, where all have
+    predictions for it and none trained on it; else as they were given.
+
+    Raises:
+        PredictionError: members that do not fit together or that nothing can be chosen among, or a size below 1.
+    """
+    check_over(wish.over)
+    align([member.on(wish.split) for member in members])
+    if wish.size is not None and wish.size < 1:
+        raise PredictionError(f"ensemble: a size of {wish.size} has no members; give 1 or more")
+    if wish.select is not None:
+        for member in members:
+            _check_selects(member, wish.select)
+    ordering = wish.select or _ordering(members)
+    if ordering is not None:
+        members = [members[place] for place in ranking([member.on(ordering) for member in members])]
+    picks = list(range(len(members)))[: wish.size]
+    if wish.select is not None:
+        judges = [member.on(wish.select) for member in members]
+        picks = list(greedy(judges, wish.over, size=wish.size, replacement=wish.replacement).picks)
+    counts = [picks.count(place) for place in range(len(members))]
+    judged = [member.on(wish.split) for member in members]
+    labelled = bool((judged[0].labels >= 0).all())
+    grown = [judged[place] for place in picks] if wish.select is not None else judged
+    return Ensemble(
+        wish=wish,
+        members=members,
+        counts=counts,
+        ordered_by=ordering,
+        predictions=_averaged(members, counts, wish.split, wish.over),
+        right=_right(judged) if labelled else None,
+        curve=growth(grown, wish.over) if labelled else None,
+        notes=_notes(members, wish, ordering),
+    )
+
+
+def write_ensemble(made: Ensemble, out: Path, command: str) -> list[str]:
+    """Write the ensemble's predictions to `out`, whole or not at all, and return the splits that are in it.
+
+    A path that ends in .npz becomes a file of predictions for the judged split; another one a folder that has every
+    split (holdout, val, test) for which all chosen members have predictions.
+
+    Raises:
+        PredictionError: predictions of another split do not fit together.
+        StorageError: the folder exists, or the place cannot be written.
+    """
+    if out.suffix == ".npz":
+        made.predictions.save(out)
+        return [made.wish.split]
+    chosen = [(member, count) for member, count in zip(made.members, made.counts, strict=True) if count]
+    shared = [split for split in SPLITS if all(split in member.predictions for member, _ in chosen)]
+    found = {
+        split: _averaged([one for one, _ in chosen], [count for _, count in chosen], split, made.wish.over)
+        for split in dict.fromkeys([made.wish.split, *shared])
+    }
+    names: dict[str, str] = {}
+    for member, _ in chosen:
+        names = {**member.class_names, **names}
+    about = {
+        "over": made.wish.over,
+        "members": [
+            {"name": one.name, "path": str(one.path), "count": count, "provenance": one.provenance}
+            for one, count in chosen
+        ],
+        "select": made.wish.select,
+        "ordered_by": made.ordered_by,
+        "classes": [{"id": one, "name": names.get(one, one)} for one in made.predictions.classes],
+        "command": command,
+    }
+    with storage_errors(out):
+        EnsembleFolder.create(out, about, found)
+    return list(found)
+
+
+def to_json(made: Ensemble) -> dict[str, Any]:
+    """Return what the ensemble reaches as JSON data; accuracies are fractions, figures `None` without labels."""
+    curve = None if made.curve is None else [_top1(right) | {"size": i} for i, right in enumerate(made.curve, 1)]
+    alone: Sequence[Mapping[str, Any]] = [{}] * len(made.members)
+    if made.right is not None:
+        alone = [_top1(right) for right in made.right]
+    return {
+        "split": made.wish.split,
+        "over": made.wish.over,
+        "select": made.wish.select,
+        "ordered_by": made.ordered_by,
+        "size": sum(made.counts),
+        "members": [
+            {"name": one.name, "path": str(one.path), "count": count, **figures}
+            for one, count, figures in zip(made.members, made.counts, alone, strict=True)
+        ],
+        "ensemble": None if made.right is None else made.predictions.scores().to_json(),
+        "curve": curve,
+        "best_member": None if made.right is None else made.members[made.best].name,
+        "comparison": None if made.right is None else made.comparison().to_json(),
+        "notes": list(made.notes),
+    }
+
+
+def order_text(select: str | None, ordered_by: str | None) -> str:
+    """Return in which order members join, in a few words."""
+    if select is not None:
+        return f"members, as greedy selection on {select} took them"
+    return "members, in the order given" if ordered_by is None else f"members, the best on {ordered_by} first"
+
+
+def _averaged(members: Sequence[Member], counts: Sequence[int], split: str, over: Over) -> Predictions:
+    chosen = [(member.on(split), count) for member, count in zip(members, counts, strict=True) if count]
+    return average([one for one, _ in chosen], over, [count for _, count in chosen])
+
+
+def _right(judged: Sequence[Predictions]) -> NDArray[np.bool_]:
+    """Return which images each of `judged` classifies rightly, bool[M,N], in the first one's order of images."""
+    return np.stack([metrics.top_k_correct(logits, judged[0].labels, 1) for logits in align(judged)])
+
+
+def _top1(right: NDArray[np.bool_]) -> dict[str, Any]:
+    correct, images = int(right.sum()), len(right)
+    return {"top1": correct / images, "top1_interval": list(metrics.accuracy_interval(correct, images))}
+
+
+def _ordering(members: Sequence[Member]) -> str | None:
+    clean = all(
+        "holdout" in member.predictions and trained_on_holdout(member.on("holdout").provenance) is False
+        for member in members
+    )
+    return "holdout" if clean else None
+
+
+def _check_selects(member: Member, split: str) -> None:
+    """Check that members can be chosen by what `member` says on `split`."""
+    provenance = member.on(split).provenance
+    if split == "holdout" and trained_on_holdout(provenance) is not False:
+        reason = (
+            "trained on the holdout" if trained_on_holdout(provenance) else "does not say that it did not train on it"
+        )
+        raise PredictionError(
+            f"{member.name}: nothing can be chosen on the holdout, for this member {reason}; leave it out, or "
+            "choose with --select val and say so"
+        )
+
+
+def _notes(members: Sequence[Member], wish: Wish, ordering: str | None) -> list[str]:
+    """Return what must be known of the figures: where something was chosen on the images that judge."""
+    seen = [one.name for one in members if wish.split == "holdout" and trained_on_holdout(one.provenance)]
+    kept = [one.name for one in members if one.kept_on == wish.split]
+    found = [f"{seen[0]} trained on images of the holdout, so this is no accuracy on new images."] if seen else []
+    if wish.select == wish.split:
+        found.append(f"Members were chosen on {wish.split}, which also judges: new images will be classified worse.")
+    elif ordering == wish.split:
+        found.append(f"The order of members, and so each size but the whole, was chosen on {wish.split}.")
+    if kept:
+        found.append(f"{len(kept)} snapshots were kept where their run was best on {wish.split}, which also judges.")
+    if ordering is None and len(members) > 1:
+        found.append("Members stand in the order given: not all have predictions for a holdout that they did not see.")
+    return found

@@ -1,0 +1,301 @@
+"""Soups: one network whose weights are the average of several networks' that differ only in their weights.
+
+Source: Wortsman et al., 'Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+increasing inference time', ICML 2022. It works for networks that began from the same weights, or snapshots of one run;
+averages of networks from different random weights are no better than chance.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from thumbnet.data import judged_subset, whole_split
+from thumbnet.data.resident import balanced_selection
+from thumbnet.errors import RunError
+from thumbnet.evaluate import Preprocessing, predict_subset
+from thumbnet.models import multiply_adds, parameter_count
+from thumbnet.packed import PackedDataset, subset_indices
+from thumbnet.predictions import Predictions
+from thumbnet.randomness import derive_seed
+from thumbnet.recipe import Recipe
+from thumbnet.run import RunDirectory
+from thumbnet.train import load_run_data
+from thumbnet.train.hardware import describe_hardware
+from thumbnet.train.state import load_tensors, save_weights
+from thumbnet.workflows.judging import load_network
+from thumbnet.workflows.members import SPLITS
+
+NORM_IMAGES = 4096
+"""Training images from which batch-norm statistics are computed anew, about as many of each class."""
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """Weights that may go into a soup: a run and the tag of its weights."""
+
+    run: RunDirectory
+    tag: str
+
+    @property
+    def name(self) -> str:
+        """The run's folder, and the tag where it is not that of the last weights."""
+        return str(self.run.path) if self.tag == "last" else f"{self.run.path}:{self.tag}"
+
+
+@dataclass(frozen=True, eq=False)
+class Kitchen:
+    """What every soup of the same ingredients needs: a network to fill, the recipe, the data, and the device."""
+
+    model: nn.Module
+    recipe: Recipe
+    dataset: PackedDataset
+    device: torch.device
+
+    def fill(self, tensors: Sequence[Mapping[str, Tensor]]) -> int:
+        """Give the network the average of `tensors`, and return how many batch norms got new statistics."""
+        self.model.load_state_dict(average_tensors(tensors))
+        norms = differing_norms(self.model, tensors)
+        if norms:
+            refresh_norms(self.model, norms, self.recipe, self.dataset, self.device)
+        return len(norms)
+
+    def judge(self, split: str) -> Predictions:
+        """Return what the network says about `split`."""
+        subset = judged_subset(self.dataset, split, self.device)
+        return predict_subset(self.model, subset, self.recipe, self.dataset, weights="last")
+
+
+def find_ingredients(paths: Sequence[Path], *, weights: str = "last", snapshots: bool = False) -> list[Ingredient]:
+    """Return the weights called `weights` of each run, or with `snapshots` all snapshots that the runs kept.
+
+    Raises:
+        RunError: a path is no complete run, is given twice, has no such weights or snapshots, or there are not two of
+            them in all.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise RunError("soup: a run is given twice; give each once")
+    found = []
+    for path in paths:
+        run = RunDirectory.open(path)
+        run.require_complete()
+        kept = [one.tag for one in run.snapshots()] if snapshots else [weights]
+        if not kept:
+            raise RunError(f"run {path}: it kept no snapshots; train it with --set checkpointing.snapshots=NUMBER")
+        found += [Ingredient(run, tag) for tag in kept]
+    if len(found) < 2:
+        raise RunError("soup: one network alone has no average; give two runs or more, or --snapshots")
+    return found
+
+
+def make_soup(
+    ingredients: Sequence[Ingredient],
+    out: Path,
+    *,
+    select: bool = False,
+    data: Path | None = None,
+    device: torch.device | None = None,
+    command: str = "thumbnet.make_soup",
+) -> RunDirectory:
+    """Average the ingredients' weights into the new run directory `out`, judge that network, and return the run.
+
+    Args:
+        ingredients: weights of networks that are built alike and were trained on the same data.
+        out: a folder that does not exist yet.
+        select: add them one by one, best first, and keep each that does not lower the accuracy on the holdout
+            (Wortsman's greedy soup), instead of averaging all.
+        data: the packed data; `None` takes it from where the first run found it.
+        device: where to compute; `None` is the CPU.
+        command: the command line.
+
+    Raises:
+        RunError: networks, preprocessing or data differ, a network trained on the holdout that selects, or `out`
+            exists.
+    """
+    if out.exists() or out.is_symlink():
+        raise RunError(f"{out}: exists already and is never overwritten; choose another folder with --out")
+    for one in ingredients[1:]:
+        _check_alike(ingredients[0], one)
+    trained_on_all = [one for one in ingredients if one.run.recipe().train_on == "all"]
+    if select and trained_on_all:
+        raise RunError(f"{trained_on_all[0].name}: trained on the holdout, so nothing can be chosen there")
+    # What one network has seen, the soup has seen.
+    base = (trained_on_all or list(ingredients))[0]
+    tensors = [load_tensors(one.run.weights_path(one.tag)) for one in ingredients]
+    for one, found in zip(ingredients, tensors, strict=True):
+        _check_shapes(ingredients[0], tensors[0], one, found)
+    where = device or torch.device("cpu")
+    kitchen = Kitchen(load_network(base.run, base.tag, where), base.run.recipe(), load_run_data(base.run, data), where)
+    chosen = _choose(kitchen, tensors) if select else list(range(len(tensors)))
+    refreshed = kitchen.fill([tensors[place] for place in chosen])
+    about = {
+        "members": [ingredients[place].name for place in chosen],
+        "left_out": [one.name for place, one in enumerate(ingredients) if place not in chosen],
+        "selected_on": "holdout" if select else "none",
+        "batch_norms": refreshed,
+        "batch_norm_images": len(_norm_positions(kitchen.recipe, kitchen.dataset)) if refreshed else 0,
+    }
+    return _write(kitchen, out, base.run, about, command)
+
+
+def average_tensors(tensors: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of each tensor, computed in float64; of whole numbers (counters) the first."""
+    found = {}
+    for name, first in tensors[0].items():
+        if first.is_floating_point():
+            total = sum((one[name].double() for one in tensors[1:]), first.double())
+            found[name] = (total / len(tensors)).to(first.dtype)
+        else:
+            found[name] = first
+    return found
+
+
+def differing_norms(model: nn.Module, tensors: Sequence[Mapping[str, Tensor]]) -> list[_BatchNorm]:
+    """Return the batch norms of `model` whose statistics are not the same in all of `tensors`.
+
+    Those of a frozen pretrained part are the same, and must stay as they are.
+    """
+    found = []
+    for name, module in model.named_modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
+            keys = [key for key in (f"{name}.running_mean", f"{name}.running_var") if key in tensors[0]]
+            same = all(torch.equal(one[key], tensors[0][key]) for one in tensors for key in keys)
+            found += [] if same else [module]
+    return found
+
+
+@torch.no_grad()
+def refresh_norms(
+    model: nn.Module, norms: Sequence[_BatchNorm], recipe: Recipe, dataset: PackedDataset, device: torch.device
+) -> None:
+    """Compute the statistics of `norms` anew, from `NORM_IMAGES` training images as they are when they are judged.
+
+    Averaged weights give other activations than those whose statistics the networks stored. The network is left in
+    evaluation mode.
+    Source: Izmailov et al., 'Averaging weights leads to wider optima and better generalization', UAI 2018.
+    """
+    preprocessing = Preprocessing.of(recipe, dataset.image_size)
+    images = whole_split(dataset, "train", device).images
+    reduced = preprocessing.dtype != torch.float32
+    before = [norm.momentum for norm in norms]
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches
+        norm.train()
+    with torch.autocast(device.type, preprocessing.dtype, enabled=reduced):
+        for batch in torch.split(_norm_positions(recipe, dataset), recipe.evaluation.batch_size):
+            model(preprocessing.finish(preprocessing.policy(images.take(batch)[0])))
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    model.eval()
+
+
+def _norm_positions(recipe: Recipe, dataset: PackedDataset) -> Tensor:
+    """Return the positions of the training images that batch norm sees, shuffled: each batch has all classes."""
+    split = dataset.split("train", verify=False)
+    chosen = torch.from_numpy(balanced_selection(split.labels, subset_indices(split, "fit"), NORM_IMAGES))
+    generator = torch.Generator().manual_seed(derive_seed(recipe.seed, "soup"))
+    return chosen[torch.randperm(len(chosen), generator=generator)]
+
+
+def _choose(kitchen: Kitchen, tensors: Sequence[Mapping[str, Tensor]]) -> list[int]:
+    """Return the positions of the ingredients of the greedy soup (Wortsman 2022, recipe 1)."""
+
+    def right(places: Sequence[int]) -> int:
+        kitchen.fill([tensors[place] for place in places])
+        predictions = kitchen.judge("holdout")
+        return int((predictions.predicted() == predictions.labels).sum())
+
+    alone = [right([place]) for place in range(len(tensors))]
+    order = sorted(range(len(tensors)), key=lambda place: -alone[place])
+    chosen, best = [order[0]], alone[order[0]]
+    for place in order[1:]:
+        found = right([*chosen, place])
+        if found >= best:
+            chosen, best = [*chosen, place], found
+    return chosen
+
+
+def _check_alike(first: Ingredient, other: Ingredient) -> None:
+    """Check that two ingredients are the same network, on the same data, that sees images alike."""
+    one, two = first.run.recipe(), other.run.recipe()
+    facts = {
+        "network": (_built(one), _built(two)),
+        "preprocessing": (_seen(one), _seen(two)),
+        "classes": (first.run.data()["classes"], other.run.data()["classes"]),
+        "data": (first.run.data()["fingerprint"], other.run.data()["fingerprint"]),
+    }
+    for what, (here, there) in facts.items():
+        if here != there:
+            raise RunError(
+                f"soup: {first.name} and {other.name} have a different {what}, so their weights have no average; "
+                "average their predictions with: thumbnet ensemble"
+            )
+
+
+def _built(recipe: Recipe) -> tuple[object, ...]:
+    return recipe.model.name, dict(recipe.model.options), recipe.model.head.hidden
+
+
+def _seen(recipe: Recipe) -> tuple[object, ...]:
+    size = recipe.evaluation.image_size or recipe.phases[-1].image_size
+    return size, recipe.evaluation.policy, recipe.normalization, recipe.interpolation
+
+
+def _check_shapes(
+    first: Ingredient, expected: Mapping[str, Tensor], other: Ingredient, found: Mapping[str, Tensor]
+) -> None:
+    differ = sorted(
+        name
+        for name in expected.keys() | found.keys()
+        if name not in expected or name not in found or expected[name].shape != found[name].shape
+    )
+    if differ:
+        raise RunError(
+            f"soup: {first.name} and {other.name} differ in {len(differ)} of their tensors, such as {differ[0]!r}, so "
+            "their weights have no average; average their predictions with: thumbnet ensemble"
+        )
+
+
+def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, Any], command: str) -> RunDirectory:
+    """Write the filled network and what it says as a complete run, or nothing."""
+    predictions = {}
+    for split in SPLITS:
+        if split == "holdout" or split in kitchen.dataset.split_names:
+            found = kitchen.judge(split)
+            predictions[split] = replace(found, provenance={**found.provenance, "soup": about["members"]})
+    seen = kitchen.recipe.train_on == "all"
+    scores = {
+        split: one.scores().to_json()
+        for split, one in predictions.items()
+        if one.labels.min() >= 0 and not (split == "holdout" and seen)
+    }
+    recipe = replace(kitchen.recipe, name=f"{kitchen.recipe.name}-soup")
+    size = Preprocessing.of(recipe, kitchen.dataset.image_size).image_size
+    result = {
+        "recipe": recipe.name,
+        "scores": scores,
+        "best": None,
+        "soup": dict(about),
+        "epochs": 0.0,
+        "total_seconds": 0.0,
+        "parameters": parameter_count(kitchen.model),
+        "multiply_adds": multiply_adds(kitchen.model, size),
+    }
+    run = RunDirectory.create(out, recipe, base.data(), describe_hardware(kitchen.device), command)
+    try:
+        save_weights(kitchen.model, run.weights_path("last"))
+        for split, one in predictions.items():
+            one.save(run.predictions_path(split))
+        run.write_result(result)
+        run.write_status("complete", 0, 0, "a soup, which no training made")
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+    return run

@@ -1,0 +1,159 @@
+"""What is stored answers without a network: the predictions of runs, of ensembles, and in files of their own."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from thumbnet.ensemble import EnsembleFolder, Over, trained_on_holdout
+from thumbnet.errors import DataError, PredictionError, RunError
+from thumbnet.predictions import Predictions
+from thumbnet.run import RunDirectory
+from thumbnet.views import find_views
+
+
+@dataclass(frozen=True)
+class How:
+    """How images are judged: test-time views, what is averaged over them, and which weights of a run judge."""
+
+    views: str = "none"
+    over: Over = "probabilities"
+    weights: str = "last"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What predictions can be had from: a run, the folder of an ensemble, or a file of predictions."""
+
+    path: Path
+    run: RunDirectory | None = None
+    ensemble: EnsembleFolder | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return what lies at `path`.
+
+        Raises:
+            ThumbnetError: nothing, or something else.
+        """
+        if path.suffix == ".npz" and not path.is_dir():
+            return cls(path)
+        if EnsembleFolder.is_at(path):
+            return cls(path, ensemble=EnsembleFolder.open(path))
+        return cls(path, run=RunDirectory.open(path))
+
+    def predictions(self, split: str, how: How = How()) -> Predictions | None:
+        """Return what is stored for `split`, judged as `how` says; `None` where a run's network must compute it.
+
+        Raises:
+            PredictionError: an ensemble or a file has no such predictions.
+            RunError: the run is unfinished, or what it stored is damaged.
+        """
+        if self.run is not None:
+            return find_stored(self.run, split, how)
+        if how != How():
+            raise PredictionError(
+                f"{self.path}: saved predictions, which have their views and weights already; "
+                "give a run, or leave out --views, --over and --weights"
+            )
+        if self.ensemble is not None:
+            return self.ensemble.predictions(split)
+        found = Predictions.load(self.path)
+        if found.split != split:
+            raise PredictionError(
+                f"{self.path}: predictions for {found.split!r}, not {split!r}; add --split {found.split}"
+            )
+        return found
+
+    def class_names(self) -> dict[str, str]:
+        """Return the name of each class by its id, where it is known."""
+        if self.run is None and self.ensemble is None:
+            return {}
+        classes: list[dict[str, Any]] = (self.run.data() if self.run else self.ensemble.about())["classes"]  # type: ignore[union-attr]  # one of the two is there
+        return {info["id"]: info["name"] for info in classes}
+
+
+def find_stored(run: RunDirectory, split: str, how: How = How()) -> Predictions | None:
+    """Return what a complete run stored for `split` where that answers `how`, else `None`.
+
+    Stored are the last weights' predictions for the whole image, and for the views that the recipe names.
+
+    Raises:
+        RunError: the run is unfinished, or what it stored is damaged.
+    """
+    run.require_complete()
+    views = find_views(how.views).name
+    if how.weights != "last":
+        return None
+    if views == "none":
+        return stored_predictions(run, split) if run.predictions_path(split).exists() else None
+    same = views == find_views(run.recipe().evaluation.views).name and how.over == "probabilities"
+    path = run.predictions_path(split, views=True)
+    return _load(run, path, split) if same and path.exists() else None
+
+
+def stored_predictions(run: RunDirectory, split: str) -> Predictions:
+    """Return what the run stored for a split: last weights, no test-time views.
+
+    Raises:
+        RunError: nothing is stored for it, or it is damaged.
+    """
+    return _load(run, run.predictions_path(split), split)
+
+
+def stored_views(run: RunDirectory, split: str) -> Predictions:
+    """Return what the run stored for a split with the test-time views that its recipe names.
+
+    Raises:
+        RunError: nothing is stored for it, or it is damaged.
+    """
+    return _load(run, run.predictions_path(split, views=True), split)
+
+
+def _load(run: RunDirectory, path: Path, split: str) -> Predictions:
+    try:
+        return Predictions.load(path)
+    except PredictionError as error:
+        described = shlex.quote(str(run.data()["path"]))
+        raise RunError(
+            f"run {run.path}: its stored predictions for {split!r} are missing or damaged; "
+            f"have the network compute them with --data {described}, or train again"
+        ) from error
+
+
+def stated_views(predictions: Predictions) -> dict[str, Any]:
+    """Return the `views`, `over` and `weights` of predictions; of an ensemble, all that its members state."""
+    return {key: _stated(predictions.provenance, key) for key in ("views", "over", "weights")}
+
+
+def _stated(provenance: Mapping[str, Any], key: str) -> str | None:
+    if "members" not in provenance:
+        return provenance.get(key)
+    found = (_stated(one, key) for one in provenance["members"])
+    return " and ".join(dict.fromkeys(one for one in found if one is not None)) or None
+
+
+def trained_on(source: Source, predictions: Predictions) -> bool:
+    """Return whether a network behind `predictions` trained on their images, so that they say nothing of new ones."""
+    if source.run is not None:
+        return seen_in_training(source.run, predictions.split)
+    return predictions.split == "holdout" and trained_on_holdout(predictions.provenance) is True
+
+
+def seen_in_training(run: RunDirectory, split: str) -> bool:
+    """Return whether the run trained on images of `split`, so that its figures there say nothing of new images."""
+    return split == "train" or (split == "holdout" and run.recipe().train_on == "all")
+
+
+def require_labels(predictions: Predictions) -> None:
+    """Check that the predictions can be scored.
+
+    Raises:
+        DataError: the split has no labels.
+    """
+    if (predictions.labels < 0).any():
+        raise DataError(
+            f"split {predictions.split!r} has no labels, so it cannot be scored; "
+            "write a submission with: thumbnet predict RUN --split test --out FILE"
+        )

@@ -1,0 +1,214 @@
+"""Running a search: its trials on the holdout, then its best recipe and the one it started from, judged on val."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from thumbnet import records
+from thumbnet.errors import RecipeError, RunError, ThumbnetError, TrainingError
+from thumbnet.files import storage_errors, write_json
+from thumbnet.packed import PackedDataset, subset_indices
+from thumbnet.run import RunDirectory
+from thumbnet.studies import PlannedRun, Search
+from thumbnet.studies.search import SPLIT
+from thumbnet.train import Interrupted, Options, check_recipe
+from thumbnet.train.hardware import choose_device
+from thumbnet.workflows.studying import state_of, train_planned
+from thumbnet.workflows.tuning_figure import draw_search
+from thumbnet.workflows.tuning_result import Final, SearchResult, compare, measure_search
+
+Tell = Callable[[str], None]
+"""Takes a line of progress."""
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def run_search(
+    search: Search,
+    dataset: PackedDataset,
+    out: Path,
+    options: Options,
+    *,
+    storage: str | None = None,
+    keep_runs: bool = False,
+    final: bool = True,
+    command: str = "thumbnet.run_search",
+    tell: Tell = _silent,
+) -> SearchResult:
+    """Run what is missing of a search, and write `<out>/<search>/tune.json`, `figure.png` and `figure.svg`.
+
+    Trials are given the training split alone: they train without its holdout and are judged on that. Each is a run of
+    its own in `trials/`, removed when it ends. Then the best recipe and the one that the search started from are
+    trained in `best-<trial>` and `start`, and judged on val. Other processes may run the same search at the same time.
+
+    Args:
+        search: what to search.
+        dataset: what to train on.
+        out: folder of the search's own folder.
+        options: what does not decide the results.
+        storage: URL of the database that holds the study; `None` is a file in the search's folder.
+        keep_runs: keep the runs of trials that reached their end.
+        final: train the best recipe and the starting one when all trials are done.
+        command: goes into the runs' sessions.
+        tell: takes a line of progress.
+
+    Raises:
+        ThumbnetError: what does not fit (then nothing is trained), or no trial could be trained.
+        Interrupted: somebody asked to stop; the same call goes on.
+    """
+    _require_optuna()
+    choose_device(options.device, options.threads)
+    folder = out / search.name
+    search = _checked(search, dataset, folder)
+    from thumbnet.workflows.tuning_study import open_study
+    from thumbnet.workflows.tuning_trials import Worker, collect_trials
+
+    alone = _train_alone(dataset)
+    with contextlib.ExitStack() as stack, _going_on(search):
+        with _made(folder):
+            study = stack.enter_context(open_study(search, dataset.fingerprint, folder, storage))
+        Worker(search, alone, folder, study, options, command, keep_runs, tell).work()
+        result = collect_trials(search, study)
+        write_search(result, folder)
+        if final:
+            result = replace(result, final=_finish(result, dataset, folder, options, command=command, tell=tell))
+            write_search(result, folder)
+    return result
+
+
+def write_search(result: SearchResult, folder: Path) -> None:
+    """Write `tune.json`, `figure.png` and `figure.svg` of a search into `folder`.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    draw_search(result, [folder / "figure.png", folder / "figure.svg"])
+    write_json(folder / "tune.json", result.to_json())
+
+
+def record_search(result: SearchResult, place: Path, command: str = "") -> Path:
+    """Write the measurement of a search whose final runs are there, and return its path.
+
+    Args:
+        result: what the search found.
+        place: a file called `<name>.json`, or a folder, where the search's name names the file.
+        command: command line that gives this measurement.
+
+    Raises:
+        RunError: the final runs were left out, or are shortened.
+        StorageError: the place cannot be written.
+    """
+    search = result.search
+    if result.final is None or search.recipe.fraction < 1:
+        raise RunError(f"search {search.name}: only whole final runs are recorded; run the search without shortening")
+    named = place.suffix == ".json"
+    folder = place.parent if named else place
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    name = place.stem if named else search.name
+    return records.write(measure_search(result, name, command or f"thumbnet tune {name}"), folder, replace=True)
+
+
+def _require_optuna() -> None:
+    """Check that the optional extra is installed.
+
+    Raises:
+        TrainingError: it is not.
+    """
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise TrainingError("Optuna is not installed; pip install 'thumbnet[tune]'") from error
+
+
+def _checked(search: Search, dataset: PackedDataset, folder: Path) -> Search:
+    """Check all that can be checked before anything runs or is written.
+
+    Returns:
+        The search, with the digest of a file of weights that its recipe starts from, so that it cannot change unseen.
+    """
+    if (folder / "recipe.json").exists() or (folder / "study.json").exists() or folder.is_file():
+        raise RunError(f"{folder}: holds a run or a study, not a search; choose another name with --name")
+    if "train" in dataset.split_names and not len(subset_indices(dataset.split("train", verify=False), SPLIT)):
+        raise RunError(f"{dataset.path}: no class has two images, so there is no {SPLIT} to choose on")
+    begun, alone = check_recipe(search.recipe, dataset), _train_alone(dataset)
+    try:
+        values = search.start_values() or {one.name: one.domain.corners()[0] for one in search.space}
+        for one in search.space:
+            for text in one.domain.corners():
+                check_recipe(search.trial({**values, one.name: text}), alone)
+    except RecipeError as error:
+        raise RecipeError(f"search {search.name}: {error}") from error
+    if any(key.startswith("model.init") for one in search.space for key in one.keys):
+        return search
+    return replace(search, recipe=replace(search.recipe, model=replace(search.recipe.model, init=begun.model.init)))
+
+
+def _train_alone(dataset: PackedDataset) -> PackedDataset:
+    """Return the data without any other split than train, so that no trial can touch val or test."""
+    return replace(dataset, counts={name: count for name, count in dataset.counts.items() if name == "train"})
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make `folder`, and remove what is new of it where the block, which opens the study, fails."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except ThumbnetError:
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # not empty any more: someone else's
+            for place in new[1:]:
+                place.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _going_on(search: Search) -> Iterator[None]:
+    """Say how an interrupted search goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"search {search.name} stopped; go on with the same command") from error
+
+
+def _finish(
+    result: SearchResult, dataset: PackedDataset, folder: Path, options: Options, *, command: str, tell: Tell
+) -> Final:
+    """Train the starting recipe and the best one, where that is missing, and compare them."""
+    search, best = result.search, result.best
+    tuned = search.tuned(best.values)
+    planned = [PlannedRun("start", 0, search.recipe, "start")]
+    if replace(tuned, name=search.recipe.name) != search.recipe:
+        planned.append(PlannedRun("best", 0, tuned, f"best-{best.number:04d}"))
+    with _alone(folder, tell):
+        for one in planned:
+            tell(f"{folder / one.folder} ({state_of(one, folder)})")
+            train_planned(one, dataset, folder, options, command)
+    first, last = (RunDirectory.open(folder / planned[place].folder) for place in (0, -1))
+    return compare(first, last)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, tell: Tell) -> Iterator[None]:
+    """Let one process at a time train the final runs: the others find them there."""
+    lock = FileLock(folder / ".final.lock")
+    with storage_errors(folder):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            tell("waiting for another process, which trains the final runs")
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

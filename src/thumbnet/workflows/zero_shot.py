@@ -1,0 +1,102 @@
+"""Zero-shot: what a pretrained network says of the data's classes before it has seen any of their images."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from thumbnet.data import judged_subset
+from thumbnet.errors import RecipeError
+from thumbnet.evaluate import predict_subset
+from thumbnet.models import is_packaged
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.recipe import Head, Model, Optimizer, Phase, Recipe, epochs, to_json
+from thumbnet.recipes import find_recipe
+from thumbnet.train.begin import begun
+from thumbnet.train.trainer import initial_model
+from thumbnet.workflows.stored import require_labels
+
+WEIGHTS = "zero-shot"
+"""What predictions call the weights of a network that was never trained on the data."""
+
+_LIBRARIES = ("timm/", "torchvision/")
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """A pretrained network's predictions for a split, the recipe that made it, and the seconds that they took."""
+
+    recipe: Recipe
+    predictions: Predictions
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """What a record of it is called."""
+        return f"{self.recipe.name}-zero-shot"
+
+    def figures(self) -> Mapping[str, Any]:
+        """Return its figures by name: scores as fractions, and all that they depend on."""
+        return {
+            "split": self.predictions.split,
+            **self.predictions.scores().to_json(),
+            "views": self.predictions.provenance["views"],
+            "pretrained": True,
+            "data": self.predictions.provenance["data"],
+            "seconds": self.seconds,
+            "recipe": to_json(self.recipe),
+        }
+
+
+def zero_shot_recipe(name: str) -> Recipe:
+    """Return a recipe whose network begins as the pretrained classifier, restricted to the classes of the data.
+
+    Args:
+        name: a recipe that begins from pretrained weights, by name or path, whose preprocessing and precision stay; or
+            a network of a library, such as 'timm/tf_efficientnet_lite0', with its own preprocessing.
+
+    Raises:
+        RecipeError: there is no such recipe, or it has no pretrained weights.
+        StorageError: the file of a recipe cannot be read.
+    """
+    if name.startswith(_LIBRARIES):
+        model = Model(name, weights="package" if is_packaged(name) else "imagenet")
+        optimizer, phase = Optimizer("sgd", lr=0.1), Phase(epochs(1))
+        recipe = Recipe(name.rpartition("/")[2], model, optimizer, (phase,), preprocessing="network")
+    else:
+        recipe = find_recipe(name)
+    if recipe.model.weights is None and recipe.model.init is None:
+        raise RecipeError(
+            f"recipe {recipe.name!r} begins from random weights, which know no class; give one with pretrained ones, "
+            "or a network such as timm/tf_efficientnet_lite0"
+        )
+    return replace(recipe, model=replace(recipe.model, head=Head(start="classifier")))
+
+
+def zero_shot(
+    recipe: Recipe, dataset: PackedDataset, split: str, device: torch.device, *, views: str = "none"
+) -> ZeroShot:
+    """Return what the network with which `recipe` begins says of `split`, without any training.
+
+    Args:
+        recipe: as `zero_shot_recipe` gives it.
+        dataset: its classes must be ImageNet's, called by WordNet ids.
+        split: a split with labels.
+        device: where to compute.
+        views: test-time views.
+
+    Raises:
+        ThumbnetError: weights that cannot be had, other classes, or a split that is missing or without labels.
+    """
+    stated = begun(recipe, dataset)
+    subset = judged_subset(dataset, split, device)
+    model = initial_model(stated, dataset).to(device)
+    if stated.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    started = time.perf_counter()
+    predictions = predict_subset(model, subset, stated, dataset, weights=WEIGHTS, views=views)
+    require_labels(predictions)
+    return ZeroShot(stated, predictions, time.perf_counter() - started)

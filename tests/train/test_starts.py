@@ -1,0 +1,179 @@
+"""Runs that start from stored weights, with preprocessing and rates of their own: what they state, and resuming."""
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.helpers import QUIET, assert_same_results, short_recipe, varied_recipe
+from thumbnet import train
+from thumbnet.data import training_subsets
+from thumbnet.errors import RecipeError, RunError
+from thumbnet.files import sha256
+from thumbnet.models import build_model
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import (
+    Evaluation,
+    Head,
+    InitialWeights,
+    Model,
+    Normalization,
+    Optimizer,
+    Phase,
+    Recipe,
+    epochs,
+    iterations,
+    same_recipe,
+    start_from,
+    to_json,
+)
+from thumbnet.run import RunDirectory
+from thumbnet.studies import PlannedRun
+from thumbnet.train.begin import begun
+from thumbnet.train.plan import make_plan
+from thumbnet.train.trainer import Trainer, make_trainer
+from thumbnet.workflows.studying import state_of
+
+NO_TIME_CHECKPOINTS = train.Options(device="cpu", threads=1, checkpoint_seconds=1e9, quiet=True)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Weights of the network of `short_recipe`, as they are drawn from seed 11."""
+    torch.manual_seed(11)
+    torch.save(build_model(short_recipe().model, 4, 32).state_dict(), tmp_path / "weights.pt")
+    return tmp_path / "weights.pt"
+
+
+def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    update = Trainer.update
+
+    def update_then_interrupt(self: Trainer, loss: object) -> None:
+        update(self, loss)  # type: ignore[arg-type]  # passed on as it came
+        if self.state.step == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "update", update_then_interrupt)
+
+
+def test_a_run_starts_from_a_file_and_states_its_digest(out: Path, file: Path, shapes: PackedDataset) -> None:
+    asked = start_from(short_recipe(), str(file))
+    run = train.start(asked, shapes, out, QUIET)
+    assert run.recipe().model.init == InitialWeights(str(file), sha256(file), pretrained=True)
+    assert run.recipe().model.pretrained
+    assert same_recipe(run.recipe(), asked)
+    first = torch.load(run.weights_path("first"), weights_only=True)
+    assert all(torch.equal(first[name], tensor) for name, tensor in torch.load(file, weights_only=True).items())
+    torch.save({}, file)
+    with pytest.raises(RecipeError, match="another file than the recipe's"):
+        train.start(run.recipe(), shapes, out.with_name("again"), QUIET)
+
+
+def test_a_run_starts_from_a_run(out: Path, shapes: PackedDataset, short_run: RunDirectory) -> None:
+    run = train.start(start_from(short_recipe(), str(short_run.path)), shapes, out, QUIET)
+    assert run.recipe().model.init is not None
+    assert not run.recipe().model.pretrained
+    first = torch.load(run.weights_path("first"), weights_only=True)
+    last = torch.load(short_run.weights_path("last"), weights_only=True)
+    assert all(torch.equal(first[name], last[name]) for name in last)
+    # What starts from a pretrained run is pretrained too.
+    stated = replace(run.recipe(), model=replace(run.recipe().model, init=InitialWeights("x.pt")))
+    (out / "recipe.json").write_text(json.dumps(to_json(stated)))
+    again = train.check_recipe(start_from(short_recipe(), str(out)), shapes)
+    assert again.model.pretrained
+
+
+def test_weights_that_do_not_fit_leave_nothing_written(out: Path, file: Path, shapes: PackedDataset) -> None:
+    wider = start_from(short_recipe(model=Model("small", {"width": 5})), str(file))
+    with pytest.raises(RecipeError, match=r"0 missing; 0 unexpected; 16 of other shape \(0.weight .*, \.\.\.\)$"):
+        train.start(wider, shapes, out, QUIET)
+    unfinished = train.start(short_recipe(), shapes, out, QUIET)
+    unfinished.write_status("running", 1, 2)
+    with pytest.raises(RunError, match="is unfinished"):
+        train.start(start_from(short_recipe(), str(out)), shapes, out.with_name("other"), QUIET)
+    assert not out.with_name("other").exists()
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_resuming_needs_no_file(
+    out: Path, file: Path, shapes: PackedDataset, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = start_from(short_recipe(), str(file))
+    undisturbed = train.start(recipe, shapes, out.with_name("undisturbed"), QUIET)
+    stop_after(steps, monkeypatch)
+    with pytest.raises(train.Interrupted):
+        train.start(recipe, shapes, out, NO_TIME_CHECKPOINTS)
+    monkeypatch.undo()
+    file.unlink()
+    run = RunDirectory.open(out)
+    if steps == 1:  # killed before its first checkpoint
+        run.state_path.unlink()
+    assert_same_results(train.resume(run, shapes, QUIET), undisturbed)
+
+
+def test_a_study_knows_its_run_again(out: Path, file: Path, shapes: PackedDataset) -> None:
+    asked = start_from(short_recipe(), str(file))
+    run = train.start(asked, shapes, out.parent / "short", QUIET)
+    assert state_of(PlannedRun("short", 0, asked, "short"), run.path.parent) == "complete"
+
+
+def test_the_networks_own_preprocessing_is_stated_when_the_run_begins(out: Path, shapes: PackedDataset) -> None:
+    asked = short_recipe(
+        model=Model("timm/tf_efficientnet_lite0", weights="package", head=Head(hidden=4)),
+        phases=(Phase(iterations(1), image_size=32, trainable="head"),),
+        preprocessing="network",
+        evaluation=Evaluation(train_images=0),
+        channels_last=True,
+    )
+    run = train.start(asked, shapes, out, QUIET)
+    stated = run.recipe()
+    assert stated.preprocessing == "recipe"
+    assert stated.normalization == Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    assert stated.interpolation == "bicubic"
+    assert (stated.phases[0].image_size, stated.evaluation.image_size) == (32, 224)
+    assert same_recipe(stated, asked)
+    free = replace(asked, phases=(Phase(epochs(1)),))
+    assert begun(free, shapes).phases[0].image_size == 224
+    with pytest.raises(RecipeError, match="small starts from none"):
+        train.start(short_recipe(preprocessing="network"), shapes, out.with_name("other"), QUIET)
+
+
+def layered() -> Recipe:
+    """The varied recipe with rates that fall from layer to layer, in timm's groups."""
+    return replace(varied_recipe(), optimizer=replace(varied_recipe().optimizer, layer_decay=0.6))
+
+
+def test_rates_fall_from_layer_to_layer(shapes: PackedDataset) -> None:
+    recipe = short_recipe(optimizer=Optimizer("sgd", lr=0.4, layer_decay=0.5))
+    train_split = training_subsets(shapes, torch.device("cpu"), recipe)
+    plan = make_plan(recipe, 56, 32)
+    trainer = make_trainer(recipe, plan, shapes, train_split, torch.device("cpu"))
+    assert trainer.enter(0) == 0.4
+    assert trainer.state.optimizer is not None
+    assert [group["lr"] for group in trainer.state.optimizer.param_groups] == [0.05, 0.1, 0.2, 0.4]
+    before = [parameter.detach().clone() for parameter in trainer.state.model.parameters()]
+    images, targets = trainer.batch(0)
+    loss = trainer.loss(trainer.logits(images, 0), targets)
+    gradients = torch.autograd.grad(loss, list(trainer.state.model.parameters()), retain_graph=True)
+    trainer.update(loss)
+    rates = [0.05] * 3 + [0.1] * 3 + [0.2] * 3 + [0.4] * 2
+    for parameter, old, gradient, rate in zip(trainer.state.model.parameters(), before, gradients, rates, strict=True):
+        torch.testing.assert_close(parameter.detach(), old - rate * gradient)
+
+
+@pytest.mark.parametrize("steps", [3, 6, 9])
+def test_rates_by_layer_resume_exactly(
+    out: Path, shapes: PackedDataset, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = train.start(layered(), shapes, out.with_name("undisturbed"), QUIET)
+    stop_after(steps, monkeypatch)
+    with pytest.raises(train.Interrupted):
+        train.start(layered(), shapes, out, NO_TIME_CHECKPOINTS)
+    monkeypatch.undo()
+    assert_same_results(train.resume(RunDirectory.open(out), shapes, QUIET), undisturbed)
+    plain = train.start(varied_recipe(), shapes, out.with_name("plain"), QUIET)
+    last = [torch.load(run.weights_path("last"), weights_only=True) for run in (plain, undisturbed)]
+    assert not torch.equal(last[0]["fc.weight"], last[1]["fc.weight"])

@@ -1,0 +1,196 @@
+"""Soups: the average of weights, statistics of batch norm, greedy choice, and what has no average."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.workflows.runs import shapes_recipe
+from thumbnet.data import judged_subset
+from thumbnet.errors import RunError, StorageError
+from thumbnet.evaluate import Preprocessing
+from thumbnet.packed import PackedDataset, subset_indices
+from thumbnet.run import RunDirectory
+from thumbnet.train import Options, start
+from thumbnet.workflows.judging import judge, load_network
+from thumbnet.workflows.recording import make_record
+from thumbnet.workflows.souping import Ingredient, average_tensors, find_ingredients, make_soup
+from thumbnet.workflows.stored import stored_predictions
+
+CPU = torch.device("cpu")
+QUIET = Options(device="cpu", threads=1, quiet=True)
+
+
+def weights_of(run: RunDirectory, tag: str = "last") -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = torch.load(run.weights_path(tag), weights_only=True)
+    return found
+
+
+def norms_of(run: RunDirectory) -> dict[str, torch.nn.BatchNorm2d]:
+    modules = load_network(run, "last", CPU).named_modules()
+    return {name: module for name, module in modules if isinstance(module, torch.nn.BatchNorm2d)}
+
+
+def test_the_soup_of_equal_runs_is_the_run(run: RunDirectory, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "copy")
+    soup = make_soup(find_ingredients([run.path, tmp_path / "copy"]), tmp_path / "soup")
+    expected, found = weights_of(run), weights_of(soup)
+    assert expected.keys() == found.keys()
+    for name, one in expected.items():
+        assert torch.equal(found[name], one), name
+    assert (soup.result()["soup"]["batch_norms"], soup.result()["soup"]["batch_norm_images"]) == (0, 0)
+    for split in ("holdout", "val", "test"):
+        np.testing.assert_allclose(
+            stored_predictions(soup, split).logits, stored_predictions(run, split).logits, rtol=1e-4, atol=1e-5
+        )
+    assert soup.result()["scores"] == run.result()["scores"]
+
+
+def test_weights_are_averaged_and_norms_follow_training_images(
+    runs: list[RunDirectory], dataset: PackedDataset, tmp_path: Path
+) -> None:
+    soup = make_soup(find_ingredients([run.path for run in runs]), tmp_path / "soup", command="thumbnet soup x")
+    found, parts = weights_of(soup), [weights_of(run) for run in runs]
+    norms = norms_of(soup)
+    assert norms
+    statistics = {
+        f"{name}.{kind}" for name in norms for kind in ("running_mean", "running_var", "num_batches_tracked")
+    }
+    for name in found.keys() - statistics:
+        expected = torch.stack([part[name] for part in parts]).mean(0)
+        torch.testing.assert_close(found[name], expected)
+    about = soup.result()["soup"]
+    images = dataset.split("train").images[subset_indices(dataset.split("train"), "fit")]
+    assert (about["batch_norms"], about["batch_norm_images"]) == (len(norms), len(images))
+
+    # The first norm sees the first convolution's outputs: all training images in one batch here.
+    seen = Preprocessing.of(soup.recipe(), dataset.image_size).finish(
+        torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    )
+    model = load_network(soup, "last", CPU)
+    inputs: list[torch.Tensor] = []
+    first = next(module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    first.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    with torch.no_grad():
+        model(seen)
+    assert first.running_mean is not None
+    assert first.running_var is not None
+    torch.testing.assert_close(first.running_mean, inputs[0].mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(first.running_var, inputs[0].var((0, 2, 3)), rtol=1e-3, atol=1e-4)
+
+
+def test_a_soup_is_a_run_that_can_be_judged(runs: list[RunDirectory], dataset: PackedDataset, tmp_path: Path) -> None:
+    soup = make_soup(find_ingredients([run.path for run in runs[:2]]), tmp_path / "soup")
+    again = RunDirectory.open(tmp_path / "soup")
+    assert again.is_complete
+    assert again.recipe().name == "shapes-soup"
+    computed = judge(again, "val", data=dataset.path)
+    stored = stored_predictions(soup, "val")
+    np.testing.assert_allclose(computed.logits, stored.logits, rtol=1e-4, atol=1e-5)
+    assert stored.provenance["soup"] == [str(run.path) for run in runs[:2]]
+    assert judge(again, "val", views="flip").scores().images == stored.scores().images
+    with pytest.raises(RunError, match="a soup, which no recipe trains, so it has no record"):
+        make_record(again)
+
+
+def test_snapshots_are_ingredients(runs: list[RunDirectory], tmp_path: Path) -> None:
+    found = find_ingredients([runs[0].path], snapshots=True)
+    assert [one.tag for one in found] == [one.tag for one in runs[0].snapshots()]
+    soup = make_soup(found, tmp_path / "soup")
+    name = next(name for name in weights_of(soup) if name.endswith("weight"))
+    expected = torch.stack([weights_of(runs[0], one.tag)[name] for one in found]).mean(0)
+    torch.testing.assert_close(weights_of(soup)[name], expected)
+    assert soup.result()["soup"]["members"] == [f"{runs[0].path}:{one.tag}" for one in found]
+
+
+def test_the_greedy_soup_is_no_worse_than_its_best_on_the_holdout(runs: list[RunDirectory], tmp_path: Path) -> None:
+    # Weights that turn every average with them around, so that they must be left out.
+    spoiled = tmp_path / "spoiled"
+    shutil.copytree(runs[0].path, spoiled)
+    tensors = weights_of(runs[0])
+    torch.save({name: -10 * one if one.ndim > 1 else one for name, one in tensors.items()}, spoiled / "x.pt")
+    (spoiled / "x.pt").replace(RunDirectory.open(spoiled).weights_path("last"))
+    paths = [*(run.path for run in runs), spoiled]
+    soup = make_soup(find_ingredients(paths), tmp_path / "uniform")
+    chosen = make_soup(find_ingredients(paths), tmp_path / "greedy", select=True)
+    best = max(stored_predictions(run, "holdout").scores().top1 for run in runs)
+    assert stored_predictions(chosen, "holdout").scores().top1 >= best
+    assert str(spoiled) in chosen.result()["soup"]["left_out"]
+    assert chosen.result()["soup"]["selected_on"] == "holdout"
+    assert soup.result()["soup"]["left_out"] == []
+
+
+def test_means_are_computed_in_double_and_counters_stay() -> None:
+    one = {"w": torch.tensor([1.0, 1e8]), "n": torch.tensor(3)}
+    two = {"w": torch.tensor([2.0, 1.0]), "n": torch.tensor(5)}
+    found = average_tensors([one, two, two])
+    expected = torch.tensor([5 / 3, (1e8 + 2) / 3], dtype=torch.float64).float()
+    assert torch.equal(found["w"], expected)
+    assert (found["n"].item(), found["w"].dtype) == (3, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": '{"name": "m1"}'}, "a different network"),
+        ({"normalization.mean": "[0.1, 0.1, 0.1]"}, "a different preprocessing"),
+        ({"evaluation.image_size": "24"}, "a different preprocessing"),
+    ],
+)
+def test_networks_that_differ_have_no_average(
+    settings: dict[str, str], message: str, runs: list[RunDirectory], dataset: PackedDataset, tmp_path: Path
+) -> None:
+    other = start(shapes_recipe(**{"phases.0.length": "1 iterations"}, **settings), dataset, tmp_path / "other", QUIET)
+    with pytest.raises(RunError, match=f"{message}, so their weights have no average"):
+        make_soup(find_ingredients([runs[0].path, other.path]), tmp_path / "soup")
+    assert not (tmp_path / "soup").exists()
+
+
+def test_what_cannot_be_averaged_is_refused(runs: list[RunDirectory], tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="a run is given twice"):
+        find_ingredients([runs[0].path, runs[0].path])
+    with pytest.raises(RunError, match="one network alone has no average"):
+        find_ingredients([runs[0].path])
+    copy = tmp_path / "copy"
+    shutil.copytree(runs[0].path, copy)
+    other = RunDirectory.open(copy)
+    tensors = weights_of(other)
+    tensors.pop(next(name for name in tensors if name.endswith("weight")))
+    torch.save(tensors, other.weights_path("last"))
+    pair = [Ingredient(runs[0], "last"), Ingredient(other, "last")]
+    with pytest.raises(RunError, match=r"differ in 1 of their tensors, such as '.*weight'"):
+        make_soup(pair, tmp_path / "soup")
+    with pytest.raises(RunError, match="exists already"):
+        make_soup(pair, copy)
+    other.keep_snapshots([])
+    with pytest.raises(RunError, match="it kept no snapshots"):
+        find_ingredients([copy], snapshots=True)
+
+
+def test_who_trained_on_the_holdout_chooses_nothing_and_has_no_score_there(
+    dataset: PackedDataset, tmp_path: Path
+) -> None:
+    more = {"selected_on": "none", "evaluation.splits": '["val"]', "phases.0.length": "1 epochs"}
+    one = start(shapes_recipe(**more), dataset, tmp_path / "fit", QUIET)
+    two = start(shapes_recipe(train_on="all", **more), dataset, tmp_path / "all", QUIET)
+    pair = find_ingredients([one.path, two.path])
+    with pytest.raises(RunError, match="all: trained on the holdout, so nothing can be chosen there"):
+        make_soup(pair, tmp_path / "soup", select=True)
+    soup = make_soup(pair, tmp_path / "soup")
+    assert soup.result()["scores"].keys() == {"val"}
+    assert stored_predictions(soup, "holdout").provenance["train_on"] == "all"
+    assert len(judged_subset(dataset, "holdout", CPU).positions) == len(stored_predictions(soup, "holdout").labels)
+
+
+def test_nothing_is_left_of_a_soup_that_cannot_be_written(
+    runs: list[RunDirectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(RunDirectory, "write_result", full)
+    with pytest.raises(StorageError, match="full"):
+        make_soup(find_ingredients([run.path for run in runs]), tmp_path / "soup")
+    assert not (tmp_path / "soup").exists()
