@@ -109,8 +109,10 @@ def tune(
 def told_command(storage: str | None) -> str:
     """Return the command line, without the password of a storage."""
     import re
+    import shlex
 
-    return re.sub(r"(://[^/@]*:)[^/@]*@", r"\1***@", command_line()) if storage else command_line()
+    words = shlex.split(command_line())
+    return shlex.join([re.sub(r"(://[^/@]*:)[^/]*@", r"\1***@", word) if storage else word for word in words])
 
 
 def _tell(line: str) -> None:
