@@ -8,7 +8,7 @@ from thumbnet.errors import RecipeError
 from thumbnet.models import build_model
 from thumbnet.models.initialization import SCHEMES, initialize
 from thumbnet.recipe import Model
-from thumbnet.recipe.schema import INITIALIZATIONS
+from thumbnet.recipe.model import INITIALIZATIONS
 
 
 def layers() -> nn.Sequential:

@@ -2,15 +2,13 @@
 
 from thumbnet.recipe.begun import same_recipe, start_from
 from thumbnet.recipe.codec import assign, from_json, to_json
+from thumbnet.recipe.length import Length, epochs, iterations
+from thumbnet.recipe.model import Head, InitialWeights, Model
 from thumbnet.recipe.schema import (
     Checkpointing,
     Ema,
     Evaluation,
-    Head,
-    InitialWeights,
-    Length,
     Loss,
-    Model,
     Normalization,
     Operation,
     Optimizer,
@@ -18,8 +16,6 @@ from thumbnet.recipe.schema import (
     Policy,
     Recipe,
     Schedule,
-    epochs,
-    iterations,
     operation,
 )
 

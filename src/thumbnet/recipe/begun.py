@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from thumbnet.recipe.schema import InitialWeights, Recipe
+from thumbnet.recipe.model import InitialWeights
+from thumbnet.recipe.schema import Recipe
 
 
 def start_from(recipe: Recipe, path: str) -> Recipe:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from thumbnet.errors import RecipeError, nearest
-from thumbnet.recipe.schema import Length, Recipe
+from thumbnet.recipe.length import Length
+from thumbnet.recipe.schema import Recipe
 
 T = TypeVar("T")
 

@@ -5,73 +5,16 @@ that can be known without them is checked here, at construction.
 """
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
-from thumbnet.errors import RecipeError
+from thumbnet.recipe.checking import require
+from thumbnet.recipe.length import Length, epochs
+from thumbnet.recipe.model import Model
 from thumbnet.views import find_views
 
-LAYER_KINDS = ("conv", "linear")
-"""Kinds of layer whose initialisation a recipe may choose."""
-
-INITIALIZATIONS = ("default", "xavier", "he", "gaussian", "uniform", "zero")
-"""Ways to draw the weights of a kind of layer; 'default' is the network's own."""
-
-_LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s+(epochs?|iterations?)\s*")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise RecipeError(message)
-
-
-@dataclass(frozen=True)
-class Length:
-    """A duration of training: a number of epochs (fractions allowed) or of iterations."""
-
-    amount: float
-    unit: Literal["epochs", "iterations"]
-
-    def __post_init__(self) -> None:
-        _require(
-            math.isfinite(self.amount) and self.amount >= 0, f"length: {self.amount} is not a number of 0 or more"
-        )
-        if self.unit == "iterations":
-            _require(self.amount == int(self.amount), f"length: {self.amount} iterations is not a whole number")
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the length that `text` states, such as '20 epochs' or '390 iterations'.
-
-        Raises:
-            RecipeError: `text` has another form.
-        """
-        match = _LENGTH.fullmatch(text)
-        if match is None:
-            raise RecipeError(f"length: {text!r} is not a length; write '20 epochs' or '390 iterations'")
-        unit: Literal["epochs", "iterations"] = "epochs" if match[2].startswith("epoch") else "iterations"
-        return cls(float(match[1]), unit)
-
-    def __str__(self) -> str:
-        # Exact, so that a recipe that is written and read again is the same recipe.
-        whole = self.amount == int(self.amount)
-        return f"{int(self.amount) if whole else repr(float(self.amount))} {self.unit}"
-
-    def steps(self, steps_per_epoch: int) -> int:
-        """Return the length in optimiser steps, rounded to the nearest one."""
-        return round(self.amount * steps_per_epoch) if self.unit == "epochs" else int(self.amount)
-
-
-def epochs(amount: float) -> Length:
-    """Return a length of `amount` epochs."""
-    return Length(amount, "epochs")
-
-
-def iterations(amount: int) -> Length:
-    """Return a length of `amount` iterations (optimiser steps)."""
-    return Length(amount, "iterations")
+_NO_TIME, _EPOCH = epochs(0), epochs(1)
 
 
 @dataclass(frozen=True)
@@ -92,96 +35,6 @@ Policy = tuple[Operation, ...]
 
 
 @dataclass(frozen=True)
-class InitialWeights:
-    """A file of weights, or an earlier run's, from which training starts.
-
-    Args:
-        path: a safetensors file, a torch state dict, or a run directory (its last weights).
-        sha256: digest of the file, filled in when the run begins, so that it cannot change unseen.
-        pretrained: whether these weights have seen other images than the run's data; filled in for a run directory.
-    """
-
-    path: str
-    sha256: str = ""
-    pretrained: bool = True
-
-    def __post_init__(self) -> None:
-        _require(bool(self.path), "model.init.path: names no file; give a weights file or a run directory")
-
-
-@dataclass(frozen=True)
-class Head:
-    """What turns a network's features into logits.
-
-    Args:
-        start: 'fresh' draws it anew; 'classifier' takes the rows of the data's classes from the pretrained ImageNet
-            classifier, where each class is one of ImageNet's.
-        hidden: units of a hidden layer with ReLU in front of the last layer; 0 has none.
-        dropout: part of the last layer's inputs that is dropped in training.
-    """
-
-    start: Literal["fresh", "classifier"] = "fresh"
-    hidden: int = 0
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require(self.hidden >= 0, f"model.head.hidden: {self.hidden} is negative; 0 has no hidden layer")
-        _require(0 <= self.dropout < 1, f"model.head.dropout: {self.dropout} is not in [0, 1)")
-        _require(
-            self.start == "fresh" or self.hidden == 0,
-            "model.head: the classifier's rows fit only a head of one layer; set hidden=0 or start='fresh'",
-        )
-
-
-@dataclass(frozen=True)
-class Model:
-    """A network by name (`thumbnet.models` holds them; `timm/<name>` and `torchvision/<name>` reach those libraries').
-
-    Args:
-        name: the network.
-        options: of the network.
-        initialization: how the weights of a kind of layer are drawn instead of the network's own way, as
-            `{"linear": "xavier"}`: kinds 'conv' and 'linear', schemes 'xavier', 'he', 'gaussian', 'uniform', 'zero'.
-        weights: where training starts: `None` from random weights, 'imagenet' from the weights that the network's
-            library publishes, 'package' from those of an installed package.
-        init: a file or a run to start from instead.
-        head: the layers between features and logits.
-    """
-
-    name: str
-    options: Mapping[str, object] = field(default_factory=dict)
-    initialization: Mapping[str, str] = field(default_factory=dict)
-    weights: Literal["imagenet", "package"] | None = None
-    init: InitialWeights | None = None
-    head: Head = Head()
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether training starts from weights that have seen other images."""
-        return self.weights is not None or (self.init is not None and self.init.pretrained)
-
-    def __post_init__(self) -> None:
-        for kind, scheme in self.initialization.items():
-            _require(kind in LAYER_KINDS, f"model.initialization: {kind!r} is not one of {', '.join(LAYER_KINDS)}")
-            _require(
-                scheme in INITIALIZATIONS,
-                f"model.initialization.{kind}: {scheme!r} is not one of {', '.join(INITIALIZATIONS)}",
-            )
-        _require(
-            not ((self.weights or self.init) and self.initialization),
-            "model.initialization: weights to start from would be drawn anew; leave out them or initialization",
-        )
-        _require(
-            self.weights is None or self.init is None,
-            "model.init: training can start from one set of weights; leave out model.weights or model.init",
-        )
-        _require(
-            self.head.start == "fresh" or self.weights is not None or self.init is not None,
-            "model.head.start: 'classifier' needs ImageNet's weights; set model.weights or init, or start='fresh'",
-        )
-
-
-@dataclass(frozen=True)
 class Optimizer:
     """An optimiser by name with its learning rate, weight decay and options (`thumbnet.optim` holds them).
 
@@ -198,13 +51,11 @@ class Optimizer:
     layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             0 < self.layer_decay <= 1, f"optimizer.layer_decay: {self.layer_decay} is not in (0, 1]; 0.75 is usual"
         )
-        _require(
-            math.isfinite(self.lr) and self.lr > 0, f"optimizer.lr: {self.lr} is not a positive number; try 0.001"
-        )
-        _require(
+        require(math.isfinite(self.lr) and self.lr > 0, f"optimizer.lr: {self.lr} is not a positive number; try 0.001")
+        require(
             math.isfinite(self.weight_decay) and self.weight_decay >= 0,
             f"optimizer.weight_decay: {self.weight_decay} is not a number of 0 or more",
         )
@@ -219,7 +70,7 @@ class Schedule:
     """
 
     name: str = "constant"
-    warmup: Length = Length(0, "epochs")
+    warmup: Length = _NO_TIME
     options: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -251,16 +102,16 @@ class Phase:
     cached_features: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.cached_features >= 0, f"phase.cached_features: {self.cached_features} is negative; 0 has none")
-        _require(
+        require(self.cached_features >= 0, f"phase.cached_features: {self.cached_features} is negative; 0 has none")
+        require(
             self.cached_features == 0 or (self.trainable == "head" and not self.frozen_norm_updates),
             "phase.cached_features: features stay the same only where all but the head is frozen; set "
             "trainable='head' and frozen_norm_updates=false",
         )
-        _require(self.length.amount > 0, "phase.length: a phase of no length trains nothing; remove it or lengthen it")
-        _require(len(self.policies) > 0, "phase.policies: no policy; use one empty policy for unchanged images")
+        require(self.length.amount > 0, "phase.length: a phase of no length trains nothing; remove it or lengthen it")
+        require(len(self.policies) > 0, "phase.policies: no policy; use one empty policy for unchanged images")
         if self.image_size is not None:
-            _require(8 <= self.image_size <= 1024, f"phase.image_size: {self.image_size} is not in 8 to 1024 pixels")
+            require(8 <= self.image_size <= 1024, f"phase.image_size: {self.image_size} is not in 8 to 1024 pixels")
 
 
 @dataclass(frozen=True)
@@ -270,7 +121,7 @@ class Loss:
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             0 <= self.label_smoothing < 1,
             f"loss.label_smoothing: {self.label_smoothing} is not in [0, 1); 0.1 is usual",
         )
@@ -284,8 +135,8 @@ class Ema:
     every: int = 1
 
     def __post_init__(self) -> None:
-        _require(0 < self.decay < 1, f"ema.decay: {self.decay} is not in (0, 1); 0.999 is usual")
-        _require(self.every >= 1, f"ema.every: {self.every} is not a positive number of iterations")
+        require(0 < self.decay < 1, f"ema.decay: {self.decay} is not in (0, 1); 0.999 is usual")
+        require(self.every >= 1, f"ema.every: {self.every} is not a positive number of iterations")
 
 
 @dataclass(frozen=True)
@@ -299,11 +150,11 @@ class Normalization:
     std: tuple[float, float, float] = (0.2770, 0.2691, 0.2821)
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             all(math.isfinite(m) for m in self.mean),
             f"normalization.mean: {list(self.mean)} holds a value that is not finite",
         )
-        _require(
+        require(
             all(math.isfinite(s) and s > 0 for s in self.std),
             f"normalization.std: {list(self.std)} holds a value that is not positive",
         )
@@ -324,7 +175,7 @@ class Evaluation:
         views: test-time views by name (`thumbnet.views`) that the finished network is judged with besides 'none'.
     """
 
-    every: Length = Length(1, "epochs")
+    every: Length = _EPOCH
     splits: tuple[Literal["holdout", "val"], ...] = ("val",)
     train_images: int = 5000
     policy: Policy = ()
@@ -333,9 +184,9 @@ class Evaluation:
     views: str = "none"
 
     def __post_init__(self) -> None:
-        _require(self.every.amount > 0, "evaluation.every: a length of 0 has no end; use '1 epochs'")
-        _require(self.train_images >= 0, f"evaluation.train_images: {self.train_images} is negative; 0 leaves it out")
-        _require(self.batch_size >= 1, f"evaluation.batch_size: {self.batch_size} is not a positive number")
+        require(self.every.amount > 0, "evaluation.every: a length of 0 has no end; use '1 epochs'")
+        require(self.train_images >= 0, f"evaluation.train_images: {self.train_images} is negative; 0 leaves it out")
+        require(self.batch_size >= 1, f"evaluation.batch_size: {self.batch_size} is not a positive number")
         find_views(self.views, "evaluation.views")
 
 
@@ -355,7 +206,7 @@ class Checkpointing:
     snapshots: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.snapshots >= 0, f"checkpointing.snapshots: {self.snapshots} is negative; 0 keeps none")
+        require(self.snapshots >= 0, f"checkpointing.snapshots: {self.snapshots} is negative; 0 keeps none")
 
 
 @dataclass(frozen=True)
@@ -399,34 +250,34 @@ class Recipe:
     fraction: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(len(self.phases) > 0, "phases: a recipe needs at least one phase")
-        _require(self.batch_size >= 1, f"batch_size: {self.batch_size} is not a positive number; 256 is usual")
-        _require(0 <= self.seed < 2**63, f"seed: {self.seed} is not in 0 to 2^63 - 1")
+        require(len(self.phases) > 0, "phases: a recipe needs at least one phase")
+        require(self.batch_size >= 1, f"batch_size: {self.batch_size} is not a positive number; 256 is usual")
+        require(0 <= self.seed < 2**63, f"seed: {self.seed} is not in 0 to 2^63 - 1")
         if self.clip_norm is not None:
-            _require(
+            require(
                 0 < self.clip_norm < math.inf,
                 f"clip_norm: {self.clip_norm} is not a positive number; leave it out for no clipping",
             )
-        _require(
+        require(
             self.train_count is None or self.train_count >= 1,
             f"train_count: {self.train_count} is not a positive number of images; leave it out for all of them",
         )
-        _require(0 < self.fraction <= 1, f"fraction: {self.fraction} is not in (0, 1]; 1 is the full length")
+        require(0 < self.fraction <= 1, f"fraction: {self.fraction} is not in (0, 1]; 1 is the full length")
         self._check_honesty()
 
     def _check_honesty(self) -> None:
         if self.train_on == "all":
-            _require(
+            require(
                 self.selected_on != "holdout" and "holdout" not in self.evaluation.splits,
                 "train_on: 'all' trains on the holdout too, so nothing can be chosen or measured on it; "
                 "use train_on='fit', or take 'holdout' out of selected_on and evaluation.splits",
             )
         if self.selected_on != "none":
-            _require(
+            require(
                 self.selected_on in self.evaluation.splits,
                 f"selected_on: {self.selected_on!r} is never evaluated; add it to evaluation.splits",
             )
-        _require(
+        require(
             self.checkpointing.snapshots == 0 or self.selected_on != "none",
             "checkpointing.snapshots: a snapshot is kept at each new best, and nothing selects; set selected_on",
         )
