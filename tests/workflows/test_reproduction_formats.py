@@ -166,6 +166,17 @@ def test_pretrained_rows_stand_apart_with_what_must_be_known_of_them() -> None:
     assert any("may have seen the originals" in line for line in printed(120))
 
 
+def test_our_pretrained_recipes_stand_apart_from_ours_from_scratch() -> None:
+    own = [run_record("resnet18-64"), run_record("finetune-lite2", pretrained=True)]
+    kinds = {one.title: [line.row for line in one.measured] for one in sections(make_lines(own)) if one.measured}
+    assert kinds == {
+        "Our own recipes": ["resnet18-64"],
+        "Our own recipes, from pretrained weights": ["finetune-lite2"],
+    }
+    _, pretrained = markdown(make_lines(own)).split("### Our own recipes, from pretrained weights\n")
+    assert "may have seen the originals" in pretrained
+
+
 def test_links_lead_to_the_folder_of_the_records() -> None:
     text = markdown([row_line(M1, run_record(M1))], folder="my runs/records")
     assert f"[`{M1}`](my%20runs/records/{M1}.json)" in text

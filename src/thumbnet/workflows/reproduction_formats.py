@@ -12,7 +12,8 @@ from rich.text import Text
 from thumbnet.workflows.reproduction import Line
 from thumbnet.workflows.reproduction_figures import Interval, Measured
 
-_SCRATCH, _PRETRAINED, _OWN = "From scratch", "From pretrained weights", "Our own recipes"
+_SCRATCH, _PRETRAINED = "From scratch", "From pretrained weights"
+_OWN, _OWN_PRETRAINED = "Our own recipes", "Our own recipes, from pretrained weights"
 _SEEN_NOTE = "Networks pretrained on ImageNet may have seen the originals of these images, in full size, val's too."
 _CHOSEN_NOTE = (
     "Measured is top-1 at the best epoch on val, since the reports chose theirs so; last is the figure without that "
@@ -55,7 +56,8 @@ def sections(lines: Sequence[Line]) -> list[Section]:
     found = [
         _section(_SCRATCH, [line for line in rows if not line.pretrained]),
         _section(_PRETRAINED, [line for line in rows if line.pretrained], _SEEN_NOTE),
-        Section(_OWN, _OWN_HEAD, tuple(own)),
+        Section(_OWN, _OWN_HEAD, tuple(line for line in own if not line.pretrained)),
+        Section(_OWN_PRETRAINED, _OWN_HEAD, tuple(line for line in own if line.pretrained), note=_SEEN_NOTE),
     ]
     return [section for section in found if section.measured or section.open]
 
