@@ -69,7 +69,7 @@ def test_hansens_alexnet_has_caffes_sizes_at_60_pixels() -> None:
 
 def test_hansens_alexnet_has_caffes_layers() -> None:
     network = sketch("hansen-alexnet", 60)
-    kinds = [type(module).__name__ for module in network.get_submodule("0")]  # type: ignore[attr-defined]
+    kinds = [type(module).__name__ for module in network.get_submodule("0").children()]
     first = ["Conv2d", "ReLU", "LocalResponseNorm", "MaxPool2d"]
     assert kinds == [*first, *first, *["Conv2d", "ReLU"] * 3, "MaxPool2d"]
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
@@ -172,9 +172,9 @@ def test_milanis_network_normalises_before_every_relu() -> None:
 def test_milanis_inception_layers_have_inception_v3s_branches() -> None:
     network = sketch("milani-inception", 64)
 
-    def branches(layer: nn.Module) -> list[list[tuple[int, int]]]:
+    def branches(layer: nn.Module) -> list[list[tuple[int, ...]]]:
         outer = layer.get_submodule("branches").children()
-        return [[m.kernel_size for m in b.modules() if isinstance(m, nn.Conv2d)] for b in outer]  # type: ignore[misc]
+        return [[m.kernel_size for m in b.modules() if isinstance(m, nn.Conv2d)] for b in outer]
 
     layers = [branches(part) for part in network.children() if isinstance(part, Concat)]
     one, three, last = (1, 1), (3, 3), [[(1, 1)], [(1, 1)]]

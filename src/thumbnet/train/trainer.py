@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +58,8 @@ class Trainer:
     _network: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
-        self._network = torch.compile(self.state.model) if self.recipe.compile else self.state.model  # type: ignore[assignment]  # torch.compile keeps the module's interface
+        model = self.state.model
+        self._network = cast(nn.Module, torch.compile(model)) if self.recipe.compile else model
         self.forward, self.lay_out = self._network, self.preprocessing.lay_out
 
     def enter(self, step: int) -> float:

@@ -68,10 +68,12 @@ class Source:
 
     def class_names(self) -> dict[str, str]:
         """Return the name of each class by its id, where it is known."""
-        if self.run is None and self.ensemble is None:
-            return {}
-        classes: list[dict[str, Any]] = (self.run.data() if self.run else self.ensemble.about())["classes"]  # type: ignore[union-attr]  # one of the two is there
-        return {info["id"]: info["name"] for info in classes}
+        about: Mapping[str, Any] = {"classes": []}
+        if self.run is not None:
+            about = self.run.data()
+        elif self.ensemble is not None:
+            about = self.ensemble.about()
+        return {info["id"]: info["name"] for info in about["classes"]}
 
 
 def find_stored(run: RunDirectory, split: str, how: How = How()) -> Predictions | None:

@@ -1,6 +1,7 @@
 """Running a search: its trials on the holdout, then its best recipe and the one it started from, judged on val."""
 
 import contextlib
+import importlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -122,7 +123,7 @@ def _require_optuna() -> None:
         TrainingError: it is not.
     """
     try:
-        import optuna  # noqa: F401
+        importlib.import_module("optuna")
     except ImportError as error:
         raise TrainingError("Optuna is not installed; pip install 'thumbnet[tune]'") from error
 

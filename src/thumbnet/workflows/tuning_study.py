@@ -89,7 +89,8 @@ def shown_url(url: str) -> str:
 def trials_in(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
     """Return the trials in one of `states`, after those of processes that are gone were put back."""
     optuna.storages.fail_stale_trials(study)
-    oldest = datetime.now() - timedelta(seconds=_GRACE_SECONDS)  # noqa: DTZ005  # Optuna's times have no zone
+    now = datetime.now().astimezone().replace(tzinfo=None)  # Optuna's times are local and have no zone
+    oldest = now - timedelta(seconds=_GRACE_SECONDS)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         # Killed between its first two writes, a trial has neither a sign of life to miss nor values to try again.
         if not trial.params and trial.datetime_start is not None and trial.datetime_start < oldest:
