@@ -1,69 +1,27 @@
-"""Searches from end to end on small runs: what a trial sees, what is chosen, and how a search goes on."""
+"""Searches from end to end on small runs: what a trial sees, what is chosen, and what is gained."""
 
-import contextlib
 import json
-import multiprocessing
-import queue
 import shutil
 import statistics
-import sys
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
-from optuna.trial import TrialState
 from PIL import Image
 
-from tests.helpers import QUIET, short_recipe
-from thumbnet import comparison, packed, records, train
-from thumbnet.errors import RecipeError, RunError, StorageError, TrainingError
-from thumbnet.files import sha256
+from tests.helpers import QUIET
+from tests.workflows.searches import RATES, rates, search, tiny
+from thumbnet import comparison, packed, records
+from thumbnet.errors import RunError, StorageError, TrainingError
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
-from thumbnet.recipe import Checkpointing, Evaluation, Optimizer, Phase, Recipe, iterations, start_from, to_json
+from thumbnet.recipe import Optimizer, Phase, iterations, to_json
 from thumbnet.run import RunDirectory
-from thumbnet.studies import Search, make_search
-from thumbnet.train import Interrupted
-from thumbnet.workflows import tuning_study
+from thumbnet.studies import make_search
 from thumbnet.workflows.tuning import record_search, run_search
 from thumbnet.workflows.tuning_figure import best_so_far
 from thumbnet.workflows.tuning_result import SearchResult, Trial
-
-RATES = ["optimizer.lr=1e-5..1:log"]
-
-
-def tiny(**changes: Any) -> Recipe:
-    """A run of a few steps, judged after each four."""
-    recipe = short_recipe(
-        name="tiny",
-        optimizer=Optimizer("adamw", lr=0.01),
-        phases=(Phase(iterations(12)),),
-        evaluation=Evaluation(every=iterations(4), splits=("holdout", "val"), train_images=16),
-        checkpointing=Checkpointing(filters=()),
-    )
-    return replace(recipe, **changes)
-
-
-def rates(trials: int, **choices: Any) -> Search:
-    return make_search(tiny(), RATES, trials, **choices)
-
-
-def search(chosen: Search, dataset: PackedDataset, out: Path, **more: Any) -> SearchResult:
-    return run_search(chosen, dataset, out, QUIET, **more)
-
-
-def stored_study(out: Path, name: str = "tiny-tune") -> optuna.Study:
-    return optuna.load_study(study_name=name, storage=f"sqlite:///{out / name / 'study.db'}")
-
-
-@pytest.fixture(autouse=True)
-def _quick_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A killed process is missed after two seconds instead of twenty."""
-    monkeypatch.setattr(tuning_study, "_BEAT_SECONDS", 1)
-    monkeypatch.setattr(tuning_study, "_GRACE_SECONDS", 2)
 
 
 @pytest.fixture(scope="module")
@@ -283,224 +241,6 @@ def test_where_nothing_beats_the_start_its_run_is_the_best(dataset: PackedDatase
     assert result.best.number == 0
     assert result.final.best.path == result.final.start.path == tmp_path / "tiny-tune" / "start"
     assert [gain.comparison.difference for gain in result.final.gains] == [0, 0]
-
-
-def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(
-    dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tuning_study, "_FIRST_RANDOM", 2)  # so that the others are drawn by what was found before
-    whole = search(rates(7), dataset, tmp_path / "whole", final=False)
-    parted = tmp_path / "parted"
-    search(rates(3), dataset, parted, final=False)
-
-    def stop(line: str) -> None:
-        if line.startswith("trial 5:"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(Interrupted, match="search tiny-tune stopped; go on with the same command"):
-        search(rates(7), dataset, parted, final=False, tell=stop)
-    result = search(rates(7), dataset, parted, final=False)
-    assert result.interrupted == 1
-    assert [trial.number for trial in result.trials] == [0, 1, 2, 3, 4, 6, 7]
-    assert [dict(trial.values) for trial in result.trials[:6]] == [dict(trial.values) for trial in whole.trials[:6]]
-    assert [trial.history for trial in result.trials[:6]] == [trial.history for trial in whole.trials[:6]]
-
-
-def _search_and_wait(out: Path, data: Path, trials: int, barrier: Any, lines: Any) -> None:
-    """In a process of its own: meet the others, then search."""
-    tuning_study._BEAT_SECONDS, tuning_study._GRACE_SECONDS = 1, 2
-    if barrier is not None:
-        barrier.wait()
-    result = search(rates(trials), packed.load(data), out, tell=lines.put)
-    assert len(result.trials) == trials
-
-
-def _processes(count: int) -> tuple[Any, Any, Any]:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["thumbnet.workflows.tuning", "thumbnet.workflows.tuning_trials", "timm"])
-    return context, context.Barrier(count), context.Queue()
-
-
-def test_two_processes_share_a_study(dataset: PackedDataset, tmp_path: Path) -> None:
-    context, barrier, lines = _processes(2)
-    arguments = (tmp_path, dataset.path, 7, barrier, lines)
-    both = [context.Process(target=_search_and_wait, args=arguments) for _ in range(2)]
-    for process in both:
-        process.start()
-    told = []
-    while any(process.is_alive() for process in both) or not lines.empty():
-        with contextlib.suppress(queue.Empty):
-            told.append(lines.get(timeout=0.2))
-    assert [process.exitcode for process in both] == [0, 0]
-    study = stored_study(tmp_path)
-    finished = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
-    assert len(finished) == 7
-    assert len({trial.params["optimizer.lr"] for trial in finished}) == 7
-    assert all(trial.state.is_finished() for trial in study.trials)
-    # Both ran trials: two were under way at one time.
-    spans = sorted(
-        (trial.datetime_start, trial.datetime_complete)
-        for trial in finished
-        if trial.datetime_start is not None and trial.datetime_complete is not None
-    )
-    assert len(spans) == 7
-    assert any(begin < end for (_, end), (begin, _) in pairwise(spans))
-    assert sum(line.startswith("trial ") for line in told) == 7
-    assert sum(line.endswith("start (to train)") for line in told) == 1
-
-
-def test_the_trial_of_a_killed_process_is_tried_again(dataset: PackedDataset, tmp_path: Path) -> None:
-    context, _, lines = _processes(1)
-    process = context.Process(target=_search_and_wait, args=(tmp_path, dataset.path, 200, None, lines))
-    process.start()
-    while not str(lines.get()).startswith("trial 2:"):
-        pass
-    running: list[Any] = []
-    while not running:  # kill it in the middle of a trial
-        running = [trial for trial in stored_study(tmp_path).get_trials(states=(TrialState.RUNNING,)) if trial.params]
-    process.kill()
-    process.join()
-    study = stored_study(tmp_path)
-    states = study.get_trials(states=(TrialState.RUNNING,))
-    wanted = len(study.trials) + 1
-    result = search(rates(wanted), dataset, tmp_path, final=False)
-    assert len(result.trials) == wanted
-    for killed in states:
-        again = [one for one in stored_study(tmp_path).trials if one.params == killed.params]
-        assert [one.state.is_finished() for one in again] == [True, True]
-        assert again[0].state == TrialState.FAIL
-        assert not (tmp_path / "tiny-tune" / "trials" / f"{killed.number:04d}").exists()
-    assert result.interrupted == len(states)
-
-
-def test_a_trial_that_another_process_gave_up_is_left_to_it(dataset: PackedDataset, tmp_path: Path) -> None:
-    told = []
-
-    def give_up(line: str) -> None:
-        told.append(line)
-        if line.startswith("trial 1:") and len(told) == 2:
-            tuning_study.put_back(stored_study(tmp_path), 1)  # nothing happens: it has not failed
-            study = stored_study(tmp_path)
-            study.tell(1, state=TrialState.FAIL)
-            tuning_study.put_back(study, 1)
-
-    result = search(rates(3), dataset, tmp_path, final=False, tell=give_up)
-    assert "trial 1: gave no sign of life for too long, so that it is tried again" in told
-    assert [trial.number for trial in result.trials] == [0, 2, 3]
-    assert result.trials[1].values == {"optimizer.lr": str(stored_study(tmp_path).trials[1].params["optimizer.lr"])}
-
-
-@pytest.mark.parametrize(
-    ("other", "what"),
-    [
-        (make_search(tiny(batch_size=8), RATES, 2), "recipe"),
-        (make_search(tiny(), ["optimizer.lr=1e-4..1:log"], 2), "space"),
-        (make_search(tiny(batch_size=8), RATES, 2, fraction=0.5), "recipe and fraction"),
-    ],
-)
-def test_a_study_of_something_else_is_refused(
-    other: Search, what: str, dataset: PackedDataset, tmp_path: Path
-) -> None:
-    search(rates(1), dataset, tmp_path, final=False)
-    before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(RunError, match=f"holds a study called tiny-tune of another {what}; choose another name"):
-        search(other, dataset, tmp_path)
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_a_study_of_other_data_is_refused(dataset: PackedDataset, tmp_path: Path) -> None:
-    search(rates(1), dataset, tmp_path, final=False)
-    with pytest.raises(RunError, match="of another data; choose another name"):
-        search(rates(1), replace(dataset, fingerprint="0" * 64), tmp_path)
-
-
-def test_other_weights_under_the_same_name_are_refused(dataset: PackedDataset, tmp_path: Path) -> None:
-    run = train.start(tiny(), dataset, tmp_path / "run", QUIET)
-    weights = tmp_path / "weights.pt"
-    shutil.copy(run.weights_path("first"), weights)
-    recipe = start_from(tiny(), str(weights))
-    chosen = make_search(recipe, RATES, 1)
-    result = search(chosen, dataset, tmp_path, final=False)
-    assert result.search.recipe.model.init is not None
-    assert result.search.recipe.model.init.sha256 == sha256(weights)
-    assert search(chosen, dataset, tmp_path).trials == result.trials
-    shutil.copy(run.weights_path("last"), weights)
-    with pytest.raises(RunError, match="of another recipe"):
-        search(chosen, dataset, tmp_path)
-
-
-def test_a_folder_of_something_else_is_refused(dataset: PackedDataset, tmp_path: Path) -> None:
-    train.start(tiny(), dataset, tmp_path / "taken", QUIET)
-    with pytest.raises(RunError, match="taken: holds a run or a study, not a search"):
-        search(rates(1, name="taken"), dataset, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("optimizer.name=adamw,adma", "search tiny-tune: optimizer 'adma' is unknown"),
-        ("model.options.width=4,wide", "search tiny-tune: model small.width: 'wide'"),
-        ("phases.0.image_size=8..2000:int", "image_size: 2000 is not in 8 to 1024"),
-    ],
-)
-def test_what_cannot_be_trained_is_refused_before_anything_is_written(
-    setting: str, message: str, dataset: PackedDataset, tmp_path: Path
-) -> None:
-    with pytest.raises(RecipeError) as caught:
-        search(make_search(tiny(), [setting], 3), dataset, tmp_path)
-    assert message in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_device_that_is_not_there_is_refused_first(dataset: PackedDataset, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="device 'cuda:99' cannot be used here"):
-        run_search(rates(1), dataset, tmp_path, train.Options(device="cuda:99"))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_shared_storage(dataset: PackedDataset, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'shared.db'}"
-    first = search(rates(2), dataset, tmp_path / "here", storage=url, final=False)
-    second = search(rates(3), dataset, tmp_path / "there", storage=url, final=False)
-    assert second.trials[:2] == first.trials
-    assert len(second.trials) == 3
-    assert not (tmp_path / "there" / "tiny-tune" / "study.db").exists()
-
-
-@pytest.mark.parametrize(
-    ("storage", "message"),
-    [
-        ("shared.db", "--storage shared.db: not the URL of a database; write sqlite:///FILE"),
-        ("nosuch://user:secret@host/name", "nosuch://user:***@host/name: the study cannot be read or written"),
-        ("sqlite:////no/such/folder/x.db", "sqlite:////no/such/folder/x.db: the study cannot be read or written"),
-        ("mysql+nosuch://user:secret@host/name", "mysql+nosuch://user:***@host/name: "),
-    ],
-)
-def test_a_storage_that_cannot_be_used_is_one_line(
-    storage: str, message: str, dataset: PackedDataset, tmp_path: Path
-) -> None:
-    with pytest.raises(StorageError) as caught:
-        search(rates(1), dataset, tmp_path, storage=storage)
-    assert message in str(caught.value)
-    assert "secret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_driver_that_is_missing_is_named(
-    dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg2", None)
-    with pytest.raises(StorageError, match=r"the driver of this database is not installed"):
-        search(rates(1), dataset, tmp_path, storage="postgresql+psycopg2://user:secret@localhost/name")
-
-
-def test_a_damaged_study_is_one_line(dataset: PackedDataset, tmp_path: Path) -> None:
-    (tmp_path / "tiny-tune").mkdir()
-    (tmp_path / "tiny-tune" / "study.db").write_bytes(b"not a database" * 1000)
-    with pytest.raises(StorageError, match=r"study\.db: the study cannot be read or written \(file is not a database"):
-        search(rates(1), dataset, tmp_path)
-    assert (tmp_path / "tiny-tune" / "study.db").exists()
 
 
 def test_random_search_draws_what_its_seed_says(dataset: PackedDataset, tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""Searches that are interrupted, killed or shared between processes, and how they go on."""
+
+import contextlib
+import multiprocessing
+import queue
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.workflows.searches import rates, search, stored_study
+from thumbnet import packed
+from thumbnet.packed import PackedDataset
+from thumbnet.train import Interrupted
+from thumbnet.workflows import tuning_study
+
+
+@pytest.fixture(autouse=True)
+def _quick_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process is missed after two seconds instead of twenty."""
+    monkeypatch.setattr(tuning_study, "_BEAT_SECONDS", 1)
+    monkeypatch.setattr(tuning_study, "_GRACE_SECONDS", 2)
+
+
+def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(
+    dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning_study, "_FIRST_RANDOM", 2)  # so that the others are drawn by what was found before
+    whole = search(rates(7), dataset, tmp_path / "whole", final=False)
+    parted = tmp_path / "parted"
+    search(rates(3), dataset, parted, final=False)
+
+    def stop(line: str) -> None:
+        if line.startswith("trial 5:"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="search tiny-tune stopped; go on with the same command"):
+        search(rates(7), dataset, parted, final=False, tell=stop)
+    result = search(rates(7), dataset, parted, final=False)
+    assert result.interrupted == 1
+    assert [trial.number for trial in result.trials] == [0, 1, 2, 3, 4, 6, 7]
+    assert [dict(trial.values) for trial in result.trials[:6]] == [dict(trial.values) for trial in whole.trials[:6]]
+    assert [trial.history for trial in result.trials[:6]] == [trial.history for trial in whole.trials[:6]]
+
+
+def _search_and_wait(out: Path, data: Path, trials: int, barrier: Any, lines: Any) -> None:
+    """In a process of its own: meet the others, then search."""
+    tuning_study._BEAT_SECONDS, tuning_study._GRACE_SECONDS = 1, 2
+    if barrier is not None:
+        barrier.wait()
+    result = search(rates(trials), packed.load(data), out, tell=lines.put)
+    assert len(result.trials) == trials
+
+
+def _processes(count: int) -> tuple[Any, Any, Any]:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["thumbnet.workflows.tuning", "thumbnet.workflows.tuning_trials", "timm"])
+    return context, context.Barrier(count), context.Queue()
+
+
+def test_two_processes_share_a_study(dataset: PackedDataset, tmp_path: Path) -> None:
+    context, barrier, lines = _processes(2)
+    arguments = (tmp_path, dataset.path, 7, barrier, lines)
+    both = [context.Process(target=_search_and_wait, args=arguments) for _ in range(2)]
+    for process in both:
+        process.start()
+    told = []
+    while any(process.is_alive() for process in both) or not lines.empty():
+        with contextlib.suppress(queue.Empty):
+            told.append(lines.get(timeout=0.2))
+    assert [process.exitcode for process in both] == [0, 0]
+    study = stored_study(tmp_path)
+    finished = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    assert len(finished) == 7
+    assert len({trial.params["optimizer.lr"] for trial in finished}) == 7
+    assert all(trial.state.is_finished() for trial in study.trials)
+    # Both ran trials: two were under way at one time.
+    spans = sorted(
+        (trial.datetime_start, trial.datetime_complete)
+        for trial in finished
+        if trial.datetime_start is not None and trial.datetime_complete is not None
+    )
+    assert len(spans) == 7
+    assert any(begin < end for (_, end), (begin, _) in pairwise(spans))
+    assert sum(line.startswith("trial ") for line in told) == 7
+    assert sum(line.endswith("start (to train)") for line in told) == 1
+
+
+def test_the_trial_of_a_killed_process_is_tried_again(dataset: PackedDataset, tmp_path: Path) -> None:
+    context, _, lines = _processes(1)
+    process = context.Process(target=_search_and_wait, args=(tmp_path, dataset.path, 200, None, lines))
+    process.start()
+    while not str(lines.get()).startswith("trial 2:"):
+        pass
+    running: list[Any] = []
+    while not running:  # kill it in the middle of a trial
+        running = [trial for trial in stored_study(tmp_path).get_trials(states=(TrialState.RUNNING,)) if trial.params]
+    process.kill()
+    process.join()
+    study = stored_study(tmp_path)
+    states = study.get_trials(states=(TrialState.RUNNING,))
+    wanted = len(study.trials) + 1
+    result = search(rates(wanted), dataset, tmp_path, final=False)
+    assert len(result.trials) == wanted
+    for killed in states:
+        again = [one for one in stored_study(tmp_path).trials if one.params == killed.params]
+        assert [one.state.is_finished() for one in again] == [True, True]
+        assert again[0].state == TrialState.FAIL
+        assert not (tmp_path / "tiny-tune" / "trials" / f"{killed.number:04d}").exists()
+    assert result.interrupted == len(states)
+
+
+def test_a_trial_that_another_process_gave_up_is_left_to_it(dataset: PackedDataset, tmp_path: Path) -> None:
+    told = []
+
+    def give_up(line: str) -> None:
+        told.append(line)
+        if line.startswith("trial 1:") and len(told) == 2:
+            tuning_study.put_back(stored_study(tmp_path), 1)  # nothing happens: it has not failed
+            study = stored_study(tmp_path)
+            study.tell(1, state=TrialState.FAIL)
+            tuning_study.put_back(study, 1)
+
+    result = search(rates(3), dataset, tmp_path, final=False, tell=give_up)
+    assert "trial 1: gave no sign of life for too long, so that it is tried again" in told
+    assert [trial.number for trial in result.trials] == [0, 2, 3]
+    assert result.trials[1].values == {"optimizer.lr": str(stored_study(tmp_path).trials[1].params["optimizer.lr"])}
+
+
+def test_a_shared_storage(dataset: PackedDataset, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    first = search(rates(2), dataset, tmp_path / "here", storage=url, final=False)
+    second = search(rates(3), dataset, tmp_path / "there", storage=url, final=False)
+    assert second.trials[:2] == first.trials
+    assert len(second.trials) == 3
+    assert not (tmp_path / "there" / "tiny-tune" / "study.db").exists()
