@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from thumbnet.cli.options import DeviceOption, JsonFlag, ThreadsOption, print_json
+from thumbnet.cli.options import ComputeOptions, JsonFlag
+from thumbnet.cli.printing import print_json
 
 if TYPE_CHECKING:
     from thumbnet.workflows.demo import DemoResult, Sample
@@ -18,8 +19,7 @@ def demo(
     out: Annotated[
         Path | None, Parameter(help="Folder to make; by default runs/demo, or the next free runs/demo-2, -3, ...")
     ] = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Pack, train, judge and show, on handwritten digits that come along: every step, in about a minute."""
@@ -27,7 +27,7 @@ def demo(
     from thumbnet.workflows.demo import run_demo
 
     target = out or _free_folder(Path("runs") / "demo")
-    result = run_demo(target, Options(device, threads))
+    result = run_demo(target, Options(compute.device, compute.threads))
     if as_json:
         print_json({"run": str(result.run.path), "picture": str(result.picture), **result.scores.to_json()})
     else:

@@ -9,17 +9,16 @@ from cyclopts import Parameter
 
 from thumbnet.cli.judging import find_predictions
 from thumbnet.cli.options import (
-    DeviceOption,
+    ComputeOptions,
     JsonFlag,
     OverOption,
     PredictionsArgument,
     RecordOption,
     RunDataOption,
-    ThreadsOption,
     WeightsOption,
     command_line,
-    print_json,
 )
+from thumbnet.cli.printing import print_json
 from thumbnet.errors import PredictionError
 
 if TYPE_CHECKING:
@@ -88,16 +87,14 @@ def soup(
         Literal["holdout"] | None, Parameter(help="Add only what does not lower the accuracy on the holdout.")
     ] = None,
     data: RunDataOption = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Average the weights of several runs of one network into a new run, which costs no more than one to use."""
-    from thumbnet.train.hardware import choose_device
     from thumbnet.workflows.souping import find_ingredients, make_soup
 
     ingredients = find_ingredients(runs, weights=weights, snapshots=snapshots)
-    place = choose_device(device, threads)
+    place = compute.choose()
     made = make_soup(ingredients, out, select=select is not None, data=data, device=place, command=command_line())
     result = made.result()
     if as_json:
@@ -131,8 +128,7 @@ def compare(
     ] = None,
     over: OverOption = "probabilities",
     data: RunDataOption = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
     record: RecordOption = None,
 ) -> None:
@@ -146,7 +142,7 @@ def compare(
     sides, found = [], []
     for path, look, tag in zip((first, second or first), looks, tags, strict=True):
         source = Source.open(path)
-        predictions = find_predictions(source, split, How(look, over, tag), data=data, device=device, threads=threads)
+        predictions = find_predictions(source, split, How(look, over, tag), data=data, compute=compute)
         require_labels(predictions)
         found.append(predictions)
         sides.append({"path": str(path), **stated_views(predictions), "trained_on": trained_on(source, predictions)})

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from thumbnet.cli.options import CacheOption, JsonFlag, print_json
+from thumbnet.cli.options import CacheOption, JsonFlag
+from thumbnet.cli.printing import print_json
 
 if TYPE_CHECKING:
     from thumbnet.features.cache import Stored

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from thumbnet.cli.options import (
-    DeviceOption,
+    ComputeOptions,
     JsonFlag,
-    OverOption,
+    JudgingOptions,
     PredictionsArgument,
     RunArgument,
     RunDataOption,
-    ThreadsOption,
-    ViewsOption,
-    WeightsOption,
     open_run,
-    print_json,
 )
+from thumbnet.cli.printing import print_json
 from thumbnet.errors import PredictionError, RunError
 from thumbnet.files import storage_errors
 
@@ -34,19 +31,16 @@ def evaluate(
     /,
     *,
     split: Annotated[str, Parameter(help="The split to judge: holdout or val.")] = "val",
-    views: ViewsOption = "none",
-    over: OverOption = "probabilities",
-    weights: WeightsOption = "last",
+    judging: JudgingOptions = JudgingOptions(),
     data: RunDataOption = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Judge a run or an ensemble: accuracy with its 95% interval, likelihood, calibration, and accuracy per class."""
-    from thumbnet.workflows.stored import How, Source, require_labels, stated_views, trained_on
+    from thumbnet.workflows.stored import Source, require_labels, stated_views, trained_on
 
-    source, how = Source.open(run), How(views, over, weights)
-    predictions = find_predictions(source, split, how, data=data, device=device, threads=threads, always_choose=True)
+    source, how = Source.open(run), judging.how()
+    predictions = find_predictions(source, split, how, data=data, compute=compute, always_choose=True)
     require_labels(predictions)
     found = _evaluation(predictions, source.class_names())
     found |= {"run": str(run), **stated_views(predictions), "trained_on": trained_on(source, predictions)}
@@ -62,8 +56,7 @@ def find_predictions(
     how: "How",
     *,
     data: Path | None,
-    device: str,
-    threads: int | None,
+    compute: ComputeOptions,
     always_choose: bool = False,
 ) -> "Predictions":
     """Return the predictions of `source`: what is stored where that answers, else what a run's network computes.
@@ -73,8 +66,7 @@ def find_predictions(
         split: the split to judge.
         how: views, what is averaged over them, and weights.
         data: packed data of the same classes for a run, instead of its own.
-        device: where a network computes.
-        threads: CPU threads.
+        compute: where a network computes.
         always_choose: whether a run's device is checked even where nothing is to be computed.
     """
     if source.run is None and data is not None:
@@ -82,11 +74,10 @@ def find_predictions(
     stored = None if data is not None or (always_choose and source.run) else source.predictions(split, how)
     if stored is not None:
         return stored
-    from thumbnet.train.hardware import choose_device
     from thumbnet.workflows.judging import judge
 
     assert source.run is not None
-    place = choose_device(device, threads)
+    place = compute.choose()
     return judge(source.run, split, views=how.views, over=how.over, weights=how.weights, data=data, device=place)
 
 
@@ -100,27 +91,24 @@ def predict(
         Path | None,
         Parameter(help="File for the split's predictions, in the official format (or with logits, for FILE.npz)."),
     ] = None,
-    views: ViewsOption = "none",
-    over: OverOption = "probabilities",
-    weights: WeightsOption = "last",
+    judging: JudgingOptions = JudgingOptions(),
     data: RunDataOption = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Name what image files show, or write a split's predictions as a submission ('test_0.JPEG n02124075' a line)."""
     from thumbnet import submission
-    from thumbnet.workflows.stored import How, Source
+    from thumbnet.workflows.stored import Source
 
-    source, how = Source.open(run), How(views, over, weights)
+    source, how = Source.open(run), judging.how()
     if images and out is not None:
         raise PredictionError("--out is for the predictions of a split; give image files or --out, not both")
     if images:
-        _show_guesses(images, _guess(source, images, how, device, threads), as_json)
+        _show_guesses(images, _guess(source, images, how, compute), as_json)
         return
     if out is None:
         raise RunError(f"run {run}: predictions of {split!r} need a file; add --out FILE, or give image files")
-    predictions = find_predictions(source, split, how, data=data, device=device, threads=threads, always_choose=True)
+    predictions = find_predictions(source, split, how, data=data, compute=compute, always_choose=True)
     if out.suffix == ".npz":
         predictions.save(out)
     else:
@@ -132,14 +120,13 @@ def predict(
 
 
 def _guess(
-    source: "Source", images: Sequence[Path], how: "How", device: str, threads: int | None
+    source: "Source", images: Sequence[Path], how: "How", compute: ComputeOptions
 ) -> "Sequence[Sequence[Guess]]":
-    from thumbnet.train.hardware import choose_device
     from thumbnet.workflows.prediction import guess_images
 
     if source.run is None:
         raise PredictionError(f"{source.path}: saved predictions, with no network for other images; give a run")
-    place = choose_device(device, threads)
+    place = compute.choose()
     return guess_images(source.run, images, views=how.views, over=how.over, weights=how.weights, device=place)
 
 

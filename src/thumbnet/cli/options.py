@@ -1,19 +1,22 @@
-"""Options that several commands share, and how commands print results."""
+"""Options that several commands share, alone and in groups."""
 
-import json
-import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from thumbnet.errors import RecipeError
 
 if TYPE_CHECKING:
+    import torch
+
     from thumbnet.packed import PackedDataset
     from thumbnet.run import RunDirectory
+    from thumbnet.train import Options
+    from thumbnet.workflows.stored import How
 
 JsonFlag = Annotated[bool, Parameter(name="--json", negative=(), help="Print the result as JSON.")]
 DataOption = Annotated[
@@ -25,10 +28,13 @@ RunDataOption = Annotated[
 ]
 DeviceOption = Annotated[str, Parameter(name="--device", help="Where to compute: auto, cpu, cuda, cuda:1, mps.")]
 SettingsOption = Annotated[
-    list[str] | None, Parameter(name="--set", help="Replace a setting: KEY=VALUE, as optimizer.lr=0.01.")
+    list[str] | None, Parameter(name="--set", negative=(), help="Replace a setting: KEY=VALUE, as optimizer.lr=0.01.")
 ]
 ThreadsOption = Annotated[
-    int | None, Parameter(name="--threads", help="CPU threads; by default as many as torch chooses.")
+    int | None,
+    Parameter(
+        name="--threads", help="CPU threads; by default as many as torch chooses, or as a resumed run began with."
+    ),
 ]
 CacheOption = Annotated[
     Path | None,
@@ -55,6 +61,72 @@ WeightsOption = Annotated[
 RecordOption = Annotated[
     Path | None, Parameter(name="--record", help="JSON file for the figures, replaced where it exists.")
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ComputeOptions:
+    """Where a command computes.
+
+    Attributes:
+        device: 'auto', or a device's name.
+        threads: CPU threads; `None` for as many as torch chooses.
+    """
+
+    device: DeviceOption = "auto"
+    threads: ThreadsOption = None
+
+    def choose(self) -> "torch.device":
+        """Return the device, and set the number of CPU threads.
+
+        Raises:
+            TrainingError: the device is not there.
+        """
+        from thumbnet.train.hardware import choose_device
+
+        return choose_device(self.device, self.threads)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainingOptions(ComputeOptions):
+    """Where a command trains, and how often it makes sure of what it has.
+
+    Attributes:
+        checkpoint_seconds: the longest time between two checkpoints.
+    """
+
+    checkpoint_seconds: Annotated[
+        float, Parameter(name="--checkpoint-seconds", help="Longest time between two checkpoints.")
+    ] = 120.0
+
+    def options(self, cache: Path | None = None, *, tensorboard: bool = False) -> "Options":
+        """Return the options of a training, with its folder of cached features."""
+        from thumbnet.train import Options
+
+        return Options(self.device, self.threads, self.checkpoint_seconds, tensorboard, cache=cache)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class JudgingOptions:
+    """How a network judges images.
+
+    Attributes:
+        views: views of each image, by name or as a list.
+        over: what is averaged over them.
+        weights: which of a run's weights judge.
+    """
+
+    views: ViewsOption = "none"
+    over: OverOption = "probabilities"
+    weights: WeightsOption = "last"
+
+    def how(self) -> "How":
+        """Return the same as the workflows take it."""
+        from thumbnet.workflows.stored import How
+
+        return How(self.views, self.over, self.weights)
 
 
 def open_data(path: Path | None) -> "PackedDataset":
@@ -84,11 +156,6 @@ def read_settings(settings: list[str]) -> dict[str, str]:
             raise RecipeError(f"--set {setting}: not of the form KEY=VALUE; write --set optimizer.lr=0.01")
         pairs[key] = value
     return pairs
-
-
-def print_json(value: Any) -> None:
-    """Print `value` as JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 _GIVEN: ContextVar[tuple[str, ...]] = ContextVar("given", default=())

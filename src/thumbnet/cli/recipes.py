@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from thumbnet.cli.options import JsonFlag, print_json
+from thumbnet.cli.options import JsonFlag
+from thumbnet.cli.printing import print_json
 
 
 def recipes(

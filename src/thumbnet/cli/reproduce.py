@@ -2,27 +2,24 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from thumbnet.cli.options import (
+    ComputeOptions,
     DataOption,
-    DeviceOption,
     JsonFlag,
-    ThreadsOption,
     command_line,
     open_data,
-    print_json,
 )
+from thumbnet.cli.printing import print_json, print_lines, table_console, tell
 from thumbnet.errors import RecipeError, RunError, StorageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from thumbnet.recipe import Recipe
-    from thumbnet.train import Options
     from thumbnet.workflows.estimate import DataShape
     from thumbnet.workflows.reproduction import Line
     from thumbnet.workflows.reproduction_runs import Look
@@ -30,6 +27,43 @@ if TYPE_CHECKING:
 
 Format = Literal["text", "markdown", "json"]
 _PLAIN_WIDTH = 120
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class LookOptions:
+    """What makes a quick look of a row.
+
+    Attributes:
+        fraction: part of the full length.
+        epochs: length in epochs instead.
+        random_weights: whether random weights replace pretrained ones.
+    """
+
+    fraction: Annotated[float | None, Parameter(help="A quick look: this part of the full length, up to 1.")] = None
+    epochs: Annotated[float | None, Parameter(help="A quick look: so many epochs.")] = None
+    random_weights: Annotated[
+        bool, Parameter(negative=(), help="Begin from random weights where a row begins from pretrained ones.")
+    ] = False
+
+    def look(self) -> "Look":
+        """Return the look.
+
+        Raises:
+            RecipeError: a length out of range, or two of them.
+        """
+        from thumbnet.workflows.reproduction_runs import Look
+
+        return Look(self.fraction, self.epochs, self.random_weights)
+
+    def given(self) -> list[str]:
+        """Return the options that were given."""
+        options = {
+            "--random-weights": self.random_weights,
+            "--fraction": self.fraction is not None,
+            "--epochs": self.epochs is not None,
+        }
+        return [name for name, is_given in options.items() if is_given]
 
 
 def reproduce(
@@ -46,19 +80,14 @@ def reproduce(
     layout: Annotated[
         Format | None, Parameter(name="--format", help="How the table is printed: text, markdown or json.")
     ] = None,
-    fraction: Annotated[float | None, Parameter(help="A quick look: this part of the full length, up to 1.")] = None,
-    epochs: Annotated[float | None, Parameter(help="A quick look: so many epochs.")] = None,
-    random_weights: Annotated[
-        bool, Parameter(negative=(), help="Begin from random weights where a row begins from pretrained ones.")
-    ] = False,
+    quick: LookOptions = LookOptions(),
     data: DataOption = None,
     out: Annotated[Path, Parameter(help="Folder of the runs, each in the folder of its row's name.")] = Path("runs"),
     records: Annotated[
         Path | None,
         Parameter(help="Folder of records: by default OUT/records to write, thumbnet's own for --table."),
     ] = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Run rows of the reports, one after the other, judge each against its report, and write its record.
@@ -72,24 +101,17 @@ def reproduce(
     if names and every_row:
         raise RecipeError("--all runs every row; leave it out to run the rows that are named")
     if table:
-        given = {"--dry-run": dry_run, "--random-weights": random_weights}
-        given |= {"--fraction": fraction is not None, "--epochs": epochs is not None}
-        _show_table(names, records, _layout(layout, as_json, [name for name, is_given in given.items() if is_given]))
+        given = [*(["--dry-run"] if dry_run else []), *quick.given()]
+        _show_table(names, records, _layout(layout, as_json, given))
         return
     if layout is not None:
         raise RecipeError("--format is for --table; --json prints what runs as JSON")
-    from thumbnet.workflows.reproduction_runs import Look
-
-    look = Look(fraction, epochs, random_weights)
-    chosen = names or all_rows()
+    look, chosen = quick.look(), names or all_rows()
     if dry_run:
-        expect = _timed(device, threads, data)
+        expect = _timed(compute, data)
         _show_pending(_survey(chosen, look, data, out, expect), as_json, "this machine")
     elif names or every_row:
-        from thumbnet.train import Options
-
-        options = Options(device, threads)
-        _run(chosen, look, data, out=out, folder=records or out / "records", options=options, as_json=as_json)
+        _run(chosen, look, data, out=out, folder=records or out / "records", compute=compute, as_json=as_json)
     else:
         expect, where = _recorded(records)
         _show_pending(_survey(chosen, look, data, out, expect), as_json, where, hint=True)
@@ -129,7 +151,7 @@ def _show_table(names: Sequence[str], folder: Path | None, layout: Format) -> No
 def _print_tables(lines: "Sequence[Line]", folder: Path) -> None:
     from thumbnet.workflows.reproduction_formats import FULL_WIDTH, notes, text_tables
 
-    console = _console()
+    console = table_console(_PLAIN_WIDTH)
     for one in text_tables(lines, console.width):
         console.print(one)
         console.print()
@@ -142,7 +164,7 @@ def _print_tables(lines: "Sequence[Line]", folder: Path) -> None:
         remarks += [f"A terminal of {FULL_WIDTH} columns shows last step, epochs and device too."]
     if len(measured) < len(lines):
         remarks += ["Run rows with: thumbnet reproduce ROW ..."]
-    _print_lines(console, remarks)
+    print_lines(console, remarks)
 
 
 def _run(
@@ -152,22 +174,22 @@ def _run(
     *,
     out: Path,
     folder: Path,
-    options: "Options",
+    compute: ComputeOptions,
     as_json: bool,
 ) -> None:
     """Run rows and print each verdict as it comes; end with an error where a row failed."""
-    from thumbnet.train.hardware import choose_device
+    from thumbnet.train import Options
     from thumbnet.workflows.reproduction_runs import run_rows
 
-    choose_device(options.device, options.threads)  # a device that is not there would fail every row
-    dataset, command = open_data(data), command_line()
+    compute.choose()  # a device that is not there would fail every row
+    dataset, command, options = open_data(data), command_line(), Options(compute.device, compute.threads)
     outcomes, failed = [], []
-    for outcome in run_rows(names, look, dataset, out, folder, options=options, command=command, tell=_tell):
+    for outcome in run_rows(names, look, dataset, out, folder, options=options, command=command, tell=tell):
         outcomes.append(outcome.to_json())
         if outcome.failed:
             failed.append(outcome)
             if len(names) > 1:
-                _tell(outcome.text)
+                tell(outcome.text)
         elif not as_json:
             sys.stdout.write(f"{outcome.text}\n")
             sys.stdout.flush()
@@ -195,17 +217,16 @@ def _shape(data: Path | None) -> "DataShape":
     return shape_of(packed.load(place)) if data is not None or place.exists() else TINY_IMAGENET
 
 
-def _timed(device: str, threads: int | None, data: Path | None) -> "Callable[[Recipe], float | None]":
+def _timed(compute: ComputeOptions, data: Path | None) -> "Callable[[Recipe], float | None]":
     """Return a function that times a few steps of a recipe on this machine, once where several runs have it."""
-    from thumbnet.train.hardware import choose_device
     from thumbnet.workflows.estimate import estimate
 
-    chosen, shape = choose_device(device, threads), _shape(data)
+    chosen, shape = compute.choose(), _shape(data)
     known: dict[str, float] = {}
 
     def expect(recipe: "Recipe") -> float:
         if recipe.name not in known:
-            _tell(f"{recipe.name}: timing a few steps on this machine")
+            tell(f"{recipe.name}: timing a few steps on this machine")
             known[recipe.name] = estimate(recipe, chosen, shape).seconds
         return known[recipe.name]
 
@@ -238,10 +259,10 @@ def _show_pending(found: "Sequence[Pending]", as_json: bool, where: str, hint: b
     rows = [_pending_cells(one) for one in found]
     head = ("row", "state", "steps", "epochs", "expected time", "note")
     shown = [place for place, name in enumerate(head) if name in head[:4] or any(row[place] for row in rows)]
-    console = _console()
+    console = table_console(_PLAIN_WIDTH)
     console.print(text_table([head[place] for place in shown], [[row[place] for place in shown] for row in rows]))
     console.print()
-    _print_lines(console, _remarks(found, where, hint))
+    print_lines(console, _remarks(found, where, hint))
 
 
 def _pending_cells(one: "Pending") -> list[str]:
@@ -270,19 +291,3 @@ def _remarks(found: "Sequence[Pending]", where: str, hint: bool) -> list[str]:
     if hint:
         remarks.append("Run rows with: thumbnet reproduce ROW ..., or --all. --dry-run times them on this machine.")
     return remarks
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
-def _print_lines(console: "Console", lines: Sequence[str]) -> None:
-    for line in lines:
-        console.print(line, highlight=False, markup=False)
-
-
-def _console() -> "Console":
-    """Return the console; a file or a pipe has no width of its own."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)

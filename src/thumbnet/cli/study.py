@@ -8,15 +8,14 @@ from cyclopts import Parameter
 
 from thumbnet.cli.options import (
     DataOption,
-    DeviceOption,
     JsonFlag,
-    ThreadsOption,
+    SettingsOption,
+    TrainingOptions,
     command_line,
     open_data,
-    print_json,
     read_settings,
 )
-from thumbnet.cli.training import CheckpointOption
+from thumbnet.cli.printing import print_json, print_lines, table_console, tell
 from thumbnet.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
 
 VaryOption = Annotated[
     list[str] | None,
-    Parameter(name="--vary", help="Vary a setting of a recipe: KEY=VALUE,VALUE, as optimizer.lr=0.01,0.1."),
+    Parameter(
+        name="--vary", negative=(), help="Vary a setting of a recipe: KEY=VALUE,VALUE, as optimizer.lr=0.01,0.1."
+    ),
 ]
 
 
@@ -35,18 +36,14 @@ def study(
     *,
     vary: VaryOption = None,
     seeds: Annotated[int | None, Parameter(help="How many seeds each variant runs with.")] = None,
-    settings: Annotated[
-        list[str] | None, Parameter(name="--set", help="Replace a setting of a recipe in all variants: KEY=VALUE.")
-    ] = None,
+    settings: SettingsOption = None,
     list_all: Annotated[bool, Parameter(name="--list", negative=(), help="List the studies.")] = False,
     data: DataOption = None,
     out: Annotated[Path, Parameter(help="Folder of the runs and of the study's folder.")] = Path("runs"),
     fraction: Annotated[float, Parameter(help="Shorten every run to this part of its length.")] = 1.0,
     dry_run: Annotated[bool, Parameter(name="--dry-run", negative=(), help="Only list the runs and states.")] = False,
     records: Annotated[Path | None, Parameter(name="--records", help="Folder to write the study's record to.")] = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
-    checkpoint_seconds: CheckpointOption = 120.0,
+    training: TrainingOptions = TrainingOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Run several trainings with one thing varied, and compare them in a table and a figure.
@@ -62,14 +59,12 @@ def study(
     if dry_run:
         _show_states(chosen, out, as_json)
         return
-    from thumbnet.train import Options
     from thumbnet.workflows.studying import check_recordable, record_study, run_study
 
     dataset = open_data(data)
     if records is not None:
         check_recordable(chosen, dataset)
-    options = Options(device, threads, checkpoint_seconds)
-    result = run_study(chosen, dataset, out, options, command=command_line(), tell=_tell)
+    result = run_study(chosen, dataset, out, training.options(), command=command_line(), tell=tell)
     if records is not None:
         record_study(result, records, "" if name == chosen.name else command_line())
     _show(result, out / chosen.name, as_json)
@@ -98,10 +93,6 @@ def _find(name: str, varied: list[str], seeds: int | None, settings: list[str]) 
         raise RecipeError(f"study or recipe {name!r} is unknown; {nearest(name, [*STUDIES, *RECIPES])}")
     recipe = assign(find_recipe(name), read_settings(settings))
     return vary(recipe, varied, 1 if seeds is None else seeds)
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 def _list(as_json: bool) -> None:
@@ -137,13 +128,9 @@ def _show(result: "StudyResult", folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"folder": str(folder), **result.to_json()})
         return
-    from rich.console import Console
-
-    # A file or a pipe has no width; the table gets what it needs.
-    console = Console(width=None if sys.stdout.isatty() else 240)
+    console = table_console()
     console.print(_table(result))
-    for line in _notes(result):
-        console.print(line, highlight=False, markup=False)
+    print_lines(console, _notes(result))
     sys.stdout.write(f"figure: {folder / 'figure.png'}\n")
 
 

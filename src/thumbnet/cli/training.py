@@ -10,25 +10,20 @@ from cyclopts import Parameter
 from thumbnet.cli.options import (
     CacheOption,
     DataOption,
-    DeviceOption,
     JsonFlag,
     RunArgument,
     RunDataOption,
     SettingsOption,
-    ThreadsOption,
+    TrainingOptions,
     command_line,
     open_data,
     open_run,
-    print_json,
     read_settings,
 )
+from thumbnet.cli.printing import print_json
 
 if TYPE_CHECKING:
     from thumbnet.run import RunDirectory
-
-CheckpointOption = Annotated[
-    float, Parameter(name="--checkpoint-seconds", help="Longest time between two checkpoints.")
-]
 
 
 def train(
@@ -41,9 +36,7 @@ def train(
     init: Annotated[
         str | None, Parameter(help="Weights to start from: a file of tensors, or the folder of an earlier run.")
     ] = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
-    checkpoint_seconds: CheckpointOption = 120.0,
+    training: TrainingOptions = TrainingOptions(),
     cache: CacheOption = None,
     tensorboard: Annotated[bool, Parameter(negative=(), help="Write the metrics for TensorBoard too.")] = False,
     as_json: JsonFlag = False,
@@ -51,12 +44,12 @@ def train(
     """Train a recipe from beginning to end, evaluate it, and store everything in a run directory."""
     from thumbnet.recipe import assign, start_from
     from thumbnet.recipes import find_recipe
-    from thumbnet.train import Options, start
+    from thumbnet.train import start
 
     chosen = assign(find_recipe(recipe), read_settings(settings or []))
     chosen = chosen if init is None else start_from(chosen, init)
     target = out or Path("runs") / chosen.name
-    options = Options(device, threads, checkpoint_seconds, tensorboard, cache=cache)
+    options = training.options(cache, tensorboard=tensorboard)
     _show(start(chosen, open_data(data), target, options, command_line()), as_json)
 
 
@@ -65,21 +58,16 @@ def resume(
     /,
     *,
     data: RunDataOption = None,
-    device: DeviceOption = "auto",
-    threads: Annotated[
-        int | None, Parameter(name="--threads", help="CPU threads; by default as many as the run began with.")
-    ] = None,
-    checkpoint_seconds: CheckpointOption = 120.0,
+    training: TrainingOptions = TrainingOptions(),
     cache: CacheOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Go on with a run that was interrupted or killed, from its last checkpoint, as if nothing had happened."""
-    from thumbnet.train import Options, load_run_data
+    from thumbnet.train import load_run_data
     from thumbnet.train import resume as resume_run
 
     opened = open_run(run)
-    options = Options(device, threads, checkpoint_seconds, cache=cache)
-    _show(resume_run(opened, load_run_data(opened, data), options, command_line()), as_json)
+    _show(resume_run(opened, load_run_data(opened, data), training.options(cache), command_line()), as_json)
 
 
 def _show(run: "RunDirectory", as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """`thumbnet tune`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,50 +10,87 @@ from cyclopts import Parameter
 from thumbnet.cli.options import (
     CacheOption,
     DataOption,
-    DeviceOption,
     JsonFlag,
-    ThreadsOption,
+    SettingsOption,
+    TrainingOptions,
     command_line,
     open_data,
-    print_json,
     read_settings,
 )
-from thumbnet.cli.training import CheckpointOption
+from thumbnet.cli.printing import print_json, print_lines, table_console, tell
+from thumbnet.errors import RecipeError
 
 if TYPE_CHECKING:
+    from thumbnet.recipe import Recipe
+    from thumbnet.studies import Search
     from thumbnet.workflows.tuning_result import SearchResult, Trial
 
-SearchOption = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--search",
-        help="What to search: KEY=LOW..HIGH, with :log or :int behind it, or KEY=VALUE,VALUE. "
-        "KEY+KEY searches one value for several keys.",
-    ),
-]
 _SHOWN = 5
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched, and how.
+
+    Attributes:
+        space: the settings and where their values lie; a search has at least one.
+        trials: number of trials in the end.
+        name: name of the search; `None` for RECIPE-tune.
+        sampler: how values are chosen.
+        prune: which trials are ended early.
+        fraction: part of its length that each trial runs.
+        seed: seed of the sampler.
+    """
+
+    space: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--search",
+            negative=(),
+            help="What to search: KEY=LOW..HIGH, with :log or :int behind it, or KEY=VALUE,VALUE. "
+            "KEY+KEY searches one value for several keys.",
+        ),
+    ] = None
+    trials: Annotated[int, Parameter(help="How many trials there are in the end.")] = 100
+    name: Annotated[str | None, Parameter(help="Name of the search; by default RECIPE-tune.")] = None
+    sampler: Annotated[Literal["tpe", "random", "grid"], Parameter(help="How values are chosen.")] = "tpe"
+    prune: Annotated[Literal["median", "none"], Parameter(help="Which trials are ended early.")] = "median"
+    fraction: Annotated[float, Parameter(help="Shorten every trial to this part of its length.")] = 1.0
+    seed: Annotated[int, Parameter(help="Seed of the sampler.")] = 0
+
+    def make(self, recipe: "Recipe") -> "Search":
+        """Return the search over `recipe`.
+
+        Raises:
+            RecipeError: a setting or a number that makes no search.
+        """
+        from thumbnet.studies import make_search
+
+        return make_search(
+            recipe,
+            self.space or [],
+            self.trials,
+            self.name,
+            sampler=self.sampler,
+            prune=self.prune,
+            fraction=self.fraction,
+            seed=self.seed,
+        )
 
 
 def tune(
     recipe: Annotated[str, Parameter(help="A recipe (see: thumbnet recipes), or the path of a recipe.json.")],
     /,
     *,
-    search: SearchOption = None,
-    trials: Annotated[int, Parameter(help="How many trials there are in the end.")] = 100,
-    settings: Annotated[
-        list[str] | None, Parameter(name="--set", help="Replace a setting before the search: KEY=VALUE.")
-    ] = None,
+    search: SearchOptions = SearchOptions(),
+    settings: SettingsOption = None,
     data: DataOption = None,
     out: Annotated[Path, Parameter(help="Folder of the search's folder.")] = Path("runs"),
-    name: Annotated[str | None, Parameter(help="Name of the search; by default RECIPE-tune.")] = None,
     storage: Annotated[
         str | None,
         Parameter(help="URL of a database that several processes or machines share; by default a file in the folder."),
     ] = None,
-    sampler: Annotated[Literal["tpe", "random", "grid"], Parameter(help="How values are chosen.")] = "tpe",
-    prune: Annotated[Literal["median", "none"], Parameter(help="Which trials are ended early.")] = "median",
-    fraction: Annotated[float, Parameter(help="Shorten every trial to this part of its length.")] = 1.0,
-    seed: Annotated[int, Parameter(help="Seed of the sampler.")] = 0,
     keep_runs: Annotated[
         bool, Parameter(name="--keep-runs", negative=(), help="Keep the runs of all trials.")
     ] = False,
@@ -60,9 +98,7 @@ def tune(
         bool, Parameter(name="--search-only", negative=(), help="Leave the final runs to another process.")
     ] = False,
     record: Annotated[Path | None, Parameter(help="File (.json) or folder to write the search's record to.")] = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
-    checkpoint_seconds: CheckpointOption = 120.0,
+    training: TrainingOptions = TrainingOptions(),
     cache: CacheOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -70,39 +106,28 @@ def tune(
 
     The same command goes on with a search, and may run in several processes at once. Needs the extra 'tune'.
     """
-    from thumbnet.errors import RecipeError
     from thumbnet.recipe import assign
     from thumbnet.recipes import find_recipe
-    from thumbnet.studies import make_search
 
     if search_only and record is not None:
         raise RecipeError("--record: the final runs are recorded, and --search-only leaves them out; leave out one")
-    chosen = make_search(
-        assign(find_recipe(recipe), read_settings(settings or [])),
-        search or [],
-        trials,
-        name,
-        sampler=sampler,
-        prune=prune,
-        fraction=fraction,
-        seed=seed,
-    )
-    from thumbnet.train import Options
+    chosen = search.make(assign(find_recipe(recipe), read_settings(settings or [])))
     from thumbnet.workflows.tuning import record_search, run_search
 
+    command = told_command(storage)
     result = run_search(
         chosen,
         open_data(data),
         out,
-        Options(device, threads, checkpoint_seconds, cache=cache),
+        training.options(cache),
         storage=storage,
         keep_runs=keep_runs,
         final=not search_only,
-        command=told_command(storage),
-        tell=_tell,
+        command=command,
+        tell=tell,
     )
     if record is not None:
-        record_search(result, record, told_command(storage))
+        record_search(result, record, command)
     _show(result, out / chosen.name, as_json)
 
 
@@ -115,21 +140,13 @@ def told_command(storage: str | None) -> str:
     return shlex.join([re.sub(r"(://[^/@]*:)[^/]*@", r"\1***@", word) if storage else word for word in words])
 
 
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
 def _show(result: "SearchResult", folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"folder": str(folder), **result.to_json()})
         return
-    from rich.console import Console
-
-    # A file or a pipe has no width; the table gets what it needs.
-    console = Console(width=None if sys.stdout.isatty() else 240)
+    console = table_console()
     console.print(_table(result))
-    for line in _notes(result):
-        console.print(line, highlight=False, markup=False)
+    print_lines(console, _notes(result))
     sys.stdout.write(f"figure: {folder / 'figure.png'}\n")
 
 

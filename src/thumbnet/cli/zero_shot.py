@@ -6,18 +6,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from thumbnet.cli.options import (
+    ComputeOptions,
     DataOption,
-    DeviceOption,
     JsonFlag,
     RecordOption,
     SettingsOption,
-    ThreadsOption,
     ViewsOption,
     command_line,
     open_data,
-    print_json,
     read_settings,
 )
+from thumbnet.cli.printing import print_json
 
 
 def zero_shot(
@@ -31,18 +30,17 @@ def zero_shot(
     views: ViewsOption = "none",
     settings: SettingsOption = None,
     record: RecordOption = None,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Judge a pretrained ImageNet classifier on the data's classes as it is, without training it."""
     from thumbnet import records
     from thumbnet.recipe import assign
-    from thumbnet.train.hardware import choose_device, describe_hardware
+    from thumbnet.train.hardware import describe_hardware
     from thumbnet.workflows import zero_shot as workflow
 
     chosen = assign(workflow.zero_shot_recipe(recipe), read_settings(settings or []))
-    place = choose_device(device, threads)
+    place = compute.choose()
     found = workflow.zero_shot(chosen, open_data(data), split, place, views=views)
     if record is not None:
         records.write_measurement(record, found.figures(), describe_hardware(place), command_line())
