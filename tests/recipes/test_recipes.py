@@ -213,8 +213,16 @@ def test_yu_trains_five_epochs() -> None:
     assert resnet.optimizer.options == {"momentum": 0.9}
     assert resnet.batch_size == 256
     for name in RECIPES:
-        if name.startswith("yu-"):
+        if name.startswith("yu-") and not name.endswith("+"):
             assert [phase.length for phase in RECIPES[name]().phases] == [epochs(5)]
+
+
+@pytest.mark.parametrize(("name", "length", "size"), [("yu-alexnet+", 16, 48), ("yu-resnet20+", 30, 64)])
+def test_yus_twins_train_longer_and_end_at_the_size_that_judges(name: str, length: int, size: int) -> None:
+    recipe = RECIPES[name]()
+    assert sum(phase.length.amount for phase in recipe.phases) == length
+    assert recipe.phases[-1].image_size == recipe.evaluation.image_size == size
+    assert (recipe.schedule.name, recipe.train_on, recipe.selected_on) == ("one_cycle", "all", "val")
 
 
 def test_mas_fine_tuning_has_seven_epochs_in_four_phases() -> None:

@@ -12,7 +12,18 @@ statistics), and the precision (bfloat16 products with float32 weights, for spee
 from collections.abc import Mapping
 from dataclasses import replace
 
-from thumbnet.recipe import Evaluation, Model, Normalization, Optimizer, Phase, Recipe, epochs
+from thumbnet.recipe import (
+    Evaluation,
+    Loss,
+    Model,
+    Normalization,
+    Optimizer,
+    Phase,
+    Recipe,
+    Schedule,
+    epochs,
+    operation,
+)
 from thumbnet.recipes.rows import Reported, Row
 
 
@@ -25,12 +36,33 @@ def resnet20() -> Recipe:
     return _trained("yu-resnet20", Model("yu-resnet20"), 0.1)
 
 
+def resnet20_plus() -> Recipe:
+    """The bottleneck ResNet of 20 layers past the report's figure.
+
+    What had to change of `yu-resnet20`: six times the epochs, most of them on small images, which pays for leaving out
+    the first max pool (four times the places for every block); random resized crops and flips; one cycle of a high
+    learning rate; label smoothing. Measured: `records/yu-resnet20+.json`.
+    """
+    model = Model("yu-resnet20", {"pool": False})
+    return _improved("yu-resnet20+", model, 0.4, {32: 16, 40: 8, 48: 5, 64: 1})
+
+
 def alexnet() -> Recipe:
     """The AlexNet of reduced capacity of table 2.
 
     Reported (table 1): train 43.2%, val 43.7%, test 33.4%.
     """
     return _trained("yu-alexnet", Model("yu-alexnet"), 0.01)
+
+
+def alexnet_plus() -> Recipe:
+    """The AlexNet of reduced capacity past the report's figure.
+
+    What had to change of `yu-alexnet`: three times the epochs, at 48 pixels to pay for them; random resized crops and
+    flips, without which the network learns the images by heart; one cycle of a higher learning rate; label smoothing.
+    Measured: `records/yu-alexnet+.json`.
+    """
+    return _improved("yu-alexnet+", Model("yu-alexnet"), 0.04, {48: 16})
 
 
 def vgg() -> Recipe:
@@ -96,14 +128,36 @@ def _trained(name: str, model: Model, rate: float) -> Recipe:
     )
 
 
+def _improved(name: str, model: Model, rate: float, lengths: Mapping[int, int]) -> Recipe:
+    """Return a twin that trains so many epochs at each size, in pixels, and is judged at the last of them."""
+    zoom = {"scale": [0.5, 1.0]}
+    return replace(
+        _trained(name, model, rate),
+        optimizer=Optimizer("nesterov", lr=rate, weight_decay=5e-4, no_decay="norm_and_bias"),
+        phases=tuple(
+            Phase(
+                epochs(length),
+                policies=((operation("random_resized_crop", **zoom, size=size), operation("horizontal_flip")),),
+                image_size=size,
+            )
+            for size, length in lengths.items()
+        ),
+        schedule=Schedule("one_cycle", options={"peak_at": 0.25}),
+        loss=Loss(label_smoothing=0.1),
+        evaluation=Evaluation(every=epochs(2), splits=("val",), train_images=2000, image_size=[*lengths][-1]),
+    )
+
+
 _TABLE = "Yu 2017, table 1"
 
 ROWS: Mapping[str, Row] = {
     "yu-baseline": Row(Reported(_TABLE, 0.654, 0.544, 0.4304), baseline),
     "yu-alexnet": Row(Reported(_TABLE, 0.432, 0.4365, 0.334), alexnet),
+    "yu-alexnet+": Row(Reported(_TABLE, 0.432, 0.4365, 0.334), alexnet_plus),
     "yu-vgg": Row(Reported(_TABLE, 0.5462, 0.4588, 0.394), vgg),
     "yu-inception": Row(Reported(_TABLE, 0.7603, 0.5043, 0.494), inception),
     "yu-resnet20": Row(Reported(_TABLE, 0.6508, 0.544, 0.554), resnet20),
+    "yu-resnet20+": Row(Reported(_TABLE, 0.6508, 0.544, 0.554), resnet20_plus),
     "yu-squeezenet": Row(Reported(_TABLE, text="no figure"), squeezenet),
     "yu-transfer": Row(Reported(_TABLE, text="no figure"), transfer),
 }
