@@ -28,6 +28,7 @@ from thumbnet.recipe import (
     epochs,
     operation,
 )
+from thumbnet.recipes.offline import stand_in, with_cached_features
 from thumbnet.recipes.rows import Reported, Row
 
 _LIGHT: Policy = (operation("brightness", amount=0.2), operation("contrast", amount=0.2))
@@ -130,6 +131,28 @@ def transfer_v3() -> Recipe:
     )
 
 
+def transfer_v1_lite2() -> Recipe:
+    """`milani-transfer-v1` from a pretrained network that installs offline, EfficientNet-Lite2 at 260 pixels.
+
+    Its features are computed once.
+    """
+    return with_cached_features(stand_in(transfer_v1(), "lite2"), 1)
+
+
+def transfer_v2_lite2() -> Recipe:
+    """`milani-transfer-v2` in the same way: dropout before the linear layer, judged by ten crops."""
+    return with_cached_features(stand_in(transfer_v2(), "lite2"), 1)
+
+
+def transfer_v3_lite2() -> Recipe:
+    """`milani-transfer-v3` in the same way: epochs take turns with two augmented copies, judged by ten crops."""
+    return with_cached_features(stand_in(transfer_v3(), "lite2"), 2)
+
+
+_V1 = Reported("Milani 2017, table 2", val=0.7475, test=0.668)
+_V2 = Reported("Milani 2017, table 2", val=0.761, test=0.686)
+_V3 = Reported("Milani 2017, table 2", val=0.767, test=0.691)
+
 ROWS: Mapping[str, Row] = {
     "milani-inception": Row(Reported("Milani 2017, table 1", train=0.8, val=0.485), inception),
     "milani-snapshots": Row(Reported("Milani 2017, table 1", val=0.522, test=0.477), study="milani-snapshots"),
@@ -137,7 +160,10 @@ ROWS: Mapping[str, Row] = {
     "milani-snapshots-regularized": Row(
         Reported("Milani 2017, table 1", val=0.468, test=0.428), study="milani-snapshots-regularized"
     ),
-    "milani-transfer-v1": Row(Reported("Milani 2017, table 2", val=0.7475, test=0.668), transfer_v1),
-    "milani-transfer-v2": Row(Reported("Milani 2017, table 2", val=0.761, test=0.686), transfer_v2),
-    "milani-transfer-v3": Row(Reported("Milani 2017, table 2", val=0.767, test=0.691), transfer_v3),
+    "milani-transfer-v1": Row(_V1, transfer_v1),
+    "milani-transfer-v1-lite2": Row(_V1, transfer_v1_lite2),
+    "milani-transfer-v2": Row(_V2, transfer_v2),
+    "milani-transfer-v2-lite2": Row(_V2, transfer_v2_lite2),
+    "milani-transfer-v3": Row(_V3, transfer_v3),
+    "milani-transfer-v3-lite2": Row(_V3, transfer_v3_lite2),
 }

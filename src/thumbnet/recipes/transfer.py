@@ -1,8 +1,4 @@
-"""Our own recipes for networks pretrained on ImageNet, with weights that install offline.
-
-EfficientNet-Lite 0, 1 and 2 in the form of Google's weights: inputs in [-1, 1], bicubic, made for 224, 240 and 260
-pixels. The 200 classes are among ImageNet's 1,000, so that the head starts from the classifier's rows for them.
-"""
+"""Our own recipes for networks pretrained on ImageNet: EfficientNet-Lite, whose weights install offline."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,8 +8,6 @@ from thumbnet.recipe import (
     Evaluation,
     Head,
     Loss,
-    Model,
-    Normalization,
     Optimizer,
     Phase,
     Policy,
@@ -22,29 +16,26 @@ from thumbnet.recipe import (
     epochs,
     operation,
 )
-
-SIZES: Mapping[str, int] = {"lite0": 224, "lite1": 240, "lite2": 260}
-"""The networks, and the image size that each was made for."""
+from thumbnet.recipes.offline import NORMALIZATION, SIZES, network
 
 ZOOM: Policy = (operation("random_resized_crop", scale=[0.5, 1.0]), operation("horizontal_flip"))
 
 
-def network(size: str) -> Model:
-    """Return EfficientNet-Lite of `size` ('lite0' to 'lite2') with ImageNet's weights from its package."""
-    return Model(f"timm/tf_efficientnet_{size}", weights="package", head=Head(start="classifier"))
+CLASSIFIER = Head(start="classifier")
+"""The 200 classes are among ImageNet's 1,000: the head starts from the classifier's rows for them."""
 
 
 def linear(size: str) -> Recipe:
     """A linear head on the features of a frozen EfficientNet-Lite, which are computed once."""
     return Recipe(
         name=f"linear-{size}",
-        model=network(size),
+        model=network(size, CLASSIFIER),
         optimizer=Optimizer("adamw", lr=1e-3, weight_decay=0.05),
         phases=(Phase(epochs(10), image_size=SIZES[size], trainable="head", cached_features=1),),
         schedule=Schedule("cosine"),
         batch_size=256,
         loss=Loss(label_smoothing=0.1),
-        normalization=Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        normalization=NORMALIZATION,
         interpolation="bicubic",
         evaluation=Evaluation(splits=("holdout", "val")),
         checkpointing=Checkpointing(filters=()),
@@ -58,7 +49,7 @@ def finetune(size: str) -> Recipe:
     """All of an EfficientNet-Lite fine-tuned, at smaller images first."""
     return Recipe(
         name=f"finetune-{size}",
-        model=network(size),
+        model=network(size, CLASSIFIER),
         optimizer=Optimizer("adamw", lr=5e-4, weight_decay=0.05, no_decay="norm_and_bias", layer_decay=0.9),
         phases=(
             Phase(epochs(2), policies=(ZOOM,), image_size=160),
@@ -67,7 +58,7 @@ def finetune(size: str) -> Recipe:
         schedule=Schedule("cosine", warmup=epochs(0.2)),
         batch_size=64,
         loss=Loss(label_smoothing=0.1),
-        normalization=Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        normalization=NORMALIZATION,
         interpolation="bicubic",
         evaluation=Evaluation(splits=("val",), train_images=2000, image_size=224, batch_size=100),
         checkpointing=Checkpointing(filters=()),

