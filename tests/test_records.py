@@ -184,6 +184,23 @@ def test_a_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
         records.write(dataclasses.replace(measurement(), name=name), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["figures.txt", "figures", "a b.json", ".json", "folder.json"])
+def test_a_measurements_file_is_checked_before_anything_is_measured(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(StorageError, match=r"not the file of a record; give FOLDER/NAME\.json"):
+        records.check_place(tmp_path / name)
+
+
+def test_the_folder_of_records_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "startup.json"
+    records.check_place(path)
+    about = {"commit": None, "versions": {}, "device": {"type": "cpu"}, "threads": 1}
+    records.write_measurement(path, {"seconds": 1.5}, about, "a test")
+    found = records.load(path)
+    assert isinstance(found, records.Measurement)
+    assert found.figures == {"seconds": 1.5}
+
+
 def test_the_shipped_records_can_all_be_read() -> None:
     records.load_all(records.shipped_folder())
 

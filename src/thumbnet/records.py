@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from thumbnet.environment import checkout
 from thumbnet.errors import RecipeError, StorageError
-from thumbnet.files import read_json, write_json
+from thumbnet.files import read_json, storage_errors, write_json
 from thumbnet.recipe.codec import decode, to_json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -139,6 +139,8 @@ def write(record: Record | Measurement, folder: Path, *, replace: bool = False) 
     if not _NAME.fullmatch(record.name):
         raise StorageError(f"record {record.name!r}: not a plain file name; use letters, digits, '-', '_', '+' or '.'")
     path = folder / f"{record.name}.json"
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     fields = {
         key: value if key in _EXACT else _rounded(value, f"{path}: {key}") for key, value in to_json(record).items()
     }
@@ -147,6 +149,16 @@ def write(record: Record | Measurement, folder: Path, *, replace: bool = False) 
         raise StorageError(f"{path}: this record exists already; replace it explicitly, or choose another name")
     write_json(path, fields)
     return path
+
+
+def check_place(path: Path) -> None:
+    """Check that `path` can name a measurement's file, before anything is measured.
+
+    Raises:
+        StorageError: it does not end in '.json', its name is not that of a record, or it is a folder.
+    """
+    if path.suffix != ".json" or not _NAME.fullmatch(path.stem) or path.is_dir():
+        raise StorageError(f"{path}: not the file of a record; give FOLDER/NAME.json, with a plain NAME")
 
 
 def write_measurement(path: Path, figures: Mapping[str, Any], about: Mapping[str, Any], command: str) -> None:
@@ -161,6 +173,7 @@ def write_measurement(path: Path, figures: Mapping[str, Any], about: Mapping[str
     Raises:
         StorageError: the name or a figure cannot be stored, or the place cannot be written.
     """
+    check_place(path)
     measurement = Measurement(
         name=path.stem,
         command=command,

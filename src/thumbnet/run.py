@@ -24,7 +24,10 @@ State = Literal["running", "interrupted", "failed", "complete"]
 
 _RECIPE, _DATA, _ENVIRONMENT, _STATUS = "recipe.json", "data.json", "environment.json", "status.json"
 _RESULT, _METRICS, _LOCK = "result.json", "metrics.jsonl", ".lock"
+_REPORT, _COMPARISON = "report.html", "comparison.html"
 _CHECKPOINTS, _FILTERS, _PREDICTIONS, _TENSORBOARD = "checkpoints", "filters", "predictions", "tensorboard"
+_ANALYSIS = "analysis"
+_FOLDERS = (_CHECKPOINTS, _FILTERS, _PREDICTIONS, _ANALYSIS)
 _EPOCH_TAG = re.compile(r"epoch-\d{4,}")
 _SNAPSHOT_TAG = re.compile(r"snapshot-(\d{7,})")
 _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -83,6 +86,24 @@ class RunDirectory:
             RunError: `path` exists.
             StorageError: the place cannot be written, or another process is making this run directory.
         """
+        with cls.making(path, recipe, data, environment, command):
+            pass
+        return cls(path)
+
+    @classmethod
+    @contextlib.contextmanager
+    def making(
+        cls,
+        path: Path,
+        recipe: Recipe,
+        data: Mapping[str, Any],
+        environment: Mapping[str, Any],
+        command: str,
+    ) -> Iterator[Self]:
+        """Yield a run directory that becomes `path`, with what the block wrote, when the block ends well.
+
+        Nothing is left where it does not, or where the process is killed. Arguments and errors are those of `create`.
+        """
         if path.exists() or path.is_symlink():
             raise RunError(f"{path}: exists already and is never overwritten; choose another folder with --out")
         with atomic_folder(path) as folder:
@@ -92,7 +113,7 @@ class RunDirectory:
             write_json(folder / _DATA, dict(data))
             write_json(folder / _ENVIRONMENT, {"sessions": [_session(environment, command)]})
             write_json(folder / _STATUS, {"state": "running", "step": 0, "total_steps": None, "message": "created"})
-        return cls(path)
+            yield cls(folder)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -212,6 +233,21 @@ class RunDirectory:
         return self.path / _CHECKPOINTS / "state.pt"
 
     @property
+    def recipe_path(self) -> Path:
+        """The resolved recipe, which `thumbnet train` takes in place of a name."""
+        return self.path / _RECIPE
+
+    @property
+    def report_path(self) -> Path:
+        """The page of the run's report, beside which its figures lie."""
+        return self.path / _REPORT
+
+    @property
+    def comparison_path(self) -> Path:
+        """The page that compares the run with others, unless they name another place."""
+        return self.path / _COMPARISON
+
+    @property
     def tensorboard_path(self) -> Path:
         """Folder of TensorBoard's event files."""
         return self.path / _TENSORBOARD
@@ -280,6 +316,31 @@ class RunDirectory:
             raise RunError(f"split {split!r} is not a plain name; use 'holdout', 'val' or 'test'")
         kind = "views." if views else "" if snapshot is None else f"{snapshot.tag}."
         return self.path / _PREDICTIONS / f"{kind}{split}.npz"
+
+    def filters_tags(self) -> list[str]:
+        """Return the tags of the first-layer filters that are stored: initial, epochs in order, last."""
+        tags = {file.stem for file in (self.path / _FILTERS).glob("*.npy")}
+        numbered = sorted((tag for tag in tags if _EPOCH_TAG.fullmatch(tag)), key=lambda tag: int(tag[6:]))
+        return [tag for tag in ("initial", *numbered, "last") if tag in tags]
+
+    def analysis_path(self, part: str) -> Path:
+        """Return the file of an analysis: of its part that is called `part`.
+
+        Raises:
+            RunError: `part` is no plain name.
+        """
+        if not _SPLIT.fullmatch(part):
+            raise RunError(f"analysis {part!r} is not a plain name; see docs/analysis.md for what there is")
+        return self.path / _ANALYSIS / f"{part}.npz"
+
+    def make_analysis_folder(self) -> None:
+        """Make the folder of the analyses where it is not there yet.
+
+        Raises:
+            StorageError: the run directory cannot be written.
+        """
+        with storage_errors(self.path / _ANALYSIS):
+            (self.path / _ANALYSIS).mkdir(exist_ok=True)
 
     def result(self) -> dict[str, Any]:
         """Return the run's result, as `write_result` was given it.
@@ -374,7 +435,7 @@ class RunDirectory:
         return cast(dict[str, Any], value)
 
     def _remove_leftovers(self) -> None:
-        for folder in (self.path, *(self.path / name for name in (_CHECKPOINTS, _FILTERS, _PREDICTIONS))):
+        for folder in (self.path, *(self.path / name for name in _FOLDERS)):
             for leftover in folder.glob(".*.tmp"):
                 leftover.unlink(missing_ok=True)
 

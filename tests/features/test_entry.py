@@ -209,8 +209,11 @@ def test_listing_and_removing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no features of key 'zz'"):
         remove_features(tmp_path, ["zz"])
     assert [one.key for one in remove_features(tmp_path, [whole.key[:12]])] == [whole.key]
-    with FileLock(lock_path(place)), pytest.raises(StorageError, match="another process is writing these features"):
-        remove_features(tmp_path)
+    extraction.extract(body(), images(20), Wanted("val", 32), tmp_path, silent)
+    with FileLock(lock_path(place)):
+        with pytest.raises(StorageError, match=r"another process is writing these .*; the other 1 are removed"):
+            remove_features(tmp_path)
+        assert [one.key for one in stored_features(tmp_path)] == [place.name]
     (tmp_path / f".{whole.key}.removed").mkdir()  # left by a process that was killed while it removed
     assert [one.key for one in remove_features(tmp_path)] == [place.name]
     assert [left.name for left in tmp_path.iterdir()] == ["of somebody else"]

@@ -72,7 +72,9 @@ def test_weights_without_a_classifier_of_imagenets_are_refused(monkeypatch: pyte
     other = timm.create_model("test_resnet", num_classes=11)
     monkeypatch.setattr("thumbnet.models.pretrained.build_timm", lambda *_, **__: other)
     model = Model("timm/test_resnet", weights="imagenet", head=Head(start="classifier"))
-    with pytest.raises(RecipeError, match="have no classifier of ImageNet's 1,000 classes in fc; use start='fresh'"):
+    with pytest.raises(
+        RecipeError, match="test_resnet has no classifier of ImageNet's 1,000 classes; use start='fresh'"
+    ):
         build_model(model, 1, 64, class_ids=[GOLDFISH])
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from thumbnet.errors import RecipeError, RunError, StorageError
 from thumbnet.files import sha256
 from thumbnet.models import build_model, head_of, resolve_init
+from thumbnet.models.fitting import _layers
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Head, InitialWeights, Model
 from thumbnet.run import RunDirectory
@@ -94,6 +95,18 @@ def test_heads_are_matched_layer_by_layer(file: Path) -> None:
     deep = started(file, head=Head(hidden=6))
     assert differing(deep, fresh) >= {"14.0.weight", "14.0.bias"}
     assert torch.equal(deep["14.3.weight"], fresh["14.3.weight"])
+
+
+def test_layers_are_counted_as_numbers_whatever_their_order_in_the_file() -> None:
+    names = ["fc.10.weight", "fc.0.weight", "fc.2.weight", "fc.10.bias"]
+    assert _layers(names) == ["fc.0", "fc.2", "fc.10"]
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+def test_what_wrappers_put_before_names_goes_in_any_order(file: Path, prefix: str) -> None:
+    state = network().state_dict()
+    torch.save({f"{prefix}{name}": tensor for name, tensor in state.items()}, file)
+    assert differing(started(file), state) == set()
 
 
 def test_a_file_of_a_thousand_classes_gives_the_head_its_rows(file: Path) -> None:

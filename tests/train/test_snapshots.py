@@ -85,6 +85,12 @@ def test_the_newest_replaces_the_oldest(kept: int, out: Path, shapes: PackedData
     assert [name for name in stored_files(run) if "snapshot" in name] == files_of(run.snapshots())
 
 
+def test_as_many_are_kept_without_checkpoints(out: Path, shapes: PackedDataset, many: RunDirectory) -> None:
+    run = train.start(recipe(2), shapes, out, replace(QUIET, checkpoint_seconds=None))
+    assert run.snapshots() == many.snapshots()[-2:]
+    assert [name for name in stored_files(run) if "snapshot" in name] == files_of(run.snapshots())
+
+
 def test_a_snapshot_holds_the_network_and_what_it_says(many: RunDirectory, shapes: PackedDataset) -> None:
     rows = {row["step"]: row for row in evaluations_of(many)}
     for snapshot in many.snapshots():

@@ -15,7 +15,8 @@ from thumbnet.workflows.reproduction import Line, all_rows, check_rows, make_lin
 from thumbnet.workflows.reproduction_figures import Measured, device_name, iterations_verdict, verdict
 
 M1 = "mkrtchyan-m1"
-STUDY = {"top1": 0.525, "top1_interval": [0.515, 0.535], "epochs": 30, "seconds": 7200.0, "selected_on": "val"}
+ENSEMBLE = {"top1": 0.525, "top1_interval": [0.515, 0.535], "best_n": 7, "selected_on": "val"}
+STUDY = {"ensemble": ENSEMBLE, "epochs": 30, "seconds": 7200.0}
 
 
 def measured(record: Record | Measurement) -> Measured:
@@ -165,7 +166,7 @@ def test_a_study_is_judged_by_the_figures_of_its_record(name: str, expected: str
     found = measured(study_record(name, STUDY))
     assert (found.figure, found.interval, found.verdict) == (0.525, (0.515, 0.535), expected)
     assert (found.epochs, found.seconds, found.selected_on, found.device) == (30, 7200.0, "val", "H100")
-    assert (found.epoch, found.last) == (None, None)
+    assert (found.epoch, found.last, found.members) == (None, None, 7)
 
 
 @pytest.mark.parametrize(
@@ -181,13 +182,16 @@ def test_a_study_is_judged_by_the_figures_of_its_record(name: str, expected: str
 )
 def test_a_study_without_its_figures_is_refused(figures: dict[str, Any]) -> None:
     with pytest.raises(StorageError, match="record 'milani-snapshots': its figures lack top1 or top1_interval"):
-        row_line("milani-snapshots", study_record("milani-snapshots", figures))
+        row_line("milani-snapshots", study_record("milani-snapshots", {"ensemble": figures}))
 
 
 @pytest.mark.parametrize("interval", [[0.6, 0.7], [0.4, 0.49], [-0.1, 0.6], [0.4, 1.1], [float("nan"), 0.6]])
 def test_a_study_whose_interval_cannot_be_is_refused(interval: list[float]) -> None:
     with pytest.raises(StorageError, match=r"top1_interval: .* does not hold 0.5 in \[0, 1\]"):
-        row_line("milani-snapshots", study_record("milani-snapshots", {"top1": 0.5, "top1_interval": interval}))
+        row_line(
+            "milani-snapshots",
+            study_record("milani-snapshots", {"ensemble": {"top1": 0.5, "top1_interval": interval}}),
+        )
 
 
 def test_a_study_says_itself_whether_it_was_pretrained() -> None:

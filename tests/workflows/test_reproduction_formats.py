@@ -40,7 +40,12 @@ RECORDS: list[Record | Measurement] = [
     ),
     run_record("ma-finetune", correct=7400, best=(7, 7430), epochs=7, train_seconds=36_000.0, device=H100),
     study_record(
-        "milani-snapshots", {"top1": 0.525, "top1_interval": [0.515, 0.535], "epochs": 30, "seconds": 7200.0}
+        "milani-snapshots",
+        {
+            "ensemble": {"top1": 0.525, "top1_interval": [0.515, 0.535], "best_n": 7, "selected_on": "val"},
+            "epochs": 30,
+            "seconds": 7200.0,
+        },
     ),
     run_record("resnet18-64", correct=4952, epochs=17),
     Measurement("expected-times", "python x", None, {}, CPU, {"yu-vgg": 2500, "yu-transfer": 200_000}),
@@ -160,7 +165,9 @@ def test_pretrained_rows_stand_apart_with_what_must_be_known_of_them() -> None:
     assert "may have seen" not in scratch + own
     assert "[`ma-finetune`]" in pretrained
     assert "[`resnet18-64`]" in own
-    study = study_record("hansen-ensemble", {"top1": 0.5, "top1_interval": [0.4, 0.6], "pretrained": True})
+    study = study_record(
+        "hansen-ensemble", {"ensemble": {"top1": 0.5, "top1_interval": [0.4, 0.6]}, "pretrained": True}
+    )
     kinds = {one.title: [line.row for line in one.measured] for one in sections(make_lines([study]))}
     assert kinds == {"From scratch": [], "From pretrained weights": ["hansen-ensemble"]}
     assert any("may have seen the originals" in line for line in printed(120))
@@ -240,7 +247,7 @@ def test_notes_say_what_the_lines_need() -> None:
             "100% of the training images never reached in 100 epochs",
             "40 iterations: below",
         ),
-        (RECORDS[5], "val 52.5% (51.5 to 53.5%)", "52.2%: within"),
+        (RECORDS[5], "val 52.5% (51.5 to 53.5%) by the best 7, chosen on val", "52.2%: within"),
     ],
 )
 def test_a_verdict_in_a_line(record: Record | Measurement, reached: str, judged: str) -> None:

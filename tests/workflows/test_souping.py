@@ -1,6 +1,9 @@
 """Soups: the average of weights, statistics of batch norm, greedy choice, and what has no average."""
 
+import multiprocessing
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +149,29 @@ def test_networks_that_differ_have_no_average(
     with pytest.raises(RunError, match=f"{message}, so their weights have no average"):
         make_soup(find_ingredients([runs[0].path, other.path]), tmp_path / "soup")
     assert not (tmp_path / "soup").exists()
+
+
+def test_a_soup_that_is_killed_while_it_is_written_leaves_no_run(runs: list[RunDirectory], tmp_path: Path) -> None:
+    folder = tmp_path / "soups"
+    folder.mkdir()
+
+    def killed(*_: object) -> None:
+        os._exit(9)
+
+    process = multiprocessing.get_context("fork").Process(target=_make, args=(runs, folder / "soup", killed))
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == []
+    assert make_soup(find_ingredients([run.path for run in runs]), folder / "soup").is_complete
+    assert [path.name for path in folder.iterdir()] == ["soup"]
+
+
+def _make(runs: list[RunDirectory], out: Path, write_result: Callable[..., None]) -> None:
+    torch.set_num_threads(1)  # threads of torch's do not live on in a forked process
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunDirectory, "write_result", write_result)
+        make_soup(find_ingredients([run.path for run in runs]), out)
 
 
 def test_what_cannot_be_averaged_is_refused(runs: list[RunDirectory], tmp_path: Path) -> None:

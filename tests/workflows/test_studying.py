@@ -216,7 +216,7 @@ def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDatase
     figures = records.load(record_study(result, tmp_path / "records"))
     assert isinstance(figures, records.Measurement)
     assert figures.command == "thumbnet study snaps"
-    content = figures.figures
+    content = figures.figures["ensemble"]
     assert content["top1"] == pytest.approx(max(curve), rel=1e-5)
     assert content["curve"] == pytest.approx(curve, rel=1e-5)
     assert (content["best_n"], content["selected_on"]) == (result.ensemble.best_n, "val")
@@ -226,7 +226,7 @@ def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDatase
     assert content["single"]["top1"] == pytest.approx(curve[0], rel=1e-5)
     low, high = content["top1_interval"]
     assert low <= content["top1"] <= high
-    assert (content["epochs"], content["pretrained"]) == (4, False)
+    assert (figures.figures["epochs"], figures.figures["pretrained"]) == (4, False)
 
 
 def test_networks_of_several_seeds_are_averaged(tmp_path: Path, dataset: PackedDataset) -> None:

@@ -1,7 +1,9 @@
 """What a search refuses, in one line and before anything is written."""
 
+import contextlib
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from thumbnet.files import sha256
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import start_from
 from thumbnet.studies import Search, make_search
+from thumbnet.workflows import tuning
 from thumbnet.workflows.tuning import run_search
 
 
@@ -112,6 +115,25 @@ def test_a_driver_that_is_missing_is_named(
     monkeypatch.setitem(sys.modules, "psycopg2", None)
     with pytest.raises(StorageError, match=r"the driver of this database is not installed"):
         search(rates(1), dataset, tmp_path, storage="postgresql+psycopg2://user:secret@localhost/name")
+
+
+def test_a_study_that_another_process_made_meanwhile_stays(
+    dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes find no folder; the other, of another search, is first to make the study there."""
+    search(make_search(tiny(batch_size=8), RATES, 1), dataset, tmp_path / "elsewhere", final=False)
+    making = tuning._made
+
+    @contextlib.contextmanager
+    def made(folder: Path) -> Iterator[None]:
+        with making(folder):
+            shutil.copytree(tmp_path / "elsewhere" / "tiny-tune", folder, dirs_exist_ok=True)
+            yield
+
+    monkeypatch.setattr(tuning, "_made", made)
+    with pytest.raises(RunError, match="recipe"):
+        search(rates(1), dataset, tmp_path / "here")
+    assert (tmp_path / "here" / "tiny-tune" / "study.db").exists()
 
 
 def test_a_damaged_study_is_one_line(dataset: PackedDataset, tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from thumbnet.cli.options import (
     WeightsOption,
     command_line,
 )
-from thumbnet.cli.printing import print_json
+from thumbnet.cli.printing import print_json, table_console
 from thumbnet.errors import PredictionError
 
 if TYPE_CHECKING:
     from thumbnet.comparison import Comparison
+    from thumbnet.workflows.ensembling import Ensemble
 
 _Over = Annotated[Literal["probabilities", "logits"], Parameter(help="What is averaged over the members.")]
 _Members = Annotated[
@@ -52,16 +53,17 @@ def ensemble(
     record: RecordOption = None,
 ) -> None:
     """Average the saved predictions of several networks, and say whether that beats the best of them."""
+    from thumbnet.records import check_place
     from thumbnet.workflows.ensemble_figure import check_figure, draw_curve
     from thumbnet.workflows.ensembling import Wish, make_ensemble, to_json, write_ensemble
     from thumbnet.workflows.members import SPLITS, load_members
 
-    if replacement and select is None:
-        raise PredictionError("--replacement: only greedy selection takes a member again; add --select holdout")
     if curve is not None:
         check_figure(curve)
-    wanted = dict.fromkeys([split, *([select] if select else []), "holdout", *(SPLITS if out else ())])
+    if record is not None:
+        check_place(record)
     wish = Wish(split, over, select, size, replacement)
+    wanted = dict.fromkeys([split, *([select] if select else []), "holdout", *(SPLITS if out else ())])
     made = make_ensemble(load_members(members, list(wanted), snapshots=snapshots), wish)
     found = to_json(made)
     if curve is not None:
@@ -69,11 +71,11 @@ def ensemble(
     if out is not None:
         found |= {"out": str(out), "splits": write_ensemble(made, out, command_line())}
     if record is not None:
-        _record(record, found)
+        _record(record, found, _where())
     if as_json:
         print_json(found)
     else:
-        _show_ensemble(found)
+        _show_ensemble(found, made)
 
 
 def soup(
@@ -134,18 +136,23 @@ def compare(
 ) -> None:
     """Say whether the second is better than the first on the same images, or differs by chance alone."""
     from thumbnet.comparison import compare as compare_predictions
+    from thumbnet.records import check_place
     from thumbnet.workflows.stored import How, Source, require_labels, stated_views, trained_on
 
     looks, tags = _both("--views", views, "none"), _both("--weights", weights, "last")
     if second is None and looks[0] == looks[1] and tags[0] == tags[1]:
         raise PredictionError("compare: one thing alone; give a second one, or give --views (or --weights) twice")
+    if record is not None:
+        check_place(record)
+    sources = [Source.open(path) for path in (first, second or first)]
     sides, found = [], []
-    for path, look, tag in zip((first, second or first), looks, tags, strict=True):
-        source = Source.open(path)
+    for source, look, tag in zip(sources, looks, tags, strict=True):
         predictions = find_predictions(source, split, How(look, over, tag), data=data, compute=compute)
         require_labels(predictions)
         found.append(predictions)
-        sides.append({"path": str(path), **stated_views(predictions), "trained_on": trained_on(source, predictions)})
+        sides.append(
+            {"path": str(source.path), **stated_views(predictions), "trained_on": trained_on(source, predictions)}
+        )
     compared = compare_predictions(*found)
     labels = _labels(sides)
     result = {
@@ -156,7 +163,7 @@ def compare(
         "sentence": compared.sentence(*labels),
     }
     if record is not None:
-        _record(record, result)
+        _record(record, result, _where(compute if any(source.run for source in sources) else None))
     if as_json:
         print_json(result)
     else:
@@ -187,7 +194,6 @@ def _labels(sides: list[dict[str, Any]]) -> tuple[str, str]:
 
 
 def _show_comparison(compared: "Comparison", labels: tuple[str, str], result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("figure", "value", title=f"{result['split']}, {compared.images:,} images")
@@ -198,7 +204,7 @@ def _show_comparison(compared: "Comparison", labels: tuple[str, str], result: di
     table.add_row("right in the second alone (fixed)", f"{compared.fixed:,}")
     table.add_row("right in the first alone (broken)", f"{compared.broken:,}")
     table.add_row("McNemar's exact test", f"p = {compared.p_value:.2g}")
-    console = Console()
+    console = table_console()
     console.print(table)
     for side in (result["first"], result["second"]):
         if side["trained_on"]:
@@ -206,11 +212,10 @@ def _show_comparison(compared: "Comparison", labels: tuple[str, str], result: di
     console.print(result["sentence"], soft_wrap=True, highlight=False, markup=False)
 
 
-def _show_ensemble(found: dict[str, Any]) -> None:
-    from rich.console import Console
+def _show_ensemble(found: dict[str, Any], made: "Ensemble") -> None:
     from rich.table import Table
 
-    console = Console()
+    console = table_console()
     title = f"{found['split']}, ensemble over {found['over']} of {found['size']}"
     table = Table("member", "counts", "top-1", "95% interval", title=title)
     for member in found["members"]:
@@ -229,8 +234,9 @@ def _show_ensemble(found: dict[str, Any]) -> None:
         console.print(curve)
     for note in found["notes"]:
         console.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
-    if found["comparison"] is not None:
-        console.print(_sentence(found), soft_wrap=True, highlight=False, markup=False)
+    if made.right is not None:
+        sides = f"its best member ({found['best_member']})", "the ensemble"
+        console.print(made.comparison().sentence(*sides), soft_wrap=True, highlight=False, markup=False)
     if "out" in found:
         console.print(f"{found['out']}: predictions for {', '.join(found['splits'])}", soft_wrap=True, highlight=False)
 
@@ -242,17 +248,18 @@ def _cells(entry: dict[str, Any]) -> tuple[str, str]:
     return f"{entry['top1']:.2%}", f"{low:.2%} to {high:.2%}"
 
 
-def _sentence(found: dict[str, Any]) -> str:
-    """Return whether the ensemble beats its best member, from the JSON figures of both."""
-    from thumbnet.comparison import Comparison
+def _where(compute: ComputeOptions | None = None) -> dict[str, Any]:
+    """Return what computed: the device of `compute`, or without it this process, which needs no torch."""
+    if compute is not None:
+        from thumbnet.train.hardware import describe_hardware
 
-    figures = {key: value for key, value in found["comparison"].items() if key != "is_real"}
-    compared = Comparison(**figures | {"interval": tuple(figures["interval"])})
-    return compared.sentence(f"its best member ({found['best_member']})", "the ensemble")
+        return describe_hardware(compute.choose())
+    from thumbnet import environment
+
+    return environment.describe("cpu", environment.usable_cpus())
 
 
-def _record(path: Path, figures: dict[str, Any]) -> None:
-    from thumbnet import environment, records
+def _record(path: Path, figures: dict[str, Any], about: dict[str, Any]) -> None:
+    from thumbnet import records
 
-    about = environment.describe("cpu", environment.usable_cpus())
     records.write_measurement(path, figures, about, command_line())

@@ -16,9 +16,8 @@ from thumbnet.cli.options import (
     RunDataOption,
     open_run,
 )
-from thumbnet.cli.printing import print_json
+from thumbnet.cli.printing import print_json, table_console
 from thumbnet.errors import PredictionError, RunError
-from thumbnet.files import storage_errors
 
 if TYPE_CHECKING:
     from thumbnet.predictions import Predictions
@@ -141,10 +140,7 @@ def record(
     from thumbnet import records
     from thumbnet.workflows.recording import make_record
 
-    made = make_record(open_run(run))
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    path = records.write(made, out, replace=replace)
+    path = records.write(make_record(open_run(run)), out, replace=replace)
     sys.stdout.write(f"{path}\n")
 
 
@@ -160,10 +156,9 @@ def _evaluation(predictions: "Predictions", names: dict[str, str]) -> dict[str, 
 
 
 def _show_evaluation(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = table_console()
     table = Table(
         "figure", "value", "95% interval", title=f"{found['run']}, {found['split']}, views: {found['views']}"
     )

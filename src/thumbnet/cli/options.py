@@ -90,21 +90,23 @@ class ComputeOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TrainingOptions(ComputeOptions):
-    """Where a command trains, and how often it makes sure of what it has.
+    """Where a command trains, and where it keeps what it has.
 
     Attributes:
         checkpoint_seconds: the longest time between two checkpoints.
+        cache: folder of cached features; `None` for the default one.
     """
 
     checkpoint_seconds: Annotated[
         float, Parameter(name="--checkpoint-seconds", help="Longest time between two checkpoints.")
     ] = 120.0
+    cache: CacheOption = None
 
-    def options(self, cache: Path | None = None, *, tensorboard: bool = False) -> "Options":
-        """Return the options of a training, with its folder of cached features."""
+    def options(self, *, tensorboard: bool = False) -> "Options":
+        """Return the options of a training."""
         from thumbnet.train import Options
 
-        return Options(self.device, self.threads, self.checkpoint_seconds, tensorboard, cache=cache)
+        return Options(self.device, self.threads, self.checkpoint_seconds, tensorboard, cache=self.cache)
 
 
 @Parameter(name="*")

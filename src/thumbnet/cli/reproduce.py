@@ -12,6 +12,7 @@ from thumbnet.cli.options import (
     ComputeOptions,
     DataOption,
     JsonFlag,
+    TrainingOptions,
     command_line,
     open_data,
 )
@@ -87,7 +88,7 @@ def reproduce(
         Path | None,
         Parameter(help="Folder of records: by default OUT/records to write, thumbnet's own for --table."),
     ] = None,
-    compute: ComputeOptions = ComputeOptions(),
+    training: TrainingOptions = TrainingOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Run rows of the reports, one after the other, judge each against its report, and write its record.
@@ -108,10 +109,10 @@ def reproduce(
         raise RecipeError("--format is for --table; --json prints what runs as JSON")
     look, chosen = quick.look(), names or all_rows()
     if dry_run:
-        expect = _timed(compute, data)
+        expect = _timed(training, data)
         _show_pending(_survey(chosen, look, data, out, expect), as_json, "this machine")
     elif names or every_row:
-        _run(chosen, look, data, out=out, folder=records or out / "records", compute=compute, as_json=as_json)
+        _run(chosen, look, data, out=out, folder=records or out / "records", training=training, as_json=as_json)
     else:
         expect, where = _recorded(records)
         _show_pending(_survey(chosen, look, data, out, expect), as_json, where, hint=True)
@@ -174,15 +175,14 @@ def _run(
     *,
     out: Path,
     folder: Path,
-    compute: ComputeOptions,
+    training: TrainingOptions,
     as_json: bool,
 ) -> None:
     """Run rows and print each verdict as it comes; end with an error where a row failed."""
-    from thumbnet.train import Options
     from thumbnet.workflows.reproduction_runs import run_rows
 
-    compute.choose()  # a device that is not there would fail every row
-    dataset, command, options = open_data(data), command_line(), Options(compute.device, compute.threads)
+    training.choose()  # a device that is not there would fail every row
+    dataset, command, options = open_data(data), command_line(), training.options()
     outcomes, failed = [], []
     for outcome in run_rows(names, look, dataset, out, folder, options=options, command=command, tell=tell):
         outcomes.append(outcome.to_json())

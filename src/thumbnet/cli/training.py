@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from thumbnet.cli.options import (
-    CacheOption,
     DataOption,
     JsonFlag,
     RunArgument,
@@ -37,7 +36,6 @@ def train(
         str | None, Parameter(help="Weights to start from: a file of tensors, or the folder of an earlier run.")
     ] = None,
     training: TrainingOptions = TrainingOptions(),
-    cache: CacheOption = None,
     tensorboard: Annotated[bool, Parameter(negative=(), help="Write the metrics for TensorBoard too.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -49,7 +47,7 @@ def train(
     chosen = assign(find_recipe(recipe), read_settings(settings or []))
     chosen = chosen if init is None else start_from(chosen, init)
     target = out or Path("runs") / chosen.name
-    options = training.options(cache, tensorboard=tensorboard)
+    options = training.options(tensorboard=tensorboard)
     _show(start(chosen, open_data(data), target, options, command_line()), as_json)
 
 
@@ -59,7 +57,6 @@ def resume(
     *,
     data: RunDataOption = None,
     training: TrainingOptions = TrainingOptions(),
-    cache: CacheOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Go on with a run that was interrupted or killed, from its last checkpoint, as if nothing had happened."""
@@ -67,7 +64,7 @@ def resume(
     from thumbnet.train import resume as resume_run
 
     opened = open_run(run)
-    _show(resume_run(opened, load_run_data(opened, data), training.options(cache), command_line()), as_json)
+    _show(resume_run(opened, load_run_data(opened, data), training.options(), command_line()), as_json)
 
 
 def _show(run: "RunDirectory", as_json: bool) -> None:

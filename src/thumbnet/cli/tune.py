@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from thumbnet.cli.options import (
-    CacheOption,
     DataOption,
     JsonFlag,
     SettingsOption,
@@ -99,7 +98,6 @@ def tune(
     ] = False,
     record: Annotated[Path | None, Parameter(help="File (.json) or folder to write the search's record to.")] = None,
     training: TrainingOptions = TrainingOptions(),
-    cache: CacheOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Search a recipe's settings on the holdout, then train the best and judge it on val beside the starting recipe.
@@ -119,7 +117,7 @@ def tune(
         chosen,
         open_data(data),
         out,
-        training.options(cache),
+        training.options(),
         storage=storage,
         keep_runs=keep_runs,
         final=not search_only,

@@ -39,6 +39,8 @@ def zero_shot(
     from thumbnet.train.hardware import describe_hardware
     from thumbnet.workflows import zero_shot as workflow
 
+    if record is not None:
+        records.check_place(record)
     chosen = assign(workflow.zero_shot_recipe(recipe), read_settings(settings or []))
     place = compute.choose()
     found = workflow.zero_shot(chosen, open_data(data), split, place, views=views)

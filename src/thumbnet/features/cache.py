@@ -68,13 +68,19 @@ def remove_features(folder: Path, keys: Sequence[str] = ()) -> list[Stored]:
         DataError: a key names none.
         StorageError: another process is writing some of them, or they cannot be removed; the others are gone then.
     """
-    chosen = stored_features(folder, keys)
+    chosen, kept = stored_features(folder, keys), []
     for one in chosen:
-        _remove(folder / one.key)
+        try:
+            _remove(folder / one.key)
+        except StorageError as error:
+            kept.append(str(error))
     if not keys and folder.is_dir():
         with storage_errors(folder):
             for leftover in folder.glob(".*.removed"):  # by a process that was killed while it removed them
                 shutil.rmtree(leftover)
+    if kept:
+        rest = f", and {len(kept) - 1} more" if len(kept) > 1 else ""
+        raise StorageError(f"{kept[0]}{rest}; the other {len(chosen) - len(kept)} are removed")
     return chosen
 
 

@@ -1,12 +1,15 @@
 """Fitting a state dict to a network: what may stay fresh, and what is said of the rest."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError
 from thumbnet.models.heads import head_of
-from thumbnet.models.pretrained import IMAGENET_CLASSES
+
+IMAGENET_CLASSES = 1000
+"""Outputs of a classifier that was trained on ImageNet."""
 
 _COUNTER = ".num_batches_tracked"
 """Ends the name of batch norm's counter, which older state dicts lack."""
@@ -22,6 +25,7 @@ def fit(
     *,
     rows: Tensor | None = None,
     with_head: bool = True,
+    key: str = "model.init",
 ) -> None:
     """Load `state` into `network`, whole but for its head where that is another one.
 
@@ -35,6 +39,7 @@ def fit(
         classes: outputs of the network.
         rows: i64[classes], rows of the 1,000-way classifier in `state` that the head takes.
         with_head: whether the head is loaded at all.
+        key: setting that names the weights, for messages.
 
     Raises:
         RecipeError: anything else does not fit; the message counts and names what.
@@ -52,9 +57,12 @@ def fit(
     candidates = our_head if head else list(ours)
     fresh |= {name for name in candidates if name in theirs and _other_classes(ours[name], theirs[name], classes)}
     fresh |= {name for name in ours if name.endswith(_COUNTER) and name not in theirs}
-    _check(ours, theirs, fresh, where)
-    loaded = {key: own[key] if name in fresh else theirs[name] for key, name in zip(own, ours, strict=True)}
-    network.load_state_dict(loaded)
+    misfit = _misfit(ours, theirs, fresh)
+    if misfit:
+        raise RecipeError(f"{key}: {where} does not fit the network, of whose {len(ours)} tensors: {misfit}")
+    # Into its own state dict, whose notes on versions some networks ask for.
+    own.update({key: theirs[name] for key, name in zip(own, ours, strict=True) if name not in fresh})
+    network.load_state_dict(own)
 
 
 def _head_name(network: nn.Module) -> str:
@@ -70,7 +78,9 @@ def _inside(name: str, head: str) -> bool:
 
 
 def _layers(names: Iterable[str]) -> list[str]:
-    return sorted({name.rpartition(".")[0] for name in names})
+    """Return the layers of these tensors in their order: 'fc.2' before 'fc.10'."""
+    found = {name.rpartition(".")[0] for name in names}
+    return sorted(found, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)])
 
 
 def _by_layer(state: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
@@ -97,7 +107,8 @@ def _chosen_rows(theirs: Mapping[str, Tensor], names: Collection[str], rows: Ten
     return {name: theirs[name][rows] for name in names}
 
 
-def _check(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], fresh: Collection[str], where: str) -> None:
+def _misfit(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], fresh: Collection[str]) -> str:
+    """Return which tensors are missing, too many or of another shape; '' where all fit."""
     missing = [name for name in ours if name not in theirs and name not in fresh]
     unexpected = [name for name in theirs if name not in ours]
     other = [
@@ -106,10 +117,9 @@ def _check(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], fresh: Coll
         if name in theirs and name not in fresh and theirs[name].shape != ours[name].shape
     ]
     if not (missing or unexpected or other):
-        return
+        return ""
     kinds = (("missing", missing), ("unexpected", unexpected), ("of other shape", other))
-    said = "; ".join(f"{len(found)} {kind}{_first(found)}" for kind, found in kinds)
-    raise RecipeError(f"model.init: {where} does not fit the network, of whose {len(ours)} tensors: {said}")
+    return "; ".join(f"{len(found)} {kind}{_first(found)}" for kind, found in kinds)
 
 
 def _first(names: list[str]) -> str:

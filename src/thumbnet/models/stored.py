@@ -95,9 +95,8 @@ def parse_state(content: bytes, path: Path) -> dict[str, Tensor]:
                 f"model.init: {path} holds {type(value).__name__} under {key!r}, not a tensor; give a state dict"
             )
     state: dict[str, Tensor] = dict(loaded)
-    for prefix in _PREFIXES:
-        if all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    while prefix := next((one for one in _PREFIXES if state and all(key.startswith(one) for key in state)), ""):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
 
 

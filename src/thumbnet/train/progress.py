@@ -101,6 +101,8 @@ class Live:
 
     def features(self, text: str, done: int, total: int) -> None:
         """Show a live line of its own, and a line above it at the end."""
+        for other in [one for one in self._features if one != text]:
+            self.progress.remove_task(self._features.pop(other))
         if text not in self._features:
             self._features[text] = self.progress.add_task("features", total=total, head=text, tail="")
         self.progress.update(self._features[text], completed=done, tail=f"{done:,} of {total:,} images")

@@ -28,6 +28,7 @@ def finish(trainer: Trainer, run: RunDirectory, dataset: PackedDataset) -> None:
     if views != "none":
         result["views"] = {"name": views, "scores": _judge(trainer, run, dataset, views)}
     run.write_result(result)
+    run.keep_snapshots(trainer.state.snapshots)
     run.write_status("complete", trainer.state.step, trainer.plan.total_steps)
     run.state_path.unlink(missing_ok=True)
 

@@ -39,6 +39,9 @@ class Wish:
         select: the split on which members are chosen greedily; `None` chooses none.
         size: the most members; `None` is all.
         replacement: whether greedy selection may take a member more than once.
+
+    Raises:
+        PredictionError: replacement without a selection.
     """
 
     split: str = "val"
@@ -46,6 +49,10 @@ class Wish:
     select: Select | None = None
     size: int | None = None
     replacement: bool = False
+
+    def __post_init__(self) -> None:
+        if self.replacement and self.select is None:
+            raise PredictionError("replacement: only greedy selection takes a member again; add --select holdout")
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,8 +31,9 @@ class Measured:
         epochs: length of training.
         seconds: time of training.
         device: where, in short.
-        selected_on: split that chose the epoch: 'none', 'holdout' or 'val'.
+        selected_on: split that chose the epoch, or the ensemble's members: 'none', 'holdout' or 'val'.
         views: test-time views with which `figure` is meant; `None` where the record does not say.
+        members: of an ensemble, how many were chosen.
     """
 
     record: str
@@ -49,6 +50,7 @@ class Measured:
     device: str | None = None
     selected_on: str | None = None
     views: str | None = None
+    members: int | None = None
 
 
 def measured_run(record: Record, reported: Reported | None) -> Measured:
@@ -84,11 +86,13 @@ def measured_study(record: Measurement, reported: Reported) -> Measured:
     """Return what the measurement of a study says, judged against the report's figures.
 
     Raises:
-        StorageError: its figures lack `top1` or `top1_interval`, or these are not fractions with one in the other.
+        StorageError: its ensemble's figures lack `top1` or `top1_interval`, or these are not fractions with one in
+            the other.
     """
     figures = record.figures
+    found = figures.get("ensemble") or {}
     try:
-        top1, (low, high) = float(figures["top1"]), map(float, figures["top1_interval"])
+        top1, (low, high) = float(found["top1"]), map(float, found["top1_interval"])
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"record {record.name!r}: its figures lack top1 or top1_interval; measure the row again"
@@ -98,7 +102,7 @@ def measured_study(record: Measurement, reported: Reported) -> Measured:
             f"record {record.name!r}: top1_interval: [{low:g}, {high:g}] does not hold {top1:g} in [0, 1]; "
             "measure the row again"
         )
-    found = Measured(
+    measured = Measured(
         record=record.name,
         figure=top1,
         verdict=None,
@@ -106,9 +110,10 @@ def measured_study(record: Measurement, reported: Reported) -> Measured:
         epochs=figures.get("epochs"),
         seconds=figures.get("seconds"),
         device=device_name(record.device),
-        selected_on=figures.get("selected_on"),
+        selected_on=found.get("selected_on"),
+        members=found.get("best_n"),
     )
-    return _judged(found, reported)
+    return _judged(measured, reported)
 
 
 def verdict(reported: float, interval: Interval) -> Verdict:

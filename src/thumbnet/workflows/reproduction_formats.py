@@ -27,6 +27,7 @@ _VERDICT_NOTE = (
     "The verdict is above where the whole 95% interval of the measured figure lies above the reported one, below "
     "where it lies below, else within."
 )
+_MEMBERS_NOTE = "An ensemble's members and their number were chosen on val, which judges them, as their report did."
 _ITERATIONS_NOTE = (
     "Iterations are counted until every training image is classified right in evaluation mode (running: as batches "
     "came); fewer than reported is above, as many within."
@@ -68,6 +69,7 @@ def notes(lines: Sequence[Line]) -> list[str]:
     judged = {line.unit for line, found in measured if found.verdict is not None}
     needed = (
         (_CHOSEN_NOTE, any(found.epoch is not None for _, found in measured)),
+        (_MEMBERS_NOTE, any(found.members and found.selected_on == "val" for _, found in measured)),
         (_VIEWS_NOTE, any(_has_views(found) for _, found in measured)),
         (_VERDICT_NOTE, "top1" in judged),
         (_ITERATIONS_NOTE, "iterations" in judged),
@@ -251,6 +253,8 @@ def _reached(line: Line, measured: Measured) -> str:
     if _has_views(measured):
         assert measured.last is not None
         return f"{reached} at the last step with {measured.views}, {percent(measured.last)} without"
+    if measured.members is not None:
+        return f"{reached} by the best {measured.members}, chosen on {measured.selected_on}"
     if measured.epoch is None:
         return reached if measured.last is None else f"{reached} at the last step"
     assert measured.last is not None

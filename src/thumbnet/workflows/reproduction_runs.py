@@ -7,7 +7,6 @@ from typing import Any
 
 from thumbnet import records
 from thumbnet.errors import RecipeError, RunError, ThumbnetError
-from thumbnet.files import storage_errors
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT, PackedDataset
 from thumbnet.recipe import Recipe, from_json, same_recipe, to_json
 from thumbnet.recipes import find_row, quick_look
@@ -205,8 +204,6 @@ def _outcome(task: Task, found: RunDirectory | Measurement, dataset: PackedDatas
     official = dataset.fingerprint == TINY_IMAGENET_FINGERPRINT
     path = None
     if official and not task.note:
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
         record = found if isinstance(found, Measurement) else make_record(found)
         path = records.write(record, folder, replace=True)
     line = _judged(row_line(task.row), found)

@@ -5,7 +5,6 @@ increasing inference time', ICML 2022. It works for networks that began from the
 averages of networks from different random weights are no better than chance.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -288,14 +287,10 @@ def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, 
         "parameters": parameter_count(kitchen.model),
         "multiply_adds": multiply_adds(kitchen.model, size),
     }
-    run = RunDirectory.create(out, recipe, base.data(), describe_hardware(kitchen.device), command)
-    try:
+    with RunDirectory.making(out, recipe, base.data(), describe_hardware(kitchen.device), command) as run:
         save_weights(kitchen.model, run.weights_path("last"))
         for split, one in predictions.items():
             one.save(run.predictions_path(split))
         run.write_result(result)
         run.write_status("complete", 0, 0, "a soup, which no training made")
-    except BaseException:
-        shutil.rmtree(out, ignore_errors=True)
-        raise
-    return run
+    return RunDirectory(out)

@@ -147,17 +147,14 @@ def record_study(result: StudyResult, folder: Path, command: str = "") -> Path:
         RunError: a run failed, so there is no record.
         StorageError: the place cannot be written.
     """
-    measured = measure_study(result, command)
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return records.write(measured, folder, replace=True)
+    return records.write(measure_study(result, command), folder, replace=True)
 
 
 def measure_study(result: StudyResult, command: str = "") -> Measurement:
     """Return what a study found as a measurement: device and versions are the first run's.
 
-    Its figures are those of `study.json`, and of an ensemble `top1`, `top1_interval` and so on at the top; `seconds`
-    is the training time of all runs, `epochs` the length of one, `recipes` the recipe of each variant.
+    Its figures are those of `study.json`; `seconds` is the training time of all runs, `epochs` the length of one,
+    `recipes` the recipe of each variant.
 
     Raises:
         RunError: a run failed.
@@ -177,12 +174,9 @@ def measure_study(result: StudyResult, command: str = "") -> Measurement:
 
 
 def _figures(result: StudyResult) -> dict[str, Any]:
-    found = result.to_json()
-    ensemble = found.pop("ensemble") or {}
     outcomes = [run.run.result() for run in result.runs]
     return {
-        **ensemble,
-        **found,
+        **result.to_json(),
         "pretrained": any(recipe.model.pretrained for recipe in result.study.runs.values()),
         "epochs": max(outcome["epochs"] for outcome in outcomes),
         "seconds": sum(outcome["train_seconds"] for outcome in outcomes),

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -110,8 +109,6 @@ def record_search(result: SearchResult, place: Path, command: str = "") -> Path:
         raise RunError(f"search {search.name}: only whole final runs are recorded; run the search without shortening")
     named = place.suffix == ".json"
     folder = place.parent if named else place
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     name = place.stem if named else search.name
     return records.write(measure_search(result, name, command or f"thumbnet tune {name}"), folder, replace=True)
 
@@ -165,10 +162,10 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         yield
     except ThumbnetError:
-        if new:
-            shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # not empty any more: someone else's
-            for place in new[1:]:
+        with contextlib.suppress(OSError):  # not empty any more: another process has its study there
+            if new and not (folder / "study.db").exists():
+                (folder / ".study.lock").unlink(missing_ok=True)
+            for place in new:
                 place.rmdir()
         raise
 
