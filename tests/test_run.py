@@ -165,7 +165,9 @@ def test_names_of_files(run: RunDirectory) -> None:
 
 
 def test_unknown_tags_and_splits_are_refused(run: RunDirectory) -> None:
-    with pytest.raises(RunError, match="tag 'state' is unknown; use first, last, best or an epoch such as epoch-0007"):
+    with pytest.raises(
+        RunError, match=r"tag 'state' .*; use first, last, best, an epoch such as epoch-0007, or a snapshot"
+    ):
         run.weights_path("state")
     with pytest.raises(RunError, match="tag 'best' is unknown; use initial, last"):
         run.filters_path("best")

@@ -187,7 +187,7 @@ def evaluate_run(
         split: 'holdout', 'val' or another split with labels.
         views: views of each image that are averaged, such as 'none', 'flip' or 'ten-crop' (`thumbnet.views`).
         over: what is averaged over the views: 'probabilities' or 'logits'.
-        weights: 'last', 'best', 'first', or an epoch such as 'epoch-0007'.
+        weights: 'last', 'best', 'first', an epoch such as 'epoch-0007', or a snapshot's tag.
         data: packed data of the same classes; `None` takes the run's own.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.

@@ -116,6 +116,11 @@ class RunDirectory:
             yield cls(folder)
 
     @classmethod
+    def is_at(cls, path: Path) -> bool:
+        """Return whether a run directory, whole or damaged, lies at `path`."""
+        return (path / _RECIPE).is_file()
+
+    @classmethod
     def open(cls, path: Path) -> Self:
         """Return the run directory `path`.
 
@@ -261,8 +266,9 @@ class RunDirectory:
         Raises:
             RunError: `tag` has another form.
         """
-        known = tag if _SNAPSHOT_TAG.fullmatch(tag) else _checked_tag(tag, ("first", "last", "best"))
-        return self.path / _CHECKPOINTS / f"{known}.pt"
+        if not _SNAPSHOT_TAG.fullmatch(tag):
+            _check_tag(tag, ("first", "last", "best"), f", or a snapshot such as {snapshot_tag(1200)}")
+        return self.path / _CHECKPOINTS / f"{tag}.pt"
 
     def weights_tags(self) -> list[str]:
         """Return the tags of the weights that are stored: first, epochs and snapshots in order, best, last."""
@@ -302,7 +308,8 @@ class RunDirectory:
         Raises:
             RunError: `tag` has another form.
         """
-        return self.path / _FILTERS / f"{_checked_tag(tag, ('initial', 'last'))}.npy"
+        _check_tag(tag, ("initial", "last"))
+        return self.path / _FILTERS / f"{tag}.npy"
 
     def predictions_path(self, split: str, snapshot: Snapshot | None = None, *, views: bool = False) -> Path:
         """Return the file of predictions for `split`: the last weights', or those of `snapshot`.
@@ -444,10 +451,9 @@ def _session(environment: Mapping[str, Any], command: str) -> dict[str, Any]:
     return {**environment, "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
-def _checked_tag(tag: str, names: tuple[str, ...]) -> str:
+def _check_tag(tag: str, names: tuple[str, ...], others: str = "") -> None:
     if tag not in names and not _EPOCH_TAG.fullmatch(tag):
-        raise RunError(f"tag {tag!r} is unknown; use " + ", ".join(names) + f" or an epoch such as {epoch_tag(7)}")
-    return tag
+        raise RunError(f"tag {tag!r} is unknown; use {', '.join(names)}, an epoch such as {epoch_tag(7)}{others}")
 
 
 def _finite(row: Mapping[str, Any]) -> dict[str, Any]:

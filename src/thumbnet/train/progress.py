@@ -50,7 +50,6 @@ class Plain:
     """Plain lines on standard error: one every half minute and one an evaluation."""
 
     total: int
-    done: int = 0
     stream: Any = field(default_factory=lambda: sys.stderr)
     _next: float = field(default_factory=lambda: time.monotonic() + _PLAIN_SECONDS, init=False)
     _text: str = field(default="", init=False)
@@ -135,7 +134,7 @@ def reporting(total: int, done: int, stream: Any = None) -> Iterator[Reporter]:
     """Yield the reporter that fits `stream` (standard error by default): live on a terminal, plain elsewhere."""
     console = Console(file=stream or sys.stderr)
     if not console.is_terminal:
-        yield Plain(total, done, stream or sys.stderr)
+        yield Plain(total, stream or sys.stderr)
         return
     columns = (
         TextColumn("{task.fields[head]}"),

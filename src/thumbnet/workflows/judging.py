@@ -52,7 +52,7 @@ def judge(
         split: 'holdout', 'val', 'test' or another split of the data.
         views: test-time views (`thumbnet.views`), such as 'none', 'flip' or 'ten-crop'.
         over: what is averaged over the views.
-        weights: 'last', 'best', 'first' or as `thumbnet.run.epoch_tag` gives it.
+        weights: 'last', 'best', 'first', or as `epoch_tag` and `snapshot_tag` of `thumbnet.run` give it.
         data: packed data with the same classes; `None` takes the run's own.
         device: where to compute; `None` is the CPU.
 

@@ -17,12 +17,19 @@ from thumbnet.train import Interrupted, Options, check_recipe, resume, start
 from thumbnet.workflows.study_figure import draw_study
 from thumbnet.workflows.study_result import StudyResult, collect, read_run
 
+_FILE = "study.json"
+
 Tell = Callable[[str], None]
 """Takes a line of progress."""
 
 
 def _silent(_: str) -> None:
     """Say nothing."""
+
+
+def is_study(folder: Path) -> bool:
+    """Return whether `folder` holds what a study found."""
+    return (folder / _FILE).is_file()
 
 
 def run_study(
@@ -91,7 +98,7 @@ def write_study(study: Study, out: Path, failures: Mapping[str, str] | None = No
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     draw_study(result, [folder / "figure.png", folder / "figure.svg"])
-    write_json(folder / "study.json", result.to_json())
+    write_json(folder / _FILE, result.to_json())
     return result
 
 

@@ -17,7 +17,7 @@ from thumbnet.studies import PlannedRun, Search
 from thumbnet.studies.search import SPLIT
 from thumbnet.train import Interrupted, Options, check_recipe
 from thumbnet.train.hardware import choose_device
-from thumbnet.workflows.studying import state_of, train_planned
+from thumbnet.workflows.studying import is_study, state_of, train_planned
 from thumbnet.workflows.tuning_figure import draw_search
 from thumbnet.workflows.tuning_result import Final, SearchResult, compare, measure_search
 
@@ -131,7 +131,7 @@ def _checked(search: Search, dataset: PackedDataset, folder: Path) -> Search:
     Returns:
         The search, with the digest of a file of weights that its recipe starts from, so that it cannot change unseen.
     """
-    if (folder / "recipe.json").exists() or (folder / "study.json").exists() or folder.is_file():
+    if RunDirectory.is_at(folder) or is_study(folder) or folder.is_file():
         raise RunError(f"{folder}: holds a run or a study, not a search; choose another name with --name")
     if "train" in dataset.split_names and not len(subset_indices(dataset.split("train", verify=False), SPLIT)):
         raise RunError(f"{dataset.path}: no class has two images, so there is no {SPLIT} to choose on")
