@@ -37,7 +37,7 @@ bench: $(STAMP)
 
 # Writes the tables that pages take from records and registries.
 pages: $(STAMP)
-	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python tools/pages.py
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "thumbnet needs Python 3.11 or newer")'

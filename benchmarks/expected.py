@@ -26,8 +26,8 @@ from thumbnet.records import Measurement
 from thumbnet.studies import find_study
 from thumbnet.train.hardware import choose_device, describe_hardware
 from thumbnet.workflows.estimate import estimate
-from thumbnet.workflows.reproduction import EXPECTED_TIMES
-from thumbnet.workflows.reproduction_formats import duration
+from thumbnet.workflows.formats import duration
+from thumbnet.workflows.reproduction.lines import EXPECTED_TIMES
 
 NAMES = (*(name for name in OWN if name != "demo"), *ROWS)
 """Every row, and our own recipes but the demo, which does not train on Tiny ImageNet."""

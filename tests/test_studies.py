@@ -13,7 +13,7 @@ from thumbnet.recipes import RECIPES, ROWS, find_recipe
 from thumbnet.studies import STUDIES, Ensemble, Study, find_study, look_at, vary
 from thumbnet.studies.study import differing_keys
 from thumbnet.studies.values import split_values
-from thumbnet.workflows.study_panels import PANELS
+from thumbnet.workflows.study.panels import PANELS
 
 OWN_LENGTH = ("hansen-solvers",)
 """Studies whose runs are no rows."""

@@ -30,6 +30,17 @@ _REMEDY = {
 }
 
 
+def _umask() -> int:
+    """Return the process's umask, which can be read only by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# Read once, before there are threads: of two that read it at once, one could leave it at 0.
+_UMASK = _umask()
+
+
 @contextlib.contextmanager
 def storage_errors(path: Path | str) -> Iterator[None]:
     """Turn an `OSError` of the block into a `StorageError` of one line that names `path` and the remedy."""
@@ -75,7 +86,7 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
                 temporary = Path(handle.name)
                 yield handle
                 sync(handle)
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~_UMASK)
             temporary.replace(path)
             sync_folder(path.parent)
         except BaseException:
@@ -111,7 +122,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _remove_leftovers(path)
             temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
             try:
-                temporary.chmod(0o777 & ~_umask())
+                temporary.chmod(0o777 & ~_UMASK)
                 yield temporary
                 temporary.replace(path)
                 sync_folder(path.parent)
@@ -147,12 +158,6 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of the file at `path` as 64 hexadecimal digits."""
     with storage_errors(path), path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _remove_leftovers(path: Path) -> None:

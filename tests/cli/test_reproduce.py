@@ -23,7 +23,7 @@ from thumbnet.recipes import ROWS
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
-from thumbnet.workflows.reproduction import all_rows
+from thumbnet.workflows.reproduction.lines import all_rows
 
 ROW = "mkrtchyan-m1-set1"
 TWIN = f"{ROW}+"

@@ -16,7 +16,7 @@ from thumbnet.cli.options import set_command_line
 from thumbnet.cli.tune import told_command
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
-from thumbnet.workflows import tuning_study
+from thumbnet.workflows.tuning import storage as tuning_storage
 
 THUMBNET = str(Path(sys.executable).with_name("thumbnet"))
 SMALL = SETTINGS | {"phases.0.length": "4 iterations", "name": "tiny", "evaluation.every": "2 iterations"}
@@ -147,7 +147,7 @@ def test_a_stopped_or_killed_search_goes_on(
         assert rest.endswith("thumbnet: search tiny-tune stopped; go on with the same command\n")
     else:
         assert process.returncode == -number
-        monkeypatch.setattr(tuning_study, "_GRACE_SECONDS", 2)
+        monkeypatch.setattr(tuning_storage, "_GRACE_SECONDS", 2)
     found = shell.json(*command)
     assert found["interrupted"] == 1
     assert sorted(trial["values"]["batch_size"] for trial in found["trials"]) == ["12", "13"]

@@ -35,7 +35,7 @@ from thumbnet.studies import PlannedRun
 from thumbnet.train.begin import begun
 from thumbnet.train.plan import make_plan
 from thumbnet.train.trainer import Trainer, make_trainer
-from thumbnet.workflows.studying import state_of
+from thumbnet.workflows.study.running import state_of
 
 NO_TIME_CHECKPOINTS = train.Options(device="cpu", threads=1, checkpoint_seconds=1e9, quiet=True)
 

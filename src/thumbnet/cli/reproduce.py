@@ -22,9 +22,9 @@ from thumbnet.errors import RecipeError, RunError, StorageError
 if TYPE_CHECKING:
     from thumbnet.recipe import Recipe
     from thumbnet.workflows.estimate import DataShape
-    from thumbnet.workflows.reproduction import Line
-    from thumbnet.workflows.reproduction_runs import Look
-    from thumbnet.workflows.reproduction_survey import Pending
+    from thumbnet.workflows.reproduction.lines import Line
+    from thumbnet.workflows.reproduction.runs import Look
+    from thumbnet.workflows.reproduction.survey import Pending
 
 Format = Literal["text", "markdown", "json"]
 _PLAIN_WIDTH = 120
@@ -53,7 +53,7 @@ class LookOptions:
         Raises:
             RecipeError: a length out of range, or two of them.
         """
-        from thumbnet.workflows.reproduction_runs import Look
+        from thumbnet.workflows.reproduction.runs import Look
 
         return Look(self.fraction, self.epochs, self.random_weights)
 
@@ -96,7 +96,7 @@ def reproduce(
     The same command goes on where it stopped: complete runs are left as they are, unfinished ones resumed. Quick looks
     and runs on other data than Tiny ImageNet are marked as such and never recorded.
     """
-    from thumbnet.workflows.reproduction import all_rows, check_rows
+    from thumbnet.workflows.reproduction.lines import all_rows, check_rows
 
     names = check_rows(rows or [])
     if names and every_row:
@@ -133,8 +133,8 @@ def _layout(layout: Format | None, as_json: bool, ill_placed: Sequence[str]) -> 
 
 def _show_table(names: Sequence[str], folder: Path | None, layout: Format) -> None:
     from thumbnet import records
-    from thumbnet.workflows.reproduction import make_lines
-    from thumbnet.workflows.reproduction_formats import markdown
+    from thumbnet.workflows.reproduction.lines import make_lines
+    from thumbnet.workflows.reproduction.table import markdown
 
     place = folder or records.shipped_folder()
     found = records.load_all(place)
@@ -150,7 +150,7 @@ def _show_table(names: Sequence[str], folder: Path | None, layout: Format) -> No
 
 
 def _print_tables(lines: "Sequence[Line]", folder: Path) -> None:
-    from thumbnet.workflows.reproduction_formats import FULL_WIDTH, notes, text_tables
+    from thumbnet.workflows.reproduction.table import FULL_WIDTH, notes, text_tables
 
     console = table_console(_PLAIN_WIDTH)
     for one in text_tables(lines, console.width):
@@ -179,7 +179,7 @@ def _run(
     as_json: bool,
 ) -> None:
     """Run rows and print each verdict as it comes; end with an error where a row failed."""
-    from thumbnet.workflows.reproduction_runs import run_rows
+    from thumbnet.workflows.reproduction.runs import run_rows
 
     training.choose()  # a device that is not there would fail every row
     dataset, command, options = open_data(data), command_line(), training.options()
@@ -203,7 +203,7 @@ def _run(
 def _survey(
     names: Sequence[str], look: "Look", data: Path | None, out: Path, expect: "Callable[[Recipe], float | None]"
 ) -> "list[Pending]":
-    from thumbnet.workflows.reproduction_survey import survey
+    from thumbnet.workflows.reproduction.survey import survey
 
     return survey(names, look, _shape(data), out, expect)
 
@@ -237,8 +237,8 @@ def _recorded(folder: Path | None) -> "tuple[Callable[[Recipe], float | None], s
     """Return a function that looks a recipe's time up in records, and on which device that is."""
     from thumbnet import records
     from thumbnet.recipes import own_name
-    from thumbnet.workflows.reproduction import expected_times
-    from thumbnet.workflows.reproduction_figures import device_name
+    from thumbnet.workflows.reproduction.figures import device_name
+    from thumbnet.workflows.reproduction.lines import expected_times
 
     times = expected_times(records.load_all(folder or records.shipped_folder()))
 
@@ -254,7 +254,7 @@ def _show_pending(found: "Sequence[Pending]", as_json: bool, where: str, hint: b
     if as_json:
         print_json([one.to_json() for one in found])
         return
-    from thumbnet.workflows.reproduction_formats import text_table
+    from thumbnet.workflows.formats import text_table
 
     rows = [_pending_cells(one) for one in found]
     head = ("row", "state", "steps", "epochs", "expected time", "note")
@@ -267,8 +267,8 @@ def _show_pending(found: "Sequence[Pending]", as_json: bool, where: str, hint: b
 
 def _pending_cells(one: "Pending") -> list[str]:
     from thumbnet.recipes import find_row
-    from thumbnet.workflows.reproduction import starts_pretrained
-    from thumbnet.workflows.reproduction_formats import duration, epochs_text
+    from thumbnet.workflows.formats import duration, epochs_text
+    from thumbnet.workflows.reproduction.lines import starts_pretrained
 
     state = f"unfinished, step {one.step:,}" if one.state == "unfinished" else one.state
     steps = "" if one.steps is None else f"{one.steps:,}"
@@ -280,7 +280,7 @@ def _pending_cells(one: "Pending") -> list[str]:
 
 
 def _remarks(found: "Sequence[Pending]", where: str, hint: bool) -> list[str]:
-    from thumbnet.workflows.reproduction_formats import duration
+    from thumbnet.workflows.formats import duration
 
     remarks = [f"{one.row}: {one.problem}" for one in found if one.problem]
     left = [one for one in found if one.state != "complete" and not one.problem and one.expected_seconds != 0]

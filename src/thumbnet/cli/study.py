@@ -20,7 +20,7 @@ from thumbnet.errors import RecipeError
 
 if TYPE_CHECKING:
     from thumbnet.studies import Study
-    from thumbnet.workflows.study_result import Spread, StudyResult, VariantResult
+    from thumbnet.workflows.study.result import Spread, StudyResult, VariantResult
 
 VaryOption = Annotated[
     list[str] | None,
@@ -59,7 +59,7 @@ def study(
     if dry_run:
         _show_states(chosen, out, as_json)
         return
-    from thumbnet.workflows.studying import check_recordable, record_study, run_study
+    from thumbnet.workflows.study.running import check_recordable, record_study, run_study
 
     dataset = open_data(data)
     if records is not None:
@@ -113,7 +113,7 @@ def _described(study: "Study") -> dict[str, Any]:
 
 
 def _show_states(study: "Study", out: Path, as_json: bool) -> None:
-    from thumbnet.workflows.studying import state_of
+    from thumbnet.workflows.study.running import state_of
 
     rows = [(one, state_of(one, out)) for one in study.planned()]
     if as_json:

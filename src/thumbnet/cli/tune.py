@@ -22,7 +22,7 @@ from thumbnet.errors import RecipeError
 if TYPE_CHECKING:
     from thumbnet.recipe import Recipe
     from thumbnet.studies import Search
-    from thumbnet.workflows.tuning_result import SearchResult, Trial
+    from thumbnet.workflows.tuning.result import SearchResult, Trial
 
 _SHOWN = 5
 
@@ -110,7 +110,7 @@ def tune(
     if search_only and record is not None:
         raise RecipeError("--record: the final runs are recorded, and --search-only leaves them out; leave out one")
     chosen = search.make(assign(find_recipe(recipe), read_settings(settings or [])))
-    from thumbnet.workflows.tuning import record_search, run_search
+    from thumbnet.workflows.tuning.searching import record_search, run_search
 
     command = told_command(storage)
     result = run_search(
@@ -165,7 +165,7 @@ def _table(result: "SearchResult") -> Any:
 
 
 def _cells(trial: "Trial", names: list[str]) -> list[str]:
-    from thumbnet.workflows.tuning_result import short
+    from thumbnet.workflows.tuning.result import short
 
     shown = "" if trial.value is None else f"{trial.value:.2%}"
     return [shown, *(short(trial.values[name]) for name in names), f"{trial.seconds:.0f}"]

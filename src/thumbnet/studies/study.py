@@ -37,7 +37,7 @@ class Study:
         text: what it shows, in one line.
         runs: recipes by label; each recipe's name is the name of its run's folder.
         varies: dotted keys of the recipe in which the runs differ, such as 'optimizer.lr', or 'model' for all of it.
-        panels: what the figure shows (`thumbnet.workflows.study_panels` draws them).
+        panels: what the figure shows (`thumbnet.workflows.study.panels` draws them).
         seeds: how often each recipe runs: with its own seed and the numbers after it.
         ensemble: whose predictions are averaged; `None` averages none.
         source: where a report has it; empty for the user's own.

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet import metrics
-from thumbnet.files import atomic_file
 from thumbnet.metrics import Scores
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
@@ -17,6 +16,7 @@ from thumbnet.recipes.own import demo as demo_recipe
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.train import Options, start
+from thumbnet.workflows.figures import drawn
 from thumbnet.workflows.stored import stored_predictions
 
 _SHADES = " .:-=+*#%@"
@@ -88,17 +88,11 @@ def as_text(pixels: NDArray[np.uint8], width: int = 16) -> list[str]:
 
 def draw_demo(run: RunDirectory, scores: Scores, samples: Sequence[Sample], path: Path) -> None:
     """Draw the training curves and the samples of a demo into a PNG at `path`, atomically."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    halves: Any = figure.subfigures(1, 2, width_ratios=(4, 7))
-    left, right = halves
-    _draw_curves(left.subplots(), run, scores)
-    _draw_samples(right, samples)
-    with atomic_file(path) as handle:
-        figure.savefig(handle, format="png", dpi=110)
+    with drawn(11, 4.6, [path], "demo") as figure:
+        halves: Any = figure.subfigures(1, 2, width_ratios=(4, 7))
+        left, right = halves
+        _draw_curves(left.subplots(), run, scores)
+        _draw_samples(right, samples)
 
 
 def _draw_curves(axes: Any, run: RunDirectory, scores: Scores) -> None:

@@ -1,13 +1,14 @@
 """The figure of an ensemble: its accuracy against its size."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from thumbnet import metrics
 from thumbnet.errors import PredictionError
-from thumbnet.files import atomic_file
 from thumbnet.workflows.ensembling import Ensemble, order_text
+from thumbnet.workflows.figures import drawn
 
 _KINDS = ("png", "svg", "pdf")
 
@@ -29,19 +30,21 @@ def draw_curve(made: Ensemble, path: Path) -> None:
         PredictionError: the judged split has no labels, or the suffix of `path` names no format of pictures.
         StorageError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
     check_figure(path)
     if made.curve is None or made.right is None:
         raise PredictionError(f"split {made.wish.split!r} has no labels, so there is no curve; leave out --curve")
+    with drawn(6.4, 4.4, [path], "ensemble") as figure:
+        _draw(figure.subplots(), made)
+
+
+def _draw(axes: Any, made: Ensemble) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    assert made.curve is not None
+    assert made.right is not None
     sizes, images = np.arange(1, len(made.curve) + 1), made.curve.shape[1]
     correct = made.curve.sum(axis=1)
     low, high = zip(*(metrics.accuracy_interval(int(one), images) for one in correct), strict=True)
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
     axes.fill_between(sizes, 100 * np.array(low), 100 * np.array(high), alpha=0.15, linewidth=0)
     axes.plot(sizes, 100 * correct / images, marker="o", markersize=4, label="ensemble, with its 95% interval")
     alone = 100 * made.right.mean(axis=1)
@@ -51,5 +54,3 @@ def draw_curve(made: Ensemble, path: Path) -> None:
     axes.set(xlabel=order_text(made.wish.select, made.ordered_by), ylabel=f"{made.wish.split} top-1 (%)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=9)
-    with atomic_file(path) as handle:
-        figure.savefig(handle, format=path.suffix.removeprefix("."), dpi=110)

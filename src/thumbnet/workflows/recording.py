@@ -10,7 +10,7 @@ from thumbnet.recipes import RECIPES
 from thumbnet.records import Peak, Plain, Record
 from thumbnet.run import RunDirectory
 from thumbnet.views import find_views
-from thumbnet.workflows.reproduction import is_current
+from thumbnet.workflows.reproduction.lines import is_current
 from thumbnet.workflows.stored import stored_predictions, stored_views
 
 _SPLIT = "val"

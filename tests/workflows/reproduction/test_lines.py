@@ -11,8 +11,8 @@ from thumbnet.errors import RecipeError, StorageError
 from thumbnet.recipe import to_json
 from thumbnet.recipes import OWN, RECIPES, REPORTS, ROWS
 from thumbnet.records import Measurement, Record
-from thumbnet.workflows.reproduction import Line, all_rows, check_rows, make_lines, ordered, row_line
-from thumbnet.workflows.reproduction_figures import Measured, device_name, iterations_verdict, verdict
+from thumbnet.workflows.reproduction.figures import Measured, device_name, iterations_verdict, verdict
+from thumbnet.workflows.reproduction.lines import Line, all_rows, check_rows, make_lines, ordered, row_line
 
 M1 = "mkrtchyan-m1"
 ENSEMBLE = {"top1": 0.525, "top1_interval": [0.515, 0.535], "best_n": 7, "selected_on": "val"}

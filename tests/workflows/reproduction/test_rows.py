@@ -23,7 +23,7 @@ from thumbnet.sources import pack
 from thumbnet.studies import STUDIES
 from thumbnet.train import start
 from thumbnet.workflows.estimate import shape_of
-from thumbnet.workflows.reproduction_runs import Look, Outcome, run_rows
+from thumbnet.workflows.reproduction.runs import Look, Outcome, run_rows
 
 CLASSES = 3
 FRACTION = 0.000001

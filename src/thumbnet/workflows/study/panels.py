@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thumbnet.errors import RecipeError, nearest
 from thumbnet.recipes import ROWS
-from thumbnet.workflows.study_result import RunResult, StudyResult, VariantResult
+from thumbnet.workflows.study.result import RunResult, StudyResult, VariantResult
 
 Axes = Any
 """Of matplotlib."""

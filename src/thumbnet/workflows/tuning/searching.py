@@ -17,9 +17,9 @@ from thumbnet.studies import PlannedRun, Search
 from thumbnet.studies.search import SPLIT
 from thumbnet.train import Interrupted, Options, check_recipe
 from thumbnet.train.hardware import choose_device
-from thumbnet.workflows.studying import is_study, state_of, train_planned
-from thumbnet.workflows.tuning_figure import draw_search
-from thumbnet.workflows.tuning_result import Final, SearchResult, compare, measure_search
+from thumbnet.workflows.study.running import is_study, state_of, train_planned
+from thumbnet.workflows.tuning.figure import draw_search
+from thumbnet.workflows.tuning.result import Final, SearchResult, compare, measure_search
 
 Tell = Callable[[str], None]
 """Takes a line of progress."""
@@ -66,8 +66,8 @@ def run_search(
     choose_device(options.device, options.threads)
     folder = out / search.name
     search = _checked(search, dataset, folder)
-    from thumbnet.workflows.tuning_study import open_study
-    from thumbnet.workflows.tuning_trials import Worker, collect_trials
+    from thumbnet.workflows.tuning.storage import open_study
+    from thumbnet.workflows.tuning.trials import Worker, collect_trials
 
     alone = _train_alone(dataset)
     with contextlib.ExitStack() as stack, _going_on(search):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers import QUIET
-from tests.workflows.searches import RATES, rates, search, tiny
+from tests.workflows.tuning.searches import RATES, rates, search, tiny
 from thumbnet import comparison, packed, records
 from thumbnet.errors import RunError, StorageError, TrainingError
 from thumbnet.packed import PackedDataset
@@ -19,9 +19,9 @@ from thumbnet.predictions import Predictions
 from thumbnet.recipe import Optimizer, Phase, iterations, to_json
 from thumbnet.run import RunDirectory
 from thumbnet.studies import make_search
-from thumbnet.workflows.tuning import record_search, run_search
-from thumbnet.workflows.tuning_figure import best_so_far
-from thumbnet.workflows.tuning_result import SearchResult, Trial
+from thumbnet.workflows.tuning.figure import best_so_far
+from thumbnet.workflows.tuning.result import SearchResult, Trial
+from thumbnet.workflows.tuning.searching import record_search, run_search
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.workflows.estimate import TINY_IMAGENET, DataShape
-from thumbnet.workflows.reproduction_runs import Look, make_task
-from thumbnet.workflows.reproduction_survey import Pending, survey
+from thumbnet.workflows.reproduction.runs import Look, make_task
+from thumbnet.workflows.reproduction.survey import Pending, survey
 
 ROW = "mkrtchyan-m1"
 STEPS = 15_640

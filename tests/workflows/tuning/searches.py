@@ -10,8 +10,8 @@ from tests.helpers import QUIET, short_recipe
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Checkpointing, Evaluation, Optimizer, Phase, Recipe, iterations
 from thumbnet.studies import Search, make_search
-from thumbnet.workflows.tuning import run_search
-from thumbnet.workflows.tuning_result import SearchResult
+from thumbnet.workflows.tuning.result import SearchResult
+from thumbnet.workflows.tuning.searching import run_search
 
 RATES = ["optimizer.lr=1e-5..1:log"]
 

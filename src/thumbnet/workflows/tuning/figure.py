@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from thumbnet.files import atomic_file
 from thumbnet.studies.search import SPLIT
 from thumbnet.studies.space import Choice, Parameter
-from thumbnet.workflows.tuning_result import SearchResult, Trial
+from thumbnet.workflows.figures import drawn
+from thumbnet.workflows.tuning.result import SearchResult, Trial
 
 Axes = Any
 """Of matplotlib."""
@@ -33,17 +33,10 @@ def draw_search(result: SearchResult, paths: Sequence[Path]) -> None:
     Raises:
         StorageError: a file cannot be written.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     space = result.search.space
     columns = min(_COLUMNS, 1 + len(space))
     rows = math.ceil((1 + len(space)) / columns)
-    # Without a fixed salt the identifiers of an SVG differ from one drawing to the next.
-    with rc_context({"svg.hashsalt": result.search.name}):
-        figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows + 0.4), layout="constrained")
-        FigureCanvasAgg(figure)
+    with drawn(_WIDTH * columns, _HEIGHT * rows + 0.4, paths, result.search.name) as figure:
         grid: Any = figure.subplots(rows, columns, squeeze=False, sharey=True)
         draw_progress(grid.flat[0], result)
         for axes, parameter in zip(grid.flat[1:], space, strict=False):
@@ -53,10 +46,6 @@ def draw_search(result: SearchResult, paths: Sequence[Path]) -> None:
         for line in grid:
             line[0].set_ylabel(f"top-1 accuracy on the {SPLIT} (%)")
         figure.suptitle(f"{result.search.name}: {len(result.trials)} trials", fontsize=12)
-        for path in paths:
-            kind = path.suffix.removeprefix(".")
-            with atomic_file(path) as handle:
-                figure.savefig(handle, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
 
 
 def draw_progress(axes: Axes, result: SearchResult) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from thumbnet.files import atomic_file
-from thumbnet.workflows.study_panels import draw_panel
-from thumbnet.workflows.study_result import StudyResult
+from thumbnet.workflows.figures import drawn
+from thumbnet.workflows.study.panels import draw_panel
+from thumbnet.workflows.study.result import StudyResult
 
 _COLUMNS = 3
 _WIDTH, _HEIGHT = 5.2, 4.2
@@ -22,27 +22,16 @@ def draw_study(result: StudyResult, paths: Sequence[Path]) -> None:
         RunError: a run's files are missing or damaged.
         StorageError: a file cannot be written.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = result.study.panels
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    # Without a fixed salt the identifiers of an SVG differ from one drawing to the next.
-    with rc_context({"svg.hashsalt": result.study.name}):
-        figure = Figure(figsize=(max(6.4, _WIDTH * columns), _HEIGHT * rows + 0.6), layout="constrained")
-        FigureCanvasAgg(figure)
+    with drawn(max(6.4, _WIDTH * columns), _HEIGHT * rows + 0.6, paths, result.study.name) as figure:
         grid: Any = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat[len(panels) :]:
             axes.axis("off")
         for axes, panel in zip(grid.flat, panels, strict=False):
             draw_panel(panel, axes, result)
         figure.suptitle(_title(result, columns), fontsize=12)
-        for path in paths:
-            kind = path.suffix.removeprefix(".")
-            with atomic_file(path) as handle:
-                figure.savefig(handle, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
 
 
 def _title(result: StudyResult, columns: int) -> str:

@@ -13,7 +13,7 @@ from thumbnet.recipes import OWN, RECIPES, REPORTS, ROWS, Reported, Row, find_ro
 from thumbnet.records import Measurement, Record
 from thumbnet.studies import Study, find_study
 from thumbnet.views import find_views
-from thumbnet.workflows.reproduction_figures import Interval, Measured, device_name, measured_run, measured_study
+from thumbnet.workflows.reproduction.figures import Interval, Measured, device_name, measured_run, measured_study
 
 EXPECTED_TIMES = "expected-times"
 """Name of the measurement that holds the seconds that each row is expected to take."""

@@ -17,8 +17,8 @@ from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.studies import STUDIES, look_at
 from thumbnet.workflows.estimate import shape_of
-from thumbnet.workflows.reproduction_runs import Look, make_task, run_rows
-from thumbnet.workflows.reproduction_survey import survey
+from thumbnet.workflows.reproduction.runs import Look, make_task, run_rows
+from thumbnet.workflows.reproduction.survey import survey
 
 SHORT = Look(fraction=1e-6)
 STUDY_ROWS = [name for name, row in ROWS.items() if row.study is not None]

@@ -10,24 +10,24 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from tests.workflows.searches import rates, search, stored_study
+from tests.workflows.tuning.searches import rates, search, stored_study
 from thumbnet import packed
 from thumbnet.packed import PackedDataset
 from thumbnet.train import Interrupted
-from thumbnet.workflows import tuning_study
+from thumbnet.workflows.tuning import storage as tuning_storage
 
 
 @pytest.fixture(autouse=True)
 def _quick_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed process is missed after two seconds instead of twenty."""
-    monkeypatch.setattr(tuning_study, "_BEAT_SECONDS", 1)
-    monkeypatch.setattr(tuning_study, "_GRACE_SECONDS", 2)
+    monkeypatch.setattr(tuning_storage, "_BEAT_SECONDS", 1)
+    monkeypatch.setattr(tuning_storage, "_GRACE_SECONDS", 2)
 
 
 def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(
     dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning_study, "_FIRST_RANDOM", 2)  # so that the others are drawn by what was found before
+    monkeypatch.setattr(tuning_storage, "_FIRST_RANDOM", 2)  # so that the others are drawn by what was found before
     whole = search(rates(7), dataset, tmp_path / "whole", final=False)
     parted = tmp_path / "parted"
     search(rates(3), dataset, parted, final=False)
@@ -47,7 +47,7 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(
 
 def _search_and_wait(out: Path, data: Path, trials: int, barrier: Any, lines: Any) -> None:
     """In a process of its own: meet the others, then search."""
-    tuning_study._BEAT_SECONDS, tuning_study._GRACE_SECONDS = 1, 2
+    tuning_storage._BEAT_SECONDS, tuning_storage._GRACE_SECONDS = 1, 2
     if barrier is not None:
         barrier.wait()
     result = search(rates(trials), packed.load(data), out, tell=lines.put)
@@ -56,7 +56,7 @@ def _search_and_wait(out: Path, data: Path, trials: int, barrier: Any, lines: An
 
 def _processes(count: int) -> tuple[Any, Any, Any]:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["thumbnet.workflows.tuning", "thumbnet.workflows.tuning_trials", "timm"])
+    context.set_forkserver_preload(["thumbnet.workflows.tuning.searching", "thumbnet.workflows.tuning.trials", "timm"])
     return context, context.Barrier(count), context.Queue()
 
 
@@ -118,10 +118,10 @@ def test_a_trial_that_another_process_gave_up_is_left_to_it(dataset: PackedDatas
     def give_up(line: str) -> None:
         told.append(line)
         if line.startswith("trial 1:") and len(told) == 2:
-            tuning_study.put_back(stored_study(tmp_path), 1)  # nothing happens: it has not failed
+            tuning_storage.put_back(stored_study(tmp_path), 1)  # nothing happens: it has not failed
             study = stored_study(tmp_path)
             study.tell(1, state=TrialState.FAIL)
-            tuning_study.put_back(study, 1)
+            tuning_storage.put_back(study, 1)
 
     result = search(rates(3), dataset, tmp_path, final=False, tell=give_up)
     assert "trial 1: gave no sign of life for too long, so that it is tried again" in told

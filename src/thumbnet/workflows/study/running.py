@@ -14,8 +14,8 @@ from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import STUDIES, PlannedRun, Study
 from thumbnet.train import Interrupted, Options, check_recipe, resume, start
-from thumbnet.workflows.study_figure import draw_study
-from thumbnet.workflows.study_result import StudyResult, collect, read_run
+from thumbnet.workflows.study.figure import draw_study
+from thumbnet.workflows.study.result import StudyResult, collect, read_run
 
 _FILE = "study.json"
 

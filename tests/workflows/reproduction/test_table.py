@@ -10,18 +10,13 @@ from rich.console import Console
 from tests.workflows.recorded import CPU, H100, history, run_record, study_record
 from thumbnet.recipes import ROWS
 from thumbnet.records import Measurement, Record
-from thumbnet.workflows.reproduction import Line, all_rows, make_lines, row_line
-from thumbnet.workflows.reproduction_formats import (
-    duration,
-    epochs_text,
-    interval_text,
+from thumbnet.workflows.formats import markdown_table
+from thumbnet.workflows.reproduction.lines import Line, all_rows, make_lines, row_line
+from thumbnet.workflows.reproduction.table import (
     markdown,
-    markdown_table,
     notes,
-    percent,
     reported_text,
     sections,
-    text_table,
     text_tables,
     verdict_line,
 )
@@ -189,11 +184,6 @@ def test_links_lead_to_the_folder_of_the_records() -> None:
     assert f"[`{M1}`](my%20runs/records/{M1}.json)" in text
 
 
-def test_a_bar_in_a_cell_stays_in_its_cell() -> None:
-    head, cells = ["a", "b"], ["x | y", "|"]
-    assert tables(markdown_table(head, [cells])) == [[head, ["---", "---"], cells]]
-
-
 @pytest.mark.parametrize("width", [80, 110, 120, 165, 200])
 def test_text_fits_the_terminal(width: int) -> None:
     shown = printed(width)
@@ -206,16 +196,6 @@ def test_text_fits_the_terminal(width: int) -> None:
         assert cell in m1
     assert ("17 of 20" in m1) == ("25.8%" in m1) == ("1 of 2 CPU cores" in m1) == (width >= 110)
     assert ("Mkrtchyan 2022, figure 3" in m1) == (width >= 165)
-
-
-def test_text_keeps_brackets() -> None:
-    console = Console(width=60, file=io.StringIO())
-    console.print(text_table(("row", "note"), [["a", "pip install 'thumbnet[offline]'"]], "a [b] c", "[d]"))
-    assert isinstance(console.file, io.StringIO)
-    shown = console.file.getvalue()
-    assert "thumbnet[offline]" in shown
-    assert "a [b] c" in shown
-    assert "[d]" in shown
 
 
 def test_notes_say_what_the_lines_need() -> None:
@@ -280,54 +260,6 @@ def test_never_reached_is_said_in_the_table() -> None:
     assert "| `ma-overfit-scratch` | 40 iterations |" in markdown([unknown])
 
 
-@pytest.mark.parametrize(
-    ("fraction", "digits", "expected"),
-    [
-        (0.295, 1, "29.5%"),
-        (0.29549, 1, "29.5%"),
-        (0.2955, 1, "29.6%"),
-        (0.0005, 1, "0.1%"),
-        (0.1225, 1, "12.3%"),
-        (1.0, 1, "100.0%"),
-        (0.0, 1, "0.0%"),
-        (0.4365, 2, "43.65%"),
-        (0.4, 2, "40%"),
-        (0.435, 2, "43.5%"),
-        (1.0, 2, "100%"),
-    ],
-)
-def test_percent(fraction: float, digits: int, expected: str) -> None:
-    assert percent(fraction, digits) == expected
-
-
-def test_an_interval() -> None:
-    assert interval_text((0.2589, 1.0)) == "25.9 to 100.0%"
-    assert interval_text(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("epochs", "expected"),
-    [(None, ""), (20.0, "20"), (100, "100"), (51.1509, "51.15"), (0.1, "0.1"), (20_000.0, "20,000")],
-)
-def test_epochs(epochs: float | None, expected: str) -> None:
-    assert epochs_text(epochs) == expected
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (None, ""),
-        (0.4, "under 1 s"),
-        (1.0, "1 s"),
-        (89.4, "89 s"),
-        (90, "2 min"),
-        (2531.2, "42 min"),
-        (5399, "90 min"),
-        (5400, "1.5 h"),
-        (36_000, "10.0 h"),
-        (172_799, "48.0 h"),
-        (172_800, "2.0 days"),
-    ],
-)
-def test_a_duration_in_the_unit_that_reads_best(seconds: float | None, expected: str) -> None:
-    assert duration(seconds) == expected
+def test_a_bar_in_a_cell_stays_in_its_cell() -> None:
+    head, cells = ["a", "b"], ["x | y", "|"]
+    assert tables(markdown_table(head, [cells])) == [[head, ["---", "---"], cells]]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from thumbnet.errors import ThumbnetError
 from thumbnet.recipe import Recipe
 from thumbnet.workflows.estimate import DataShape, plan_for
-from thumbnet.workflows.reproduction_runs import Look, make_task, open_run
+from thumbnet.workflows.reproduction.runs import Look, make_task, open_run
 
 
 @dataclass(frozen=True)

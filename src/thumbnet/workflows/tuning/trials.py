@@ -22,8 +22,8 @@ from thumbnet.studies import Search
 from thumbnet.studies.search import SPLIT
 from thumbnet.train import Options, start
 from thumbnet.workflows.estimate import DataShape, plan_for, shape_of
-from thumbnet.workflows.tuning_result import SearchResult, Trial, short
-from thumbnet.workflows.tuning_study import (
+from thumbnet.workflows.tuning.result import SearchResult, Trial, short
+from thumbnet.workflows.tuning.storage import (
     FINISHED,
     REASON,
     SURPLUS,

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import QUIET
-from tests.workflows.searches import RATES, rates, search, tiny
+from tests.workflows.tuning.searches import RATES, rates, search, tiny
 from thumbnet import train
 from thumbnet.errors import RecipeError, RunError, StorageError, TrainingError
 from thumbnet.files import sha256
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import start_from
 from thumbnet.studies import Search, make_search
-from thumbnet.workflows import tuning
-from thumbnet.workflows.tuning import run_search
+from thumbnet.workflows.tuning import searching
+from thumbnet.workflows.tuning.searching import run_search
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_study_that_another_process_made_meanwhile_stays(
 ) -> None:
     """Two processes find no folder; the other, of another search, is first to make the study there."""
     search(make_search(tiny(batch_size=8), RATES, 1), dataset, tmp_path / "elsewhere", final=False)
-    making = tuning._made
+    making = searching._made
 
     @contextlib.contextmanager
     def made(folder: Path) -> Iterator[None]:
@@ -130,7 +130,7 @@ def test_a_study_that_another_process_made_meanwhile_stays(
             shutil.copytree(tmp_path / "elsewhere" / "tiny-tune", folder, dirs_exist_ok=True)
             yield
 
-    monkeypatch.setattr(tuning, "_made", made)
+    monkeypatch.setattr(searching, "_made", made)
     with pytest.raises(RunError, match="recipe"):
         search(rates(1), dataset, tmp_path / "here")
     assert (tmp_path / "here" / "tiny-tune" / "study.db").exists()

@@ -25,9 +25,9 @@ from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.studies import STUDIES, Ensemble, Study, look_at, vary
 from thumbnet.train.trainer import Trainer
-from thumbnet.workflows import study_panels
-from thumbnet.workflows.study_result import FIGURES, StudyResult, spread
-from thumbnet.workflows.studying import check_recordable, record_study, run_study, state_of, write_study
+from thumbnet.workflows.study import panels
+from thumbnet.workflows.study.result import FIGURES, StudyResult, spread
+from thumbnet.workflows.study.running import check_recordable, record_study, run_study, state_of, write_study
 
 RATES = ["optimizer.lr=0.02,0.002"]
 
@@ -339,18 +339,18 @@ def test_initial_weights_are_the_last_layers(found: StudyResult) -> None:
     run = found.runs[0]
     stored = torch.load(run.run.weights_path("first"), weights_only=True)
     matrices = [value for value in stored.values() if value.ndim == 2]
-    np.testing.assert_allclose(study_panels.last_layer_weights(run), matrices[-1].flatten().numpy())
+    np.testing.assert_allclose(panels.last_layer_weights(run), matrices[-1].flatten().numpy())
 
 
 def test_smoothing_is_a_moving_average() -> None:
     values = np.random.default_rng(0).normal(size=130)
-    smoothed = study_panels.smooth(values)
+    smoothed = panels.smooth(values)
     assert smoothed.shape == values.shape
     assert smoothed[60] == pytest.approx(values[59:62].mean())
     assert smoothed[0] == pytest.approx(values[:2].mean())
-    np.testing.assert_array_equal(study_panels.smooth(values[:10]), values[:10])
+    np.testing.assert_array_equal(panels.smooth(values[:10]), values[:10])
 
 
 def test_an_unknown_panel_gets_the_nearest(found: StudyResult) -> None:
     with pytest.raises(RecipeError, match="panel 'lost' is unknown; did you mean loss"):
-        study_panels.draw_panel("lost", None, found)
+        panels.draw_panel("lost", None, found)

@@ -1,21 +1,31 @@
-"""Tables of the project's pages, made from records and registries, so that no page states a figure by itself."""
+"""Write the tables of README.md, docs/experiments.md and docs/training.md anew, from records and registries.
+
+No page states a figure by itself.
+
+python tools/pages.py
+"""
 
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from thumbnet.augment import IMAGE_OPERATIONS, MIXING_OPERATIONS
 from thumbnet.errors import StorageError
+from thumbnet.files import atomic_file
 from thumbnet.models.registry import MODELS
 from thumbnet.optim import optimizer_names
 from thumbnet.optim.schedules import SCHEDULES
 from thumbnet.recipes import RECIPES
-from thumbnet.records import Measurement
+from thumbnet.records import Measurement, load_all
 from thumbnet.registry import Registry
 from thumbnet.studies import STUDIES, Study
-from thumbnet.workflows.reproduction import AnyRecord, make_lines
-from thumbnet.workflows.reproduction_formats import markdown, markdown_table, percent
+from thumbnet.workflows.formats import markdown_table, percent
+from thumbnet.workflows.reproduction.lines import AnyRecord, make_lines
+from thumbnet.workflows.reproduction.table import markdown
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def fill(page: str, name: str, content: str) -> str:
@@ -132,6 +142,8 @@ def _ensemble(figures: Mapping[str, Any]) -> str:
     )
 
 
+
+
 _MEASUREMENTS = (
     ("pack", "`thumbnet data pack tiny-imagenet-200.zip`", _pack),
     ("startup", "`thumbnet --help`", _startup),
@@ -168,3 +180,26 @@ def _first_line(function: Any) -> str:
 
 def _link(name: str) -> str:
     return f"[{name}](records/{name}.json)"
+
+
+def main() -> None:
+    """Write the pages."""
+    folder = ROOT / "records"
+    measured = load_all(folder) if folder.is_dir() else []
+    _write(ROOT / "README.md", readme((ROOT / "README.md").read_text(encoding="utf-8"), measured))
+    docs = ROOT / "docs"
+    _write(docs / "training.md", training_page((docs / "training.md").read_text(encoding="utf-8")))
+    _write(
+        docs / "experiments.md",
+        experiments_page((docs / "experiments.md").read_text(encoding="utf-8"), measured),
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_file(path, "w") as handle:
+        handle.write(text)
+    print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
