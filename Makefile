@@ -8,13 +8,13 @@ DATA ?= tiny-imagenet-200.zip
 PACKED ?= runs/tiny-imagenet-200
 THREADS ?= 2
 
-.PHONY: demo test check bench pages
+.PHONY: demo test check bench pages programs
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
 	$(BIN)/thumbnet demo
 
-test: check
+test: check programs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 check: $(STAMP)
@@ -23,11 +23,22 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The tests click through pages in Chromium and run a PostgreSQL server of their own. Both are installed where the
+# package manager may do it.
+PACKAGES := chromium
+HAVE_PACKAGES := command -v chromium >/dev/null 2>&1
+programs:
+	@$(HAVE_PACKAGES) || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 \
+	  && apt-get update -qq && apt-get install -qq -y $(PACKAGES) >/dev/null; } || true
+	@$(HAVE_PACKAGES) || { echo 'make test needs the programs of $(PACKAGES); install them' \
+	  '(Debian: sudo apt-get install $(PACKAGES)) and run make test again' >&2; exit 1; }
+
 # DATA is the archive or folder of Tiny ImageNet, PACKED where the programs keep it packed.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py --record records/startup.json
 	$(BIN)/python benchmarks/pack.py $(DATA) --record records/pack.json
 	$(BIN)/python benchmarks/ensemble.py --record records/ensemble.json
+	$(BIN)/python benchmarks/report.py --record records/report.json
 	$(BIN)/python benchmarks/augment.py --threads $(THREADS) --record records/augmentation.json
 	$(BIN)/thumbnet data info $(PACKED) >/dev/null 2>&1 || $(BIN)/thumbnet data pack $(DATA) --out $(PACKED)
 	$(BIN)/python benchmarks/loop.py --data $(PACKED) --threads $(THREADS) --record records/training-loop.json

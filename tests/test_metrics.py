@@ -184,3 +184,32 @@ def test_interval_of_a_mean_is_students() -> None:
     assert metrics.mean_interval([3, 5, 10]) == pytest.approx((6 - half, 6 + half), rel=1e-5)
     with pytest.raises(PredictionError, match="1 values; give two or more"):
         metrics.mean_interval([1.0])
+
+
+def test_a_temperature_undoes_what_sharpened_the_logits() -> None:
+    random = np.random.default_rng(0)
+    honest = random.normal(0, 1.5, (20_000, 6))
+    powers = np.exp(honest) / np.exp(honest).sum(1, keepdims=True)
+    labels = (powers.cumsum(1) > random.random((20_000, 1))).argmax(1)
+    for sharper in (0.3, 1.0, 4.0):
+        logits = (sharper * honest).astype(np.float32)
+        found = metrics.fit_temperature(logits, labels)
+        assert found == pytest.approx(sharper, rel=0.03)
+        best = metrics.negative_log_likelihood(logits / found, labels)
+        for other in (0.98 * found, 1.02 * found):
+            assert best < metrics.negative_log_likelihood(logits / other, labels)
+    with pytest.raises(PredictionError, match="no images"):
+        metrics.fit_temperature(np.zeros((0, 3), np.float32), np.zeros(0, np.int64))
+
+
+def test_reliability_bins_hold_every_image_once() -> None:
+    random = np.random.default_rng(1)
+    logits = random.normal(0, 3, (500, 4)).astype(np.float32)
+    labels = random.integers(0, 4, 500)
+    found = metrics.reliability(logits, labels, 10)
+    assert found.counts.sum() == 500
+    assert np.isnan(found.accuracy[found.counts == 0]).all()
+    held = found.counts > 0
+    gaps = np.abs(found.accuracy - found.confidence)[held]
+    assert found.ece == pytest.approx((gaps * found.counts[held]).sum() / 500)
+    assert (found.accuracy[held] * found.counts[held]).sum() == pytest.approx(metrics.score(logits, labels).top1 * 500)

@@ -142,12 +142,28 @@ def _ensemble(figures: Mapping[str, Any]) -> str:
     )
 
 
+def _report(figures: Mapping[str, Any]) -> str:
+    return (
+        f"{figures['seconds_median']:.1f} s for {figures['images']:,} images of {figures['classes']} classes, peak "
+        f"memory {figures['peak_memory_bytes'] / 1e9:.2f} GB, {figures['page_bytes'] / 1e6:.1f} MB"
+    )
+
+
+def _quality(figures: Mapping[str, Any]) -> str:
+    found, twins = figures["flipped"]["0.05 to any class"]["class"], figures["duplicates"]
+    return (
+        f"{found['recall']:.1%} are among the suspects, and {found['precision_of_surest_1%']:.1%} of the surest 1% "
+        f"are such; {twins['identical_pairs']} identical and {twins['near_pairs']} near pairs in "
+        f"{twins['images']:,} images"
+    )
 
 
 _MEASUREMENTS = (
     ("pack", "`thumbnet data pack tiny-imagenet-200.zip`", _pack),
     ("startup", "`thumbnet --help`", _startup),
     ("ensemble", "`thumbnet ensemble`, from files", _ensemble),
+    ("report", "`thumbnet report`", _report),
+    ("quality", "5% of val's labels flipped on purpose, searched with `resnet18-64`; duplicates", _quality),
     ("augmentation", "augmentation of 64x64 images", _augmentation),
     ("training-loop", "images/s of the training loop, as a share of the bare model step's", _loop),
     ("resume-after-kill", "killed with SIGKILL at a random moment, then resumed", _kill),

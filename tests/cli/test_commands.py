@@ -38,6 +38,7 @@ SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={va
         ["ensemble"],
         ["soup"],
         ["compare"],
+        ["report"],
         ["zero-shot"],
     ],
     ids=" ".join,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools import pages
 
 from tests.workflows.recorded import run_record
 from thumbnet import environment, records
@@ -17,7 +18,6 @@ from thumbnet.models import model_names
 from thumbnet.optim import optimizer_names, schedule_names
 from thumbnet.recipes import RECIPES, ROWS
 from thumbnet.records import Measurement, Peak
-from thumbnet.workflows import pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

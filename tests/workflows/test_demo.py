@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.calling import Shell
+from tests.report.browser import click_through, opened
 from tests.shapes import draw
 from tests.workflows.runs import CLASSES
 from thumbnet.packed import load
@@ -50,6 +51,14 @@ def test_demo_reaches_its_figure_and_shows_it(shell: Shell, folder: Path, printe
     # Four digits side by side, drawn in characters, with a caption below.
     assert all(re.fullmatch(r"[ .:\-=+*#%@]+", line) for line in printed[:8])
     assert len(re.findall(r"\d \d+%", printed[8])) == 4
+
+
+def test_its_report_can_be_clicked_through(folder: Path, printed: list[str]) -> None:
+    page_file = folder / "runs" / "demo" / "run" / "report.html"
+    assert any(line.startswith("report: ") and "report.html" in line for line in printed)
+    with opened(page_file) as page:
+        assert len(click_through(page)) == 6
+        assert page.locator(".items img").count() >= 1
 
 
 def test_what_to_do_next_works(shell: Shell, folder: Path, printed: list[str], shapes: Path) -> None:

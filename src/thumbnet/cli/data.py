@@ -1,15 +1,25 @@
 """`thumbnet data`: pack a source, and tell what packed data holds."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from cyclopts import App, Parameter
 
+from thumbnet.cli.printing import print_json, tell
+
 if TYPE_CHECKING:
     from thumbnet.packed import PackedDataset
+
+
+class Show(Protocol):
+    """Shows how far something is."""
+
+    def __call__(self, done: int, total: int, what: str = "reading") -> None:
+        """Show that `done` of `total` are done of `what`."""
+
 
 app = App(name="data", help="Pack images into one fast folder, and look at packed data.")
 
@@ -71,9 +81,38 @@ def info(data: Path | None = None, /, *, as_json: JsonFlag = False) -> None:
     _show(packed.load(data or packed.default_path()), as_json)
 
 
+@app.command
+def report(data: Path | None = None, /, *, out: Path = Path("data-report.html"), as_json: JsonFlag = False) -> None:
+    """Write one HTML page about the packed folder DATA, with its figures as JSON and CSV.
+
+    It shows the images of each class and their mean, greyscale, boxes, and the images that are there twice or nearly
+    so. Duplicates are searched once (a minute for 120,000 images) and kept in the cache, where `thumbnet report` finds
+    them.
+
+    Args:
+        data: Packed folder. By default $THUMBNET_DATA, else one in the user's cache folder.
+        out: The page (.html); the figures are written beside it.
+        as_json: Print the figures as JSON.
+    """
+    from thumbnet import packed
+    from thumbnet.report.data_page import make_data_report
+    from thumbnet.report.page import check_place, write_report
+
+    check_place(out)
+    dataset = packed.load(data or packed.default_path())
+    with _progress() as progress:
+        made = make_data_report(dataset, watch=lambda what, done, total: progress(done, total, what))
+    page, figures, tables = write_report(made, out)
+    if as_json:
+        print_json({**made.figures, "page": str(page)})
+        return
+    size = page.stat().st_size / 1e6
+    sys.stdout.write(f"{page}: {size:.1f} MB; its figures are in {figures.name} and {tables.name}/\n")
+
+
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows (done, total) on stderr: a live bar in a terminal, a line each tenth elsewhere."""
+def _progress() -> Iterator["Show"]:
+    """Yield a function that shows progress on stderr: a live bar in a terminal, a line each tenth elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -83,26 +122,26 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
-        task_of_total: dict[int, Any] = {}
+        tasks: dict[tuple[str, int], Any] = {}
 
-        def show(done: int, total: int) -> None:
+        def show(done: int, total: int, what: str = "reading") -> None:
             # A download (in bytes) comes before the packing (in images): another total is another bar.
-            if total not in task_of_total:
-                task_of_total[total] = bars.add_task("reading", total=total)
-            bars.update(task_of_total[total], completed=done)
+            if (what, total) not in tasks:
+                tasks[what, total] = bars.add_task(what, total=total)
+            bars.update(tasks[what, total], completed=done)
 
         yield show
 
 
-def _plain_progress() -> Callable[[int, int], None]:
-    last = (0, 0)
+def _plain_progress() -> "Show":
+    last = ("", 0, 0)
 
-    def show(done: int, total: int) -> None:
+    def show(done: int, total: int, what: str = "reading") -> None:
         nonlocal last
-        tenth = (total, 10 * done // total)
+        tenth = (what, total, 10 * done // total)
         if tenth != last:
             last = tenth
-            sys.stderr.write(f"{done:,} of {total:,}\n")
+            tell(f"{what}: {done:,} of {total:,}")
 
     return show
 
@@ -121,10 +160,8 @@ def facts_of(dataset: "PackedDataset") -> dict[str, Any]:
 
 
 def _show(dataset: "PackedDataset", as_json: bool) -> None:
-    import json
-
     if as_json:
-        sys.stdout.write(json.dumps(facts_of(dataset), indent=2, ensure_ascii=False) + "\n")
+        print_json(facts_of(dataset))
         return
     rows = list(_rows(dataset))
     width = max(len(name) for name, _ in rows)

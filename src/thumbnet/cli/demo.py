@@ -29,7 +29,8 @@ def demo(
     target = out or _free_folder(Path("runs") / "demo")
     result = run_demo(target, Options(compute.device, compute.threads))
     if as_json:
-        print_json({"run": str(result.run.path), "picture": str(result.picture), **result.scores.to_json()})
+        places = {"run": result.run.path, "picture": result.picture, "report": result.report}
+        print_json({key: str(path) for key, path in places.items()} | result.scores.to_json())
     else:
         _show(result)
 
@@ -54,7 +55,8 @@ def _show(result: "DemoResult") -> None:
     low, high = scores.top1_interval
     sys.stdout.write(
         f"val top-1 {scores.top1:.1%} (95% interval {low:.1%} to {high:.1%}, {scores.images} images)\n"
-        f"picture: {result.picture}\n\n"
+        f"picture: {result.picture}\n"
+        f"report: {result.report} (open it in a browser)\n\n"
         "what to do next\n"
     )
     run = shlex.quote(str(result.run.path))

@@ -8,12 +8,14 @@ from cyclopts import App, CycloptsError
 
 from thumbnet import __version__
 from thumbnet.cli import (
+    analyze,
     data,
     demo,
     ensembling,
     features,
     judging,
     recipes,
+    report,
     reproduce,
     study,
     training,
@@ -38,11 +40,13 @@ app.command(training.resume)
 app.command(judging.evaluate)
 app.command(judging.predict)
 app.command(judging.record)
+app.command(analyze.analyze)
 app.command(zero_shot.zero_shot)
 app.command(features.features)
 app.command(ensembling.ensemble)
 app.command(ensembling.soup)
 app.command(ensembling.compare)
+app.command(report.report)
 app.command(reproduce.reproduce)
 app.command(study.study)
 app.command(tune.tune)

@@ -13,6 +13,7 @@ from thumbnet.metrics import Scores
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipes.own import demo as demo_recipe
+from thumbnet.report import make_report, write_report
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.train import Options, start
@@ -34,17 +35,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo made: its data, its run, scores on val, some judged images, and a picture of all that."""
+    """What the demo made: data, run, scores on val, some judged images, a picture of all that, and a report."""
 
     dataset: PackedDataset
     run: RunDirectory
     scores: Scores
     samples: Sequence[Sample]
     picture: Path
+    report: Path
 
 
 def run_demo(out: Path, options: Options) -> DemoResult:
-    """Pack the digits, train the recipe `demo`, judge it on val, and draw samples, all in the new folder `out`.
+    """Pack the digits, train the recipe `demo`, judge it on val, and draw and report it, all in the new folder `out`.
 
     Raises:
         StorageError: `out` holds a demo already, or cannot be written.
@@ -55,7 +57,8 @@ def run_demo(out: Path, options: Options) -> DemoResult:
     samples = pick_samples(dataset, predictions, 24)
     picture = out / "demo.png"
     draw_demo(run, predictions.scores(), samples, picture)
-    return DemoResult(dataset, run, predictions.scores(), samples, picture)
+    page, *_ = write_report(make_report([run]), run.report_path)
+    return DemoResult(dataset, run, predictions.scores(), samples, picture, page)
 
 
 def pick_samples(dataset: PackedDataset, predictions: Predictions, count: int) -> list[Sample]:

@@ -1,0 +1,115 @@
+"""Measure what a report costs: seconds, peak memory and size of the page, of a run on 10,000 images of 200 classes.
+
+The images are noise, which compresses worst, and the predictions are made up. Each report is a process of its own.
+
+python benchmarks/report.py --record records/report.json
+"""
+
+import argparse
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from thumbnet import environment, records
+from thumbnet.packed import ClassInfo, PackedDataset, create, load
+from thumbnet.predictions import Predictions
+from thumbnet.recipes import find_recipe
+from thumbnet.run import RunDirectory
+
+THUMBNET = Path(sys.executable).with_name("thumbnet")
+
+
+def main() -> None:
+    """Measure, print, and write a record when one is asked for."""
+    parser = argparse.ArgumentParser(description="Seconds, memory and size of a report.")
+    parser.add_argument("--images", type=int, default=10_000, help="how many val images are judged")
+    parser.add_argument("--classes", type=int, default=200, help="how many classes there are")
+    parser.add_argument("--steps", type=int, default=20_000, help="how many iterations the run has")
+    parser.add_argument("--runs", type=int, default=3, help="how often the report is made")
+    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run = make_run(Path(folder), options.images, options.classes, options.steps)
+        figures = {"images": options.images, "classes": options.classes, "steps": options.steps}
+        figures |= measure(run, options.runs)
+    print(", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+    if options.record is not None:
+        about = environment.describe("cpu", environment.usable_cpus())
+        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
+
+
+def make_run(folder: Path, images: int, classes: int, steps: int) -> RunDirectory:
+    """Return a run on noise, right about half of the images, with predictions for val and for the holdout."""
+    random = np.random.default_rng(0)
+    dataset = make_data(folder / "packed", images, classes, random)
+    about = {
+        "name": dataset.name,
+        "path": str(dataset.path),
+        "fingerprint": dataset.fingerprint,
+        "image_size": dataset.image_size,
+        "classes": [{"id": one.id, "name": one.name} for one in dataset.classes],
+        "counts": dict(dataset.counts),
+    }
+    described = environment.describe("cpu", 1)
+    run = RunDirectory.create(
+        folder / "run", find_recipe("resnet18-64"), about, described, "thumbnet train resnet18-64"
+    )
+    epoch = steps / 17
+    run.append_metrics(
+        [
+            {"kind": "iteration", "step": step, "epoch": step / epoch, "loss": 5 - step / steps, "lr": 0.1}
+            for step in range(1, steps + 1)
+        ]
+    )
+    for split in ("val", "holdout"):
+        labels = dataset.split("val").labels
+        logits = random.normal(0, 2, (images, classes)).astype(np.float32)
+        logits[np.arange(images), labels] += 5
+        ids = tuple(f"{split}_{number:06d}.JPEG" for number in range(images))
+        names = tuple(one.id for one in dataset.classes)
+        Predictions(split, ids, logits, labels, names, {"train_on": "fit"}).save(run.predictions_path(split))
+    run.write_result({"recipe": "resnet18-64", "scores": {}, "best": None, "epochs": 17.0})
+    run.write_status("complete", steps, steps)
+    return run
+
+
+def make_data(path: Path, images: int, classes: int, random: np.random.Generator) -> PackedDataset:
+    """Pack a val split of noise, 64 pixels wide."""
+    names = [ClassInfo(f"n{number:08d}", f"class {number}") for number in range(classes)]
+    labels = np.arange(images, dtype=np.int64) % classes
+    ids = [f"val_{number:06d}.JPEG" for number in range(images)]
+    with (
+        create(path, name="noise", image_size=64, classes=names) as writer,
+        writer.split("val", ids, labels, None) as split,
+    ):
+        for start in range(0, images, 1000):
+            split.append(random.integers(0, 256, (min(1000, images - start), 64, 64, 3), dtype=np.uint8))
+    return load(path)
+
+
+def measure(run: RunDirectory, runs: int) -> dict[str, float]:
+    """Return seconds, peak memory in bytes of the largest process, and the size of the page in bytes."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        subprocess.run([str(THUMBNET), "report", str(run.path)], check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {
+        "seconds_median": statistics.median(seconds),
+        "seconds_max": max(seconds),
+        "peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024,
+        "page_bytes": run.report_path.stat().st_size,
+        "runs": runs,
+    }
+
+
+if __name__ == "__main__":
+    main()

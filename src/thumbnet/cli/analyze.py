@@ -1,0 +1,83 @@
+"""`thumbnet analyze`."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from thumbnet.cli.options import CacheOption, ComputeOptions, JsonFlag, RunArgument, open_run
+from thumbnet.cli.printing import print_json, tell
+
+if TYPE_CHECKING:
+    from thumbnet.features.entry import Watch
+    from thumbnet.workflows.analyzing import Done
+
+_SECONDS = 10.0
+
+
+def analyze(
+    run: RunArgument,
+    /,
+    *,
+    only: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--only",
+            negative=(),
+            help="A part alone: layers, maps, robustness, neighbours, embedding or crossfit; may be given again.",
+        ),
+    ] = None,
+    again: Annotated[bool, Parameter(name="--again", negative=(), help="Compute what is stored anew.")] = False,
+    classes: Annotated[
+        list[str] | None,
+        Parameter(name="--class", negative=(), help="A class of the embedding, by its name; may be given again."),
+    ] = None,
+    data: Annotated[Path | None, Parameter(name="--data", help="Where the run's packed data lies now.")] = None,
+    cache: CacheOption = None,
+    compute: ComputeOptions = ComputeOptions(),
+    as_json: JsonFlag = False,
+) -> None:
+    """Compute what the report needs the network for: features, Grad-CAM, filtered images, corruptions."""
+    from thumbnet.workflows import analyzing
+
+    opened, wish = open_run(run), analyzing.Wish.of(only or (), again=again, classes=classes or ())
+    place = compute.choose()
+    try:
+        found = analyzing.analyze(
+            opened, wish, device=place, watch=_plain_watch(), tell=_tell_part, data=data, cache=cache
+        )
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"stopped; go on with: thumbnet analyze {run}") from error
+    if as_json:
+        print_json(analyzing.summary(opened, found))
+        return
+    for done in found:
+        sys.stdout.write(f"{_describe(done)}\n")
+
+
+def _plain_watch() -> "Watch":
+    """Return what prints a line when there is something new to say, every ten seconds, and at the end."""
+    last: tuple[str, float] = ("", 0.0)
+
+    def watch(text: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if text != last[0] or done == total or now >= last[1] + _SECONDS:
+            last = (text, now)
+            tell(f"{text}: {done:,} of {total:,}")
+
+    return watch
+
+
+def _tell_part(done: "Done") -> None:
+    if done.state != "kept":
+        tell(_describe(done))
+
+
+def _describe(done: "Done") -> str:
+    from thumbnet.analyses import PARTS
+
+    what = {"computed": f"{done.seconds:.1f} s", "kept": "stored before", "impossible": f"impossible: {done.reason}"}
+    return f"{done.part} ({PARTS[done.part]}): {what[done.state]}"

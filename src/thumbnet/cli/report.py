@@ -1,0 +1,36 @@
+"""`thumbnet report`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from thumbnet.cli.options import JsonFlag, RunDataOption, open_run
+from thumbnet.cli.printing import print_json
+
+
+def report(
+    runs: Annotated[
+        list[Path], Parameter(help="Folders of runs; of exactly two, the second is compared with the first.")
+    ],
+    /,
+    *,
+    out: Annotated[
+        Path | None,
+        Parameter(help="The page (.html); by default RUN/report.html, of several runs comparison.html in the first."),
+    ] = None,
+    data: RunDataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write one HTML page that shows what runs learned and where they fail, with its figures as JSON and CSV."""
+    from thumbnet.report import make_report, write_report
+
+    opened = [open_run(path) for path in runs]
+    target = out or (opened[0].report_path if len(opened) == 1 else opened[0].comparison_path)
+    page, figures, tables = write_report(make_report(opened, data), target)
+    if as_json:
+        print_json({"page": str(page), "figures": str(figures), "tables": str(tables)})
+    else:
+        size = page.stat().st_size / 1e6
+        sys.stdout.write(f"{page}: {size:.1f} MB; its figures are in {figures.name} and {tables.name}/\n")

@@ -1,0 +1,209 @@
+"""Confident learning: which labels are probably wrong, from probabilities of a network that did not train on them.
+
+Source: Northcutt, Jiang and Chuang, 'Confident learning: estimating uncertainty in dataset labels', Journal of
+Artificial Intelligence Research 70 (2021).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thumbnet.errors import PredictionError, nearest
+
+Probabilities = NDArray[np.float64]
+"""Class probabilities, N images by K classes; each row sums to 1."""
+
+Method = Literal["joint", "class", "noise_rate", "both"]
+"""How suspects are chosen: off the diagonal of the confident joint, by class, by noise rate, or by both of these."""
+
+Ranking = Literal["self_confidence", "margin"]
+"""By what suspects are ordered: the label's probability, or how far the likeliest class is above it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Suspects:
+    """Images whose labels are probably wrong, the surest first.
+
+    Args:
+        rows: i64[S], positions of the images, the most suspect first.
+        suggested: i64[S], the class that is likeliest instead.
+        self_confidence: f64[S], probability of the label that they have.
+        margin: f64[S], probability of the suggested class less that of the label.
+        thresholds: f64[K], mean probability of a class over the images that have its label; inf where it has none.
+        joint: i64[K,K], images by label (row) and class that they confidently belong to (column).
+        images: how many were judged.
+    """
+
+    rows: NDArray[np.int64]
+    suggested: NDArray[np.int64]
+    self_confidence: NDArray[np.float64]
+    margin: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    joint: NDArray[np.int64]
+    images: int
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Return which images are suspects, bool[N]."""
+        found = np.zeros(self.images, dtype=np.bool_)
+        found[self.rows] = True
+        return found
+
+
+def suspects(
+    probabilities: Probabilities,
+    labels: NDArray[np.int64],
+    method: Method = "class",
+    ranking: Ranking = "self_confidence",
+) -> Suspects:
+    """Return the images of which `probabilities` f64[N,K] say that their `labels` i64[N] are wrong.
+
+    The network must not have trained on these images: one that has repeats their labels. No image is a suspect whose
+    label is its likeliest class.
+
+    Args:
+        probabilities: of each image, out of sample.
+        labels: class indices in 0 to K - 1.
+        method: `joint` takes what the confident joint counts off its diagonal. `class` takes of each class the images
+            of least self-confidence, as many as the joint estimates to be wrong; `noise_rate` of each pair of label
+            and other class those of greatest margin between the two; `both` takes those that the last two agree on.
+        ranking: by what they are ordered.
+
+    Raises:
+        PredictionError: there are no images, shapes do not fit, a row is no probabilities, a label is out of range,
+            or the method or the ranking is unknown.
+    """
+    _check(probabilities, labels)
+    _check_choice("method", method, get_args(Method))
+    _check_choice("ranking", ranking, get_args(Ranking))
+    thresholds = class_thresholds(probabilities, labels)
+    members = confident_classes(probabilities, thresholds)
+    joint = confident_joint(members, labels, probabilities.shape[1])
+    chosen = _chosen(probabilities, labels, joint, members, method)
+    likeliest = np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+    rows = np.flatnonzero(chosen & (likeliest != labels))
+    own = probabilities[rows, labels[rows]]
+    margin = probabilities[rows, likeliest[rows]] - own
+    order = np.argsort(own if ranking == "self_confidence" else -margin, kind="stable")
+    return Suspects(
+        rows=rows[order],
+        suggested=likeliest[rows][order],
+        self_confidence=own[order],
+        margin=margin[order],
+        thresholds=thresholds,
+        joint=joint,
+        images=len(labels),
+    )
+
+
+def class_thresholds(probabilities: Probabilities, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean probability of each class over the images labelled so, f64[K]; inf where there are none."""
+    classes = probabilities.shape[1]
+    counts = np.bincount(labels, minlength=classes)
+    sums = np.bincount(labels, weights=probabilities[np.arange(len(labels)), labels], minlength=classes)
+    means = np.full(classes, np.inf)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
+
+
+def confident_classes(probabilities: Probabilities, thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the class that each image confidently belongs to, i64[N]; -1 where no class reaches its threshold.
+
+    Of several classes that reach theirs, the likeliest counts.
+    """
+    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
+    best = np.asarray(reached.argmax(axis=1), dtype=np.int64)
+    return np.where(reached[np.arange(len(best)), best] >= 0, best, -1)
+
+
+def confident_joint(members: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Return how many images have each label (row) and confidently belong to each class (column), i64[K,K]."""
+    sure = members >= 0
+    cells = np.bincount(labels[sure] * classes + members[sure], minlength=classes * classes)
+    return np.asarray(cells.reshape(classes, classes), dtype=np.int64)
+
+
+def estimated_errors(joint: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many images of each label (row) are estimated to be of each class (column), i64[K,K], diagonal 0.
+
+    Each row of the joint is scaled to the images that have its label (the paper's equation 3) and rounded down, so
+    that a row never has more errors than images. A label without a confident image has no estimate, and no error.
+    """
+    counts = np.bincount(labels, minlength=len(joint))
+    totals = joint.sum(axis=1)
+    scale = np.divide(counts, totals, out=np.zeros(len(joint)), where=totals > 0)
+    # A hair is added so that a whole number that floating point has put just below stays what it is.
+    estimate = np.asarray(np.floor(joint * scale[:, None] + 1e-9), dtype=np.int64)
+    np.fill_diagonal(estimate, 0)
+    return estimate
+
+
+def _chosen(
+    probabilities: Probabilities,
+    labels: NDArray[np.int64],
+    joint: NDArray[np.int64],
+    members: NDArray[np.int64],
+    method: Method,
+) -> NDArray[np.bool_]:
+    if method == "joint":
+        return np.asarray((members >= 0) & (members != labels))
+    errors = estimated_errors(joint, labels)
+    if method == "class":
+        return _by_class(probabilities, labels, errors)
+    if method == "noise_rate":
+        return _by_noise_rate(probabilities, labels, errors)
+    return _by_class(probabilities, labels, errors) & _by_noise_rate(probabilities, labels, errors)
+
+
+def _by_class(probabilities: Probabilities, labels: NDArray[np.int64], errors: NDArray[np.int64]) -> NDArray[np.bool_]:
+    chosen = np.zeros(len(labels), dtype=np.bool_)
+    for label, wrong in enumerate(errors.sum(axis=1).tolist()):
+        if wrong:
+            rows = np.flatnonzero(labels == label)
+            chosen[rows[np.argsort(probabilities[rows, label], kind="stable")[:wrong]]] = True
+    return chosen
+
+
+def _by_noise_rate(
+    probabilities: Probabilities, labels: NDArray[np.int64], errors: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    chosen = np.zeros(len(labels), dtype=np.bool_)
+    for label in np.flatnonzero(errors.any(axis=1)).tolist():
+        rows = np.flatnonzero(labels == label)
+        for other in np.flatnonzero(errors[label]).tolist():
+            margin = probabilities[rows, other] - probabilities[rows, label]
+            chosen[rows[np.argsort(-margin, kind="stable")[: errors[label, other]]]] = True
+    return chosen
+
+
+def _check(probabilities: Probabilities, labels: NDArray[np.int64]) -> None:
+    if probabilities.ndim != 2 or 0 in probabilities.shape:
+        raise PredictionError(
+            f"suspected labels: probabilities of the shape {probabilities.shape}; give one row an image and one "
+            "column a class, at least one of each"
+        )
+    images, classes = probabilities.shape
+    # What is not a number fails every comparison, so it fails here too.
+    sums_to_one = np.abs(probabilities.sum(axis=1) - 1) <= 1e-3
+    bad = np.flatnonzero(~(sums_to_one & (probabilities >= 0).all(axis=1)))
+    if len(bad):
+        raise PredictionError(
+            f"suspected labels: row {bad[0]} is not a row of probabilities (0 or more, sum 1); give the softmax of "
+            "finite logits"
+        )
+    if labels.shape != (images,) or labels.dtype.kind not in "iu":
+        raise PredictionError(
+            f"suspected labels: labels {labels.dtype} of the shape {labels.shape} for {images} images; give one class "
+            "index an image"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise PredictionError(
+            f"suspected labels: labels range from {labels.min()} to {labels.max()}, not in 0 to {classes - 1}; "
+            "give a split whose labels are known"
+        )
+
+
+def _check_choice(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise PredictionError(f"suspected labels: unknown {what} {given!r}; {nearest(given, known)}")

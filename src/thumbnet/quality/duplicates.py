@@ -1,0 +1,251 @@
+"""Images that a data set holds more than once: of identical pixels, or nearly alike, within and across splits."""
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thumbnet.errors import DataError
+from thumbnet.packed import PackedDataset
+from thumbnet.quality.likeness import Grey, agreement, match, outline, perceptual_hash, shrink
+
+THRESHOLD = 0.48
+"""Agreement from which two photographs count as nearly alike; chosen by eye on Tiny ImageNet (docs/quality.md)."""
+
+RADIUS = 28
+"""Bits of the hash in which candidates may differ, of 112."""
+
+OUTLINE_MATCH = 0.55
+"""Match of the outlines from which candidates are measured exactly."""
+
+MOST_CANDIDATES = 2_000_000
+"""Candidates that are kept at once; with more, the radius shrinks until they fit."""
+
+DEVIATIONS = 6
+"""Near duplicates agree by so many standard deviations more than pairs drawn at random do on average."""
+
+_CHUNK = 2048
+_ROWS, _COLUMNS = 256, 8192
+_RANDOM_PAIRS = 4000
+_LARGEST_GROUP = 50
+
+Watch = Callable[[str, int, int], None]
+"""Is told what is going on, images done and images in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Duplicates:
+    """The pairs of images of a data set that are alike, the identical ones first, then by falling agreement.
+
+    Args:
+        fingerprint: of the data.
+        splits: names of the splits.
+        first_split: i64[P], position in `splits` of the first image of each pair.
+        first: i64[P], its row there.
+        second_split: i64[P], of the second image.
+        second: i64[P].
+        agreement: f32[P], see `likeness.agreement`; 1 for identical pixels.
+        identical: bool[P], whether the pixels are the same.
+        threshold: agreement from which pairs count as nearly alike; above 1 where random pairs agree too well to tell.
+        radius: bits of the hash in which candidates could differ.
+    """
+
+    fingerprint: str
+    splits: tuple[str, ...]
+    first_split: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second_split: NDArray[np.int64]
+    second: NDArray[np.int64]
+    agreement: NDArray[np.float32]
+    identical: NDArray[np.bool_]
+    threshold: float
+    radius: int
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def by_splits(self, chosen: NDArray[np.bool_]) -> dict[str, int]:
+        """Return how many of the pairs that `chosen` bool[P] marks lie in and between splits: `{"train-val": 7}`."""
+        pairs = zip(self.first_split[chosen].tolist(), self.second_split[chosen].tolist(), strict=True)
+        return dict(Counter(f"{self.splits[one]}-{self.splits[other]}" for one, other in pairs))
+
+    def conflicts(self, labels: dict[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
+        """Return which pairs have two different labels, bool[P]; `labels` are i64[N] by split, -1 where unknown."""
+        known = [labels[split] for split in self.splits]
+        one = _take(known, self.first_split, self.first)
+        other = _take(known, self.second_split, self.second)
+        return np.asarray((one >= 0) & (other >= 0) & (one != other))
+
+    def twins(self, split: str, other: str, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the rows of `split`, ascending, that a pair which `chosen` bool[P] marks joins to one of `other`."""
+        if not {split, other} <= set(self.splits):
+            return np.empty(0, dtype=np.int64)
+        here, there = self.splits.index(split), self.splits.index(other)
+        forward = chosen & (self.first_split == here) & (self.second_split == there)
+        back = chosen & (self.second_split == here) & (self.first_split == there)
+        return np.unique(np.concatenate([self.first[forward], self.second[back]]))
+
+
+def find_duplicates(dataset: PackedDataset, watch: Watch = lambda *_: None) -> Duplicates:
+    """Return the identical and the nearly alike images of all splits.
+
+    Candidates differ in few bits of a perceptual hash; of those whose outlines match, the agreement is measured. The
+    threshold is 0.48, or more where images are alike by their nature: there, what random pairs seldom reach. In a
+    group of more than 50 identical images each is paired with the first alone.
+
+    Args:
+        dataset: packed.
+        watch: is told how far it is.
+
+    Raises:
+        DataError: a split is damaged.
+    """
+    starts = np.cumsum([0, *dataset.counts.values()])
+    total = int(starts[-1])
+    grey, digests = _read(dataset, total, watch)
+    if total < 2:
+        raise DataError(f"{dataset.path}: {total} image; duplicates need at least two")
+    same = _identical_pairs(digests)
+    threshold = max(THRESHOLD, _beyond_chance(grey))
+    near, agreements, radius = _near_pairs(grey, threshold, watch)
+    near, agreements = _without(near, agreements, digests)
+    pairs = np.concatenate([same, near])
+    first_split, second_split = (np.searchsorted(starts, pairs[:, side], side="right") - 1 for side in (0, 1))
+    return Duplicates(
+        fingerprint=dataset.fingerprint,
+        splits=dataset.split_names,
+        first_split=first_split,
+        first=pairs[:, 0] - starts[first_split],
+        second_split=second_split,
+        second=pairs[:, 1] - starts[second_split],
+        agreement=np.concatenate([np.ones(len(same), dtype=np.float32), agreements]),
+        identical=np.arange(len(pairs)) < len(same),
+        threshold=threshold,
+        radius=radius,
+    )
+
+
+def _read(dataset: PackedDataset, total: int, watch: Watch) -> tuple[NDArray[np.uint8], list[bytes]]:
+    """Return grey copies u8[N,32,32] of all images, split by split, and the digest of the pixels of each."""
+    grey = np.empty((total, 32, 32), dtype=np.uint8)
+    digests: list[bytes] = []
+    for name in dataset.split_names:
+        images = dataset.split(name).images
+        for start in range(0, len(images), _CHUNK):
+            chunk = np.asarray(images[start : start + _CHUNK])
+            place = len(digests)
+            grey[place : place + len(chunk)] = np.rint(shrink(chunk))
+            digests += [hashlib.blake2b(one, digest_size=16).digest() for one in chunk]
+            watch("reading", len(digests), total)
+    return grey, digests
+
+
+def _identical_pairs(digests: list[bytes]) -> NDArray[np.int64]:
+    groups: dict[bytes, list[int]] = {}
+    for place, digest in enumerate(digests):
+        groups.setdefault(digest, []).append(place)
+    pairs = sorted(pair for group in groups.values() if len(group) > 1 for pair in _pairs_of(group))
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _pairs_of(group: list[int]) -> Iterator[tuple[int, int]]:
+    if len(group) <= _LARGEST_GROUP:
+        return itertools.combinations(group, 2)
+    return ((group[0], other) for other in group[1:])
+
+
+def _without(
+    pairs: NDArray[np.int64], agreements: NDArray[np.float32], digests: list[bytes]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the pairs that are not identical, the most alike first."""
+    kept = np.array([digests[one] != digests[other] for one, other in pairs.tolist()], dtype=np.bool_)
+    pairs, agreements = pairs[kept], agreements[kept]
+    order = np.lexsort((pairs[:, 1], pairs[:, 0], -agreements))
+    return pairs[order], agreements[order]
+
+
+def _beyond_chance(grey: NDArray[np.uint8]) -> float:
+    """Return the agreement that pairs drawn at random hardly reach."""
+    draw = np.random.default_rng(0)
+    first = draw.integers(0, len(grey), _RANDOM_PAIRS)
+    second = (first + draw.integers(1, len(grey), _RANDOM_PAIRS)) % len(grey)
+    values = _measure(grey, np.stack([first, second], axis=1))
+    return float(values.mean() + DEVIATIONS * values.std())
+
+
+def _near_pairs(
+    grey: NDArray[np.uint8], threshold: float, watch: Watch
+) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
+    """Return the pairs that agree by `threshold` or more, their agreement, and the radius of the candidates."""
+    parts = [grey[start : start + _CHUNK].astype(np.float32) for start in range(0, len(grey), _CHUNK)]
+    hashes = np.concatenate([perceptual_hash(part) for part in parts], axis=1)
+    outlines = np.concatenate([outline(part) for part in parts])
+    del parts
+    candidates, radius = candidate_pairs(hashes, watch)
+    chunks = [candidates[start : start + 16 * _CHUNK] for start in range(0, len(candidates), 16 * _CHUNK)]
+    matching = [chunk[match(outlines[chunk[:, 0]], outlines[chunk[:, 1]]) >= OUTLINE_MATCH] for chunk in chunks]
+    pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *matching])
+    agreements = _measure(grey, pairs)
+    alike = agreements >= threshold
+    return pairs[alike], agreements[alike], radius
+
+
+def candidate_pairs(
+    hashes: NDArray[np.uint64], watch: Watch = lambda *_: None, radius: int = RADIUS, most: int = MOST_CANDIDATES
+) -> tuple[NDArray[np.int64], int]:
+    """Return all pairs i64[C,2] of images whose hashes u64[2,N] differ in `radius` bits or fewer, and the radius.
+
+    All pairs are compared, block by block, so that memory stays bounded. With more than `most` pairs the radius is
+    lowered until they fit; what is returned is then all pairs of that lower radius.
+    """
+    kept, sizes, held = [], [], 0
+    for start in range(0, hashes.shape[1], _ROWS):
+        for pairs, bits in _close(hashes, start, radius):
+            kept.append(pairs)
+            sizes.append(bits)
+            held += len(pairs)
+            while held > most:
+                radius -= 1
+                narrower = [bits <= radius for bits in sizes]
+                kept = [pairs[inside] for pairs, inside in zip(kept, narrower, strict=True)]
+                sizes = [bits[inside] for bits, inside in zip(sizes, narrower, strict=True)]
+                held = sum(map(len, kept))
+        watch("comparing", min(start + _ROWS, hashes.shape[1]), hashes.shape[1])
+    return np.concatenate([np.empty((0, 2), dtype=np.int64), *kept]), radius
+
+
+def _close(
+    hashes: NDArray[np.uint64], start: int, radius: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Yield the pairs of images `start` and following with any later one, and the bits in which they differ."""
+    rows = hashes[:, start : start + _ROWS, None]
+    for place in range(start, hashes.shape[1], _COLUMNS):
+        columns = hashes[:, None, place : place + _COLUMNS]
+        bits = np.bitwise_count(rows[0] ^ columns[0])
+        bits += np.bitwise_count(rows[1] ^ columns[1])
+        one, other = np.divmod(np.flatnonzero(bits <= radius), bits.shape[1])
+        later = other + place > one + start
+        one, other = one[later], other[later]
+        if len(one):
+            yield np.stack([one + start, other + place], axis=1), bits[one, other]
+
+
+def _measure(grey: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    def copies(places: NDArray[np.int64]) -> Grey:
+        return grey[places].astype(np.float32)
+
+    chunks = (pairs[start : start + _CHUNK] for start in range(0, len(pairs), _CHUNK))
+    found = [agreement(copies(chunk[:, 0]), copies(chunk[:, 1])) for chunk in chunks]
+    return np.concatenate([np.empty(0, dtype=np.float32), *found])
+
+
+def _take(known: list[NDArray[np.int64]], splits: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    found = np.empty(len(rows), dtype=np.int64)
+    for place, values in enumerate(known):
+        here = splits == place
+        found[here] = values[rows[here]]
+    return found

@@ -1,0 +1,48 @@
+"""Accuracy by severity: one line a corruption, from the clean figure on."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from thumbnet.report.charts.axes import frame, make_axes, svg
+from thumbnet.report.charts.lines import colour, dash
+
+Values = Sequence[tuple[int, float, tuple[float, float]]]
+"""Severity (from 1), accuracy and its interval."""
+
+
+def draw_severities(title: str, clean: float, found: Mapping[str, Values]) -> Markup:
+    """Return a figure of accuracies by severity.
+
+    Args:
+        title: what the figure shows, for those who cannot see it.
+        clean: the accuracy without corruption.
+        found: by corruption.
+    """
+    high = max([clean, *(end for values in found.values() for _, _, (_, end) in values)])
+    axes = make_axes((0, 5), (0, min(1.0, high * 1.08)))
+    level = axes.y(clean)
+    drawn = [
+        Markup('<line class="level" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>').format(
+            axes.x(0), axes.x(5), level, level
+        )
+    ]
+    for number, (name, values) in enumerate(found.items()):
+        points = " ".join(
+            f"{axes.x(at):.1f},{axes.y(value):.1f}" for at, value in [(0, clean), *((at, v) for at, v, _ in values)]
+        )
+        drawn.append(
+            Markup('<polyline class="line" points="{}" stroke="{}" stroke-dasharray="{}"/>').format(
+                points, colour(number), dash(number // 4)
+            )
+        )
+        for at, value, (low, end) in values:
+            text = f"{name} {at}\n{100 * value:.1f}% ({100 * low:.1f} to {100 * end:.1f}%)"
+            drawn.append(
+                Markup('<circle data-tip="{}" cx="{:.1f}" cy="{:.1f}" r="4" fill="{}"/>').format(
+                    text, axes.x(at), axes.y(value), colour(number)
+                )
+            )
+    spoken = "; ".join(f"{name} falls to {100 * values[-1][1]:.1f}%" for name, values in found.items() if values)
+    content = frame(axes, "severity (0 is clean)", "accuracy", percent=True) + Markup("").join(drawn)
+    return svg(axes, f"{title}. Clean {100 * clean:.1f}%; {spoken}", content)

@@ -1,0 +1,149 @@
+"""Section 12: two runs on the same images: what is fixed, what is broken, and whether the difference is real."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thumbnet import metrics
+from thumbnet.comparison import Comparison, compare_right
+from thumbnet.ensemble import align
+from thumbnet.errors import PredictionError
+from thumbnet.predictions import Predictions
+from thumbnet.report.facts.table import Missing, Table, finite
+from thumbnet.report.subject import Subject
+
+
+@dataclass(frozen=True)
+class ClassDifference:
+    """One class in both runs: its index, its images, how many each gets right, and how they differ by image."""
+
+    label: int
+    images: int
+    first_right: int
+    second_right: int
+    fixed: int
+    broken: int
+
+    @property
+    def difference(self) -> float:
+        """The second's accuracy less the first's; nan without images."""
+        return (self.second_right - self.first_right) / self.images if self.images else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Two runs side by side.
+
+    Args:
+        labels: what the report calls them.
+        split: the split that both judge.
+        comparison: the difference of their accuracies and the paired test.
+        ids: K ids of classes.
+        names: their names.
+        images: N ids, in the first's order.
+        truth: i64[N], class indices.
+        answers: i64[2,N], predicted class indices of both.
+        probabilities: f64[2,N], what both give the true class.
+        classes: the differences, in the order of the indices.
+    """
+
+    labels: tuple[str, str]
+    split: str
+    comparison: Comparison
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    images: tuple[str, ...]
+    truth: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    classes: tuple[ClassDifference, ...]
+
+    def changed(self, fixed: bool) -> NDArray[np.int64]:
+        """Return the rows of images that the second alone gets right (or the first alone), the surest change first."""
+        right = self.answers == self.truth
+        rows = np.flatnonzero(right[1] & ~right[0] if fixed else right[0] & ~right[1])
+        change = np.abs(self.probabilities[1] - self.probabilities[0])[rows]
+        return np.asarray(rows[np.argsort(-change, kind="stable")])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison, the classes, and the ids of fixed and broken images as JSON data."""
+        return {
+            "first": self.labels[0],
+            "second": self.labels[1],
+            "split": self.split,
+            **self.comparison.to_json(),
+            "sentence": self.comparison.sentence(*self.labels),
+            "classes": [
+                {**vars(one), "id": self.ids[one.label], "difference": finite(one.difference)} for one in self.classes
+            ],
+            "fixed_images": [self.images[row] for row in self.changed(True)],
+            "broken_images": [self.images[row] for row in self.changed(False)],
+        }
+
+    def tables(self) -> Sequence[Table]:
+        """Return one row a class and one row an image."""
+        classes = [
+            (
+                *(self.ids[one.label], self.names[one.label], one.images, one.first_right, one.second_right),
+                *(one.fixed, one.broken, one.difference),
+            )
+            for one in self.classes
+        ]
+        head = ("class", "name", "images", "first_right", "second_right", "fixed", "broken", "difference")
+        columns = (
+            self.images,
+            *([self.ids[label] for label in part] for part in (self.truth, *self.answers)),
+            *self.probabilities.tolist(),
+        )
+        header = ("image", "true", "first", "second", "first_true_probability", "second_true_probability")
+        rows = list(zip(*columns, strict=True))
+        return Table("compare-classes", head, classes), Table("compare-images", header, rows)
+
+
+def make_compared(first: Subject, second: Subject) -> Compared | Missing:
+    """Return how the second run stands to the first, or why they cannot be compared."""
+    sides = []
+    for one in (first, second):
+        if isinstance(one.judged, Missing):
+            return Missing(f"{one.label}: {one.judged.reason}", one.judged.remedy)
+        sides.append(one.judged)
+    try:
+        aligned = align(sides, "the two runs")
+    except PredictionError as error:
+        return Missing(f"the two cannot be compared by image: {error}")
+    return _compared(first, second, sides[0], aligned)
+
+
+def _compared(first: Subject, second: Subject, base: Predictions, logits: list[NDArray[np.float32]]) -> Compared:
+    truth = base.labels
+    answers = np.stack([one.argmax(axis=1) for one in logits]).astype(np.int64)
+    right = answers == truth
+    return Compared(
+        labels=(first.label, second.label),
+        split=base.split,
+        comparison=compare_right(right[0], right[1]),
+        ids=base.classes,
+        names=first.names,
+        images=base.image_ids,
+        truth=truth,
+        answers=answers,
+        probabilities=np.stack([metrics.softmax(one)[np.arange(len(truth)), truth] for one in logits]),
+        classes=_differences(truth, right, len(base.classes)),
+    )
+
+
+def _differences(truth: NDArray[np.int64], right: NDArray[np.bool_], classes: int) -> tuple[ClassDifference, ...]:
+    def count(of: NDArray[np.bool_]) -> list[int]:
+        return [int(one) for one in np.bincount(truth[of], minlength=classes)]
+
+    columns = (
+        count(np.ones(len(truth), dtype=np.bool_)),
+        count(right[0]),
+        count(right[1]),
+        count(right[1] & ~right[0]),
+        count(right[0] & ~right[1]),
+    )
+    return tuple(ClassDifference(label, *row) for label, row in enumerate(zip(*columns, strict=True)))

@@ -1,0 +1,131 @@
+"""Section 8: where the network puts images: two dimensions of its features, and the nearest training images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thumbnet import metrics
+from thumbnet.analyses import Embedding, Neighbours
+from thumbnet.report.facts.table import Missing, Table
+
+CHOICES = {
+    "given": "the classes that were asked for",
+    "milani": "the seven classes of Milani's figure 11",
+    "confused": "the classes with the most errors between them",
+    "all": "all classes",
+}
+"""Why the embedding shows these classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """An embedding with the id of each of its images."""
+
+    embedding: Embedding
+    images: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """Neighbours with the ids of the judged images, and of every training image that is a neighbour, by its place."""
+
+    neighbours: Neighbours
+    images: Sequence[str]
+    train: dict[int, str]
+
+    @property
+    def agreement(self) -> tuple[float, tuple[float, float]]:
+        """The share of judged images whose nearest training image is of their class, with its 95% interval."""
+        right = self.neighbours.nearest_correct()
+        return float(right.mean()), metrics.accuracy_interval(int(np.count_nonzero(right)), len(right))
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What is known of the features.
+
+    Args:
+        placed: a few classes in two dimensions, or why there are none.
+        alike: the nearest training images of each judged image, or why there are none.
+        ids: of all classes.
+        names: of all classes.
+    """
+
+    placed: Placed | Missing
+    alike: Alike | Missing
+    ids: Sequence[str]
+    names: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was embedded and how, and how often the nearest training image is of the same class."""
+        return {"embedding": self._embedding(), "neighbours": self._neighbours()}
+
+    def tables(self) -> Sequence[Table]:
+        """Return one row a point of the embedding, and one a pair of neighbours."""
+        return [*self._points(), *self._pairs()]
+
+    def _embedding(self) -> dict[str, Any]:
+        if isinstance(self.placed, Missing):
+            return self.placed.to_json()
+        one = self.placed.embedding
+        return {
+            "classes": [self.ids[label] for label in one.classes],
+            "choice": one.choice,
+            "images": len(one.labels),
+            "features": one.width,
+            "pca_explained": list(one.explained),
+            "tsne_perplexity": one.perplexity,
+            "tsne_seed": one.seed,
+        }
+
+    def _neighbours(self) -> dict[str, Any]:
+        if isinstance(self.alike, Missing):
+            return self.alike.to_json()
+        share, interval = self.alike.agreement
+        one = self.alike.neighbours
+        return {
+            "split": one.subset,
+            "images": len(one.labels),
+            "each": one.found.shape[1],
+            "nearest_of_same_class": share,
+            "nearest_of_same_class_interval": list(interval),
+            "neighbours_of_same_class": float((one.found_labels == one.labels[:, None]).mean()),
+        }
+
+    def _points(self) -> list[Table]:
+        if isinstance(self.placed, Missing):
+            return []
+        one = self.placed.embedding
+        rows = [
+            (image, one.subset if judged else "train", self.ids[label], *pca, *tsne)
+            for image, judged, label, pca, tsne in zip(
+                self.placed.images,
+                one.judged.tolist(),
+                one.labels.tolist(),
+                one.pca.tolist(),
+                one.tsne.tolist(),
+                strict=True,
+            )
+        ]
+        return [Table("embedding", ("image", "split", "class", "pca_1", "pca_2", "tsne_1", "tsne_2"), rows)]
+
+    def _pairs(self) -> list[Table]:
+        if isinstance(self.alike, Missing):
+            return []
+        one, train = self.alike.neighbours, self.alike.train
+        rows = [
+            (image, self.ids[label], rank, train[found], self.ids[theirs], similarity)
+            for image, label, *rest in zip(
+                self.alike.images,
+                one.labels.tolist(),
+                one.found.tolist(),
+                one.found_labels.tolist(),
+                one.similarity.tolist(),
+                strict=True,
+            )
+            for rank, (found, theirs, similarity) in enumerate(zip(*rest, strict=True), start=1)
+        ]
+        header = ("image", "class", "rank", "neighbour", "neighbour_class", "cosine")
+        return [Table("neighbours", header, rows)]

@@ -1,0 +1,279 @@
+"""Section 6: labels that are probably wrong, images that are there twice, and the accuracy without them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.quality.cleaned import Cleaned, accuracy_without
+from thumbnet.quality.confident import Suspects, suspects
+from thumbnet.quality.duplicates import Duplicates
+from thumbnet.report.facts.judged import Judged
+from thumbnet.report.facts.table import Missing, Table
+
+SUREST = 0.01
+"""The share of a split's images that the surest suspects are; see docs/quality.md for how often they are wrong."""
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A label that is probably wrong: of the image, what it is labelled, what it may be, and both probabilities."""
+
+    image: str
+    label: int
+    suggested: int
+    probability: float
+    suggested_probability: float
+
+
+@dataclass(frozen=True)
+class Suspected:
+    """The suspected labels of one split, the surest first.
+
+    Args:
+        split: its name.
+        images: how many were judged.
+        found: all of them.
+        how: where the probabilities come from, in words.
+    """
+
+    split: str
+    images: int
+    found: tuple[Suspicion, ...]
+    how: str
+
+    @property
+    def surest(self) -> int:
+        """How many of them are the surest."""
+        return min(len(self.found), max(1, round(SUREST * self.images)))
+
+
+class End(NamedTuple):
+    """One image of a pair: its split, id and label (-1 where unknown)."""
+
+    split: str
+    image: str
+    label: int
+
+
+@dataclass(frozen=True)
+class Twin:
+    """Two images that are alike, how well they agree, and whether their pixels are identical."""
+
+    first: End
+    second: End
+    agreement: float
+    identical: bool
+
+    @property
+    def conflict(self) -> bool:
+        """Whether both labels are known and differ."""
+        return -1 not in (self.first.label, self.second.label) and self.first.label != self.second.label
+
+
+@dataclass(frozen=True)
+class Twins:
+    """All pairs of images that are alike, in and between splits.
+
+    Args:
+        pairs: the identical ones first, then by falling agreement.
+        identical: pairs by splits, such as `{'train-val': 7}`.
+        near: the same of those that are nearly alike.
+        conflicts: pairs of either kind whose labels differ.
+        threshold: agreement from which images count as nearly alike; above 1 where none can be told.
+    """
+
+    pairs: tuple[Twin, ...]
+    identical: Mapping[str, int]
+    near: Mapping[str, int]
+    conflicts: Mapping[str, int]
+    threshold: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts."""
+        return {
+            "identical": dict(self.identical),
+            "near": dict(self.near),
+            "conflicting": dict(self.conflicts),
+            "threshold": self.threshold,
+        }
+
+    def table(self, ids: Sequence[str]) -> Table:
+        """Return one row a pair; `ids` are the classes'."""
+        header = ("first_split", "first", "first_class", "second_split", "second", "second_class")
+        rows = [
+            (*_cells(one.first, ids), *_cells(one.second, ids), one.agreement, one.identical, one.conflict)
+            for one in self.pairs
+        ]
+        return Table("duplicates", (*header, "agreement", "identical", "labels_conflict"), rows)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is doubtful about the images of a run.
+
+    Args:
+        judged: suspects of the judged split.
+        train: suspects of the training split, or why there are none.
+        twins: duplicates, or why they are not known.
+        without: the accuracy of the judged split without doubtful images, by what was taken out.
+        names: names of the classes.
+        ids: ids of the classes.
+    """
+
+    judged: Suspected
+    train: Suspected | Missing
+    twins: Twins | Missing
+    without: Mapping[str, Cleaned]
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts and accuracies; shares are fractions."""
+        train = self.train.to_json() if isinstance(self.train, Missing) else _counts(self.train)
+        return {
+            "suspected": {self.judged.split: _counts(self.judged), "train": train},
+            "duplicates": self.twins.to_json(),
+            "without": {what: one.to_json() for what, one in self.without.items()},
+        }
+
+    def tables(self) -> Sequence[Table]:
+        """Return one row a suspect, and one a pair of duplicates."""
+        found = [_suspects_table(self.judged, self.ids)]
+        if isinstance(self.train, Suspected):
+            found.append(_suspects_table(self.train, self.ids))
+        if isinstance(self.twins, Twins):
+            found.append(self.twins.table(self.ids))
+        return tuple(found)
+
+
+def make_quality(
+    judged: Judged,
+    train: Predictions | Missing,
+    duplicates: tuple[PackedDataset, Duplicates] | Missing,
+) -> Quality:
+    """Return what is doubtful about a judged split and the training split.
+
+    Args:
+        judged: predictions for images that training did not see.
+        train: out-of-sample predictions for the training images, or why there are none.
+        duplicates: the data and what is alike in it, or why that is not known.
+    """
+    found = suspects(judged.probabilities, judged.labels, "class")
+    how = "the network's own predictions, as it did not train on these images"
+    without = _without_suspects(judged, found)
+    if not isinstance(duplicates, Missing):
+        without |= _without_twins(judged, *duplicates)
+    return Quality(
+        judged=_suspected(judged.predictions, judged.probabilities, found, how),
+        train=_of_train(train),
+        twins=duplicates if isinstance(duplicates, Missing) else make_twins(*duplicates),
+        without=without,
+        names=judged.names,
+        ids=judged.predictions.classes,
+    )
+
+
+def make_twins(dataset: PackedDataset, found: Duplicates) -> Twins:
+    """Return the duplicates of a data set with ids and labels."""
+    opened = [dataset.split(name, verify=False) for name in found.splits]
+    sides = (found.first_split, found.first), (found.second_split, found.second)
+    ends = [
+        [
+            End(opened[split].name, opened[split].image_ids[row], int(opened[split].labels[row]))
+            for split, row in zip(splits.tolist(), rows.tolist(), strict=True)
+        ]
+        for splits, rows in sides
+    ]
+    conflicts = found.conflicts({one.name: one.labels for one in opened})
+    return Twins(
+        pairs=tuple(
+            Twin(first, second, agreement, identical)
+            for first, second, agreement, identical in zip(
+                *ends, found.agreement.tolist(), found.identical.tolist(), strict=True
+            )
+        ),
+        identical=found.by_splits(found.identical),
+        near=found.by_splits(~found.identical),
+        conflicts=found.by_splits(conflicts),
+        threshold=found.threshold,
+    )
+
+
+def _of_train(train: Predictions | Missing) -> Suspected | Missing:
+    if isinstance(train, Missing):
+        return train
+    probabilities = train.probabilities()
+    found = suspects(probabilities, train.labels, "class")
+    how = "a linear layer on the network's features, fitted to other images than those that it judges"
+    return _suspected(train, probabilities, found, how)
+
+
+def _suspected(predictions: Predictions, probabilities: NDArray[np.float64], found: Suspects, how: str) -> Suspected:
+    return Suspected(
+        split=predictions.split,
+        images=found.images,
+        found=tuple(
+            Suspicion(
+                predictions.image_ids[row],
+                int(predictions.labels[row]),
+                suggested,
+                float(probabilities[row, predictions.labels[row]]),
+                float(probabilities[row, suggested]),
+            )
+            for row, suggested in zip(found.rows.tolist(), found.suggested.tolist(), strict=True)
+        ),
+        how=how,
+    )
+
+
+def _without_suspects(judged: Judged, found: Suspects) -> dict[str, Cleaned]:
+    right = ~judged.wrong
+    surest = np.zeros(len(right), dtype=np.bool_)
+    surest[found.rows[: max(1, round(SUREST * found.images))]] = True
+    return {
+        "nothing taken out": accuracy_without(right, np.zeros(len(right), dtype=np.bool_)),
+        "without the surest suspected labels": accuracy_without(right, surest),
+        "without all suspected labels": accuracy_without(right, found.mask()),
+    }
+
+
+def _without_twins(judged: Judged, dataset: PackedDataset, found: Duplicates) -> dict[str, Cleaned]:
+    """Return the accuracy without images that have an identical, and a nearly alike, image in train."""
+    split = "train" if judged.predictions.split == "holdout" else judged.predictions.split
+    if split not in found.splits:
+        return {}
+    ids = dataset.split(split, verify=False).image_ids
+    result = {}
+    for what, chosen in (
+        ("without images that are identical in train", found.identical),
+        ("without images that are identical or nearly alike in train", np.ones(len(found), dtype=np.bool_)),
+    ):
+        twins = {ids[row] for row in found.twins(split, "train", chosen).tolist()}
+        removed = np.array([image in twins for image in judged.predictions.image_ids], dtype=np.bool_)
+        result[what] = accuracy_without(~judged.wrong, removed)
+    return result
+
+
+def _cells(end: End, ids: Sequence[str]) -> tuple[str, str, str | None]:
+    return end.split, end.image, ids[end.label] if end.label >= 0 else None
+
+
+def _counts(one: Suspected) -> dict[str, Any]:
+    return {"images": one.images, "suspects": len(one.found), "surest": one.surest, "from": one.how}
+
+
+def _suspects_table(one: Suspected, ids: Sequence[str]) -> Table:
+    rows = [
+        (
+            *(rank, found.image, ids[found.label], ids[found.suggested]),
+            *(found.probability, found.suggested_probability),
+        )
+        for rank, found in enumerate(one.found, start=1)
+    ]
+    header = ("rank", "image", "label", "suggested", "label_probability", "suggested_probability")
+    return Table(f"suspected-{one.split}", header, rows)

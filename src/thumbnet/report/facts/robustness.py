@@ -1,0 +1,108 @@
+"""Section 11: accuracy on corrupted images against the clean figure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thumbnet import metrics
+from thumbnet.analyses import Robustness
+from thumbnet.report.facts.table import Cell, Table
+
+MEANINGS = {
+    "noise": "standard deviation of the noise",
+    "blur": "standard deviation of the Gaussian, in 64ths of the side",
+    "contrast": "share of the contrast that is left",
+    "pixelation": "share of the side that is left",
+    "jpeg": "quality",
+}
+"""What the parameter of each corruption is."""
+
+
+@dataclass(frozen=True)
+class Cell5:
+    """One corruption at one severity (from 1): parameter, accuracy, its 95% interval and the right answers."""
+
+    corruption: str
+    severity: int
+    parameter: float
+    accuracy: float
+    interval: tuple[float, float]
+    correct: int
+
+
+@dataclass(frozen=True, eq=False)
+class Corrupted:
+    """What the network says of corrupted images.
+
+    Args:
+        found: as it is stored.
+        images: ids of the judged images.
+        ids: of all classes.
+    """
+
+    found: Robustness
+    images: Sequence[str]
+    ids: Sequence[str]
+
+    @property
+    def clean(self) -> tuple[float, tuple[float, float]]:
+        """The accuracy without corruption, with its 95% interval."""
+        right = int(np.count_nonzero(self.found.clean == self.found.labels))
+        return right / len(self.images), metrics.accuracy_interval(right, len(self.images))
+
+    def cells(self) -> list[Cell5]:
+        """Return what is computed, corruption by corruption, mildest first."""
+        accuracy = self.found.accuracy()
+        return [
+            Cell5(
+                name,
+                column + 1,
+                self.found.parameters[row][column],
+                float(accuracy[row, column]),
+                self.found.interval(row, column),
+                int(np.count_nonzero(self.found.predicted[row, column] == self.found.labels)),
+            )
+            for row, name in enumerate(self.found.corruptions)
+            for column in range(accuracy.shape[1])
+            if self.found.is_computed()[row, column]
+        ]
+
+    def mean(self) -> float | None:
+        """Return the mean accuracy over all corruptions and severities; `None` where one is not computed."""
+        return self.found.mean_accuracy() if self.found.is_complete else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every cell and the clean figure; accuracies are fractions."""
+        clean, interval = self.clean
+        return {
+            "split": self.found.subset,
+            "images": len(self.images),
+            "definition": self.found.definition,
+            "seed": self.found.seed,
+            "clean": clean,
+            "clean_interval": list(interval),
+            "mean": self.mean(),
+            "complete": self.found.is_complete,
+            "cells": [{**vars(one), "interval": list(one.interval)} for one in self.cells()],
+        }
+
+    def tables(self) -> Sequence[Table]:
+        """Return one row a corruption and severity, and one an image with the answer to each of them."""
+        total = len(self.images)
+        cells: list[tuple[Cell, ...]] = [
+            (one.corruption, one.severity, one.parameter, total, one.correct, one.accuracy, *one.interval)
+            for one in self.cells()
+        ]
+        header = ("corruption", "severity", "parameter", "images", "correct", "accuracy", "low", "high")
+        done = self.found.is_computed()
+        places = [(row, column) for row in range(len(done)) for column in range(done.shape[1]) if done[row, column]]
+        answers = np.array([self.found.labels, self.found.clean, *(self.found.predicted[place] for place in places)])
+        names = np.array(self.ids, dtype=object)[answers.T].tolist()
+        columns = [f"{self.found.corruptions[row]}_{column + 1}" for row, column in places]
+        rows = [(image, *row) for image, row in zip(self.images, names, strict=True)]
+        return [
+            Table("robustness", header, cells),
+            Table("robustness-images", ("image", "true", "clean", *columns), rows),
+        ]

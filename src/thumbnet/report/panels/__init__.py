@@ -1,0 +1,1 @@
+"""The HTML of each section: facts and charts put into its template."""

@@ -1,0 +1,114 @@
+"""Section 2 as HTML: curves of all runs, one figure a quantity."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from thumbnet.report.charts.lines import Curve, Mark, colour, dash, draw_lines, smooth
+from thumbnet.report.facts.curves import Curves, make_curves
+from thumbnet.report.section import Scene, Section
+
+_FAR = 8
+
+
+class Key(NamedTuple):
+    """One entry of a legend: its text, colour and dash pattern."""
+
+    text: str
+    colour: str
+    dash: str
+
+
+class Panel(NamedTuple):
+    """One figure with its title and legend."""
+
+    title: str
+    figure: Markup
+    legend: Sequence[Key]
+
+
+_SPLITS = {
+    "val": "val",
+    "eval_train": "train, evaluation mode",
+    "running_train": "train, running",
+    "holdout": "holdout",
+}
+"""What each prefix of a stored figure is called; the order decides colours and line styles."""
+
+
+def draw(facts: Curves, scene: Scene) -> Markup:
+    """Return the figures that have a curve, and the phase changes in words."""
+    found = [
+        _over_splits(facts, "loss", "Loss", percent=False),
+        _over_splits(facts, "top1", "Top-1 accuracy", percent=True),
+        _iterations(facts),
+        _single(facts, "lr", "Learning rate", steps=True),
+        _single(facts, "images_per_second", "Images per second", steps=False),
+    ]
+    changes = [(run.label, change) for run in facts.runs for change in run.changes]
+    return scene.render("curves.html", panels=[one for one in found if one.figure], changes=changes, facts=facts)
+
+
+def _over_splits(facts: Curves, figure: str, title: str, *, percent: bool) -> Panel:
+    several = len(facts.runs) > 1
+    curves = [
+        Curve(
+            f"{run.label}: {text}" if several else text,
+            run.series(f"{prefix}_{figure}"),
+            number if several else place,
+            place if several else 0,
+        )
+        for number, run in enumerate(facts.runs)
+        for place, (prefix, text) in enumerate(_SPLITS.items())
+    ]
+    return _panel(facts, title, figure.replace("top1", "accuracy"), curves, percent=percent)
+
+
+def _iterations(facts: Curves) -> Panel:
+    curves = []
+    for number, run in enumerate(facts.runs):
+        points = run.steps("loss")
+        averaged = smooth(points)
+        if len(points) > len(averaged):
+            curves.append(Curve(f"{run.label}, each iteration", points, number, faint=True))
+        curves.append(Curve(run.label, averaged, number))
+    return _panel(facts, "Loss of each iteration, with its mean", "loss", curves)
+
+
+def _single(facts: Curves, key: str, title: str, *, steps: bool) -> Panel:
+    curves = [
+        Curve(run.label, run.steps(key) if steps else run.series(key), number) for number, run in enumerate(facts.runs)
+    ]
+    peaks = [max(value for _, value in one.points) for one in curves if one.points]
+    # Runs whose peaks lie far apart share a figure only on a logarithmic scale, over three powers below the lowest.
+    wide = len(peaks) > 1 and 0 < _FAR * min(peaks) < max(peaks)
+    floor = min(peaks) / 1000 if wide else None
+    return _panel(facts, title + (" (logarithmic)" if wide else ""), title.lower(), curves, floor=floor)
+
+
+def _panel(
+    facts: Curves, title: str, up: str, curves: Sequence[Curve], *, percent: bool = False, floor: float | None = None
+) -> Panel:
+    several = len(facts.runs) > 1
+    marks = [
+        Mark(change.epoch, f"{run.label}, {change.text}" if several else change.text, number if several else None)
+        for number, run in enumerate(facts.runs)
+        for change in run.changes
+    ]
+    figure = draw_lines(title, up, curves, marks, percent=percent, floor=floor)
+    return Panel(title, figure, _legend(facts, [one for one in curves if one.points and not one.faint]))
+
+
+def _legend(facts: Curves, curves: Sequence[Curve]) -> list[Key]:
+    """Return an entry for each curve; of several runs, one for each colour and one for each line style."""
+    if len(facts.runs) == 1:
+        return [Key(one.label, colour(one.colour), dash(one.dash)) for one in curves]
+    shown = {one.colour for one in curves}
+    runs = [Key(run.label, colour(number), "") for number, run in enumerate(facts.runs) if number in shown]
+    styles = sorted({one.dash for one in curves})
+    texts = list(_SPLITS.values())
+    return runs + [Key(texts[place], "var(--text)", dash(place)) for place in styles if len(styles) > 1]
+
+
+SECTION = Section("curves", "Training curves", "all", lambda scene: make_curves(scene.subjects), draw)

@@ -1,0 +1,137 @@
+"""The sections of a report on packed data as HTML."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from thumbnet.report.charts.histogram import draw_histogram
+from thumbnet.report.facts.dataset import Boxes, DataFacts
+from thumbnet.report.facts.table import Missing
+from thumbnet.report.panels.quality import alone, show_twins
+from thumbnet.report.pictures import Budget, encode, png_uri
+from thumbnet.report.section import render
+
+_TWINS = 120
+_SAMPLES = 2
+_ALL_SAMPLES = 400
+_CELLS = 12
+
+
+class Panel(NamedTuple):
+    """A section of the page: its heading, its anchor and its HTML."""
+
+    title: str
+    key: str
+    html: Markup
+
+
+class ClassShown(NamedTuple):
+    """A class: its name, the URI of its mean image, and those of some of its images."""
+
+    name: str
+    mean: str | None
+    samples: list[str]
+
+
+def draw_panels(facts: DataFacts, budget: Budget) -> list[Panel]:
+    """Return all sections; images count against the `budget`."""
+    parts: list[tuple[str, str, Callable[[DataFacts, Budget], Markup]]] = [
+        ("Overview", "overview", _overview),
+        ("Duplicates", "duplicates", _duplicates),
+        ("Images of each class", "classes", _classes),
+        ("Colour", "colour", _colour),
+        ("Boxes", "boxes", _boxes),
+    ]
+    return [Panel(title, key, draw(facts, budget)) for title, key, draw in parts]
+
+
+def _overview(facts: DataFacts, _: Budget) -> Markup:
+    return render("data-overview.html", facts=facts, data=facts.dataset)
+
+
+def _duplicates(facts: DataFacts, budget: Budget) -> Markup:
+    pairs = facts.twins.pairs[:_TWINS]
+    names = {name for one in pairs for name in (one.first.split, one.second.split)}
+    shown = show_twins(pairs, alone(facts.dataset, sorted(names), budget))
+    return render("data-duplicates.html", facts=facts, shown=shown)
+
+
+def _classes(facts: DataFacts, budget: Budget) -> Markup:
+    count = len(facts.names)
+    charts = [
+        (split, draw_histogram(f"Images of each class in {split}", "images of a class", "classes", *_bins(found)))
+        for split, found in facts.per_class.items()
+        if found.min() != found.max()
+    ]
+    even = {split: int(found[0]) for split, found in facts.per_class.items() if found.min() == found.max()}
+    of_each = max(1, min(_SAMPLES, _ALL_SAMPLES // count))
+    shown = [ClassShown(name, _mean(facts, label, budget), []) for label, name in enumerate(facts.names)]
+    for label, uris in enumerate(_samples(facts, of_each, budget)):
+        shown[label].samples.extend(uris)
+    return render("data-classes.html", facts=facts, charts=charts, even=even, shown=shown)
+
+
+def _colour(facts: DataFacts, _: Budget) -> Markup:
+    labelled = np.sum(list(facts.per_class.values()), axis=0)
+    most = np.argsort(-facts.grey_per_class, kind="stable")[:_CELLS]
+    rows = [
+        (facts.names[label], int(facts.grey_per_class[label]), int(labelled[label]))
+        for label in most.tolist()
+        if facts.grey_per_class[label]
+    ]
+    return render("data-colour.html", facts=facts, counts=facts.dataset.counts, rows=rows)
+
+
+def _boxes(facts: DataFacts, _: Budget) -> Markup:
+    if isinstance(facts.boxes, Missing):
+        return render("missing.html", missing=facts.boxes)
+    found: Boxes = facts.boxes
+    chart = draw_histogram(
+        "Share of the image that boxes cover", "share of the image", "boxes", found.area.tolist(), (0, 1), percent=True
+    )
+    order = np.argsort(np.nan_to_num(found.class_area, nan=np.inf), kind="stable")
+    order = order[np.isfinite(found.class_area[order])]
+    least, most = (
+        [(facts.names[label], found.class_area[label]) for label in part] for part in (order[:6], order[:-7:-1])
+    )
+    return render("data-boxes.html", boxes=found, chart=chart, coverage=_coverage(found), least=least, most=most)
+
+
+def _coverage(boxes: Boxes) -> str:
+    """Return the coverage of each pixel as a picture: the more opaque, the more boxes."""
+    picture = np.zeros((*boxes.coverage.shape, 4), dtype=np.uint8)
+    picture[..., :3] = (37, 99, 235)
+    picture[..., 3] = np.round(255 * boxes.coverage)
+    return png_uri(picture)
+
+
+def _bins(counts: NDArray[np.int64]) -> tuple[Sequence[int], tuple[float, float]]:
+    """Return a histogram of `counts` in up to 20 ranges of whole numbers, and its ends."""
+    low, high = int(counts.min()), int(counts.max())
+    step = -(-(high - low + 1) // 20)
+    bins = -(-(high - low + 1) // step)
+    found = np.histogram(counts, bins, (low - 0.5, low - 0.5 + bins * step))[0]
+    return found.tolist(), (low - 0.5, low - 0.5 + bins * step)
+
+
+def _mean(facts: DataFacts, label: int, budget: Budget) -> str | None:
+    mean = facts.means[label]
+    return None if np.isnan(mean).any() else _within(encode(np.rint(mean).astype(np.uint8)), budget)
+
+
+def _samples(facts: DataFacts, of_each: int, budget: Budget) -> list[list[str]]:
+    """Return the URIs of the first images of each class in the split of the mean images."""
+    split = facts.dataset.split(facts.means_of, verify=False)
+    found = []
+    for label in range(len(facts.names)):
+        rows = np.flatnonzero(split.labels == label)[:of_each]
+        uris = [_within(encode(split.images[row]), budget) for row in rows.tolist()]
+        found.append([uri for uri in uris if uri is not None])
+    return found
+
+
+def _within(uri: str, budget: Budget) -> str | None:
+    return uri if budget.take(len(uri)) else None

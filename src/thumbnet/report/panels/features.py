@@ -1,0 +1,154 @@
+"""Section 8 as HTML: classes in two dimensions, their images at their places, and nearest neighbours."""
+
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from thumbnet.analyses import Embedding, read_embedding, read_neighbours
+from thumbnet.report.charts.lines import colour
+from thumbnet.report.charts.scatter import Group, draw_scatter
+from thumbnet.report.facts.features import CHOICES, Alike, Features, Placed
+from thumbnet.report.facts.places import class_ids, ids_of
+from thumbnet.report.facts.table import Missing
+from thumbnet.report.pictures import Pictures, open_pictures
+from thumbnet.report.section import Scene, Section
+from thumbnet.report.subject import Subject, short_names
+
+_SHEET = (16, 12)
+_QUERIES = 24
+_EACH = 5
+
+
+class PlacedImage(NamedTuple):
+    """An image at its place in the figure: left and top in per cent, and its text."""
+
+    left: float
+    top: float
+    uri: str | None
+    text: str
+
+
+class Query(NamedTuple):
+    """A judged image, its class, and its nearest training images as (uri, class, cosine, whether it is the same)."""
+
+    image: str
+    uri: str | None
+    label: str
+    neighbours: list[tuple[str | None, str, float, bool]]
+
+
+def make(scene: Scene) -> Features:
+    """Return the figures of the section's run."""
+    subject = scene.subject
+    ids = class_ids(subject)
+    names = short_names([(info["id"], info["name"]) for info in subject.data["classes"]])
+    return Features(_placed(subject), _alike(subject), ids, names)
+
+
+def draw(facts: Features, scene: Scene) -> Markup:
+    """Return the section."""
+    placed = facts.placed if isinstance(facts.placed, Placed) else None
+    alike = facts.alike if isinstance(facts.alike, Alike) else None
+    train = _pictures(scene, "train")
+    return scene.render(
+        "features.html",
+        facts=facts,
+        placed=placed,
+        placed_missing=facts.placed if isinstance(facts.placed, Missing) else None,
+        choice="" if placed is None else CHOICES[placed.embedding.choice],
+        tsne="" if placed is None else _scatter("t-SNE of the features", placed, placed.embedding.tsne, facts),
+        pca=""
+        if placed is None
+        else _scatter("The first two principal components", placed, placed.embedding.pca, facts),
+        legend=[] if placed is None else [(facts.names[x], colour(n)) for n, x in enumerate(placed.embedding.classes)],
+        sheet=[] if placed is None else _sheet(placed, facts, _pictures(scene, placed.embedding.split)),
+        alike=alike,
+        alike_missing=facts.alike if isinstance(facts.alike, Missing) else None,
+        queries=[] if alike is None else _queries(alike, facts, _pictures(scene, alike.neighbours.split), train),
+    )
+
+
+def _placed(subject: Subject) -> Placed | Missing:
+    found = read_embedding(subject.run, subject.origin)
+    if found is None:
+        return subject.not_analyzed("embedding of its features", "embedding")
+    train = ids_of(subject, "train", found.positions[~found.judged])
+    judged = ids_of(subject, found.split, found.positions[found.judged])
+    names = np.empty(len(found.labels), dtype=object)
+    names[~found.judged], names[found.judged] = train, judged
+    return Placed(found, names.tolist())
+
+
+def _alike(subject: Subject) -> Alike | Missing:
+    found = read_neighbours(subject.run, subject.origin)
+    if found is None:
+        return subject.not_analyzed("nearest neighbours", "neighbours")
+    places = np.unique(found.found)
+    train = dict(zip(places.tolist(), ids_of(subject, "train", places), strict=True))
+    return Alike(found, ids_of(subject, found.split, found.positions), train)
+
+
+def _scatter(title: str, placed: Placed, points: NDArray[np.float32], facts: Features) -> Markup:
+    one = placed.embedding
+    groups = []
+    for label in one.classes:
+        of_class = one.labels == label
+        faint = points[of_class & ~one.judged].tolist()
+        rows = np.flatnonzero(of_class & one.judged).tolist()
+        clear = [(*points[row].tolist(), f"{facts.names[label]}\n{placed.images[row]}") for row in rows]
+        groups.append(Group(facts.names[label], [(x, y) for x, y in faint], clear))
+    return draw_scatter(title, groups)
+
+
+def _sheet(placed: Placed, facts: Features, pictures: Pictures) -> list[PlacedImage]:
+    """Return judged images at their places of t-SNE, one a cell of a grid, so that none covers another."""
+    one = placed.embedding
+    found: dict[tuple[int, int], PlacedImage] = {}
+    for row, (across, up) in zip(np.flatnonzero(one.judged).tolist(), _shares(one), strict=True):
+        cell = min(int(across * _SHEET[0]), _SHEET[0] - 1), min(int((1 - up) * _SHEET[1]), _SHEET[1] - 1)
+        if cell not in found:
+            left, top = 100 * cell[0] / _SHEET[0], 100 * cell[1] / _SHEET[1]
+            text = f"{facts.names[int(one.labels[row])]}, {placed.images[row]}"
+            found[cell] = PlacedImage(left, top, pictures.uri(placed.images[row]), text)
+    return [one for one in found.values() if one.uri is not None]
+
+
+def _shares(one: Embedding) -> list[tuple[float, float]]:
+    """Return the places of the judged images as shares of the whole figure, from the left and from below."""
+    low, high = one.tsne.min(axis=0), one.tsne.max(axis=0)
+    shares = (one.tsne[one.judged] - low) / np.where(high > low, high - low, 1)
+    return [(x, y) for x, y in shares.tolist()]
+
+
+def _queries(alike: Alike, facts: Features, judged: Pictures, train: Pictures) -> list[Query]:
+    """Return a few judged images, evenly spread over the split, with their neighbours."""
+    one = alike.neighbours
+    rows = np.unique(np.linspace(0, len(one.labels) - 1, _QUERIES).round().astype(np.int64))
+    queries = []
+    for row in rows.tolist():
+        label = int(one.labels[row])
+        neighbours = [
+            (train.uri(alike.train[found]), facts.names[theirs], cosine, theirs == label)
+            for found, theirs, cosine in zip(
+                one.found[row, :_EACH].tolist(),
+                one.found_labels[row, :_EACH].tolist(),
+                one.similarity[row, :_EACH].tolist(),
+                strict=True,
+            )
+        ]
+        image = alike.images[row]
+        queries.append(Query(image, judged.uri(image), facts.names[label], neighbours))
+    return queries
+
+
+def _pictures(scene: Scene, split: str) -> Pictures:
+    """Return the pictures of a packed split, within the page's limit of bytes."""
+    own = scene.pictures[0]
+    if own.split is not None and own.split.name == split:
+        return own
+    return open_pictures(scene.subject.dataset, split, own.budget, own.share)
+
+
+SECTION = Section("features", "Features", "run", make, draw)

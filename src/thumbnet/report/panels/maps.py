@@ -1,0 +1,75 @@
+"""Section 10 as HTML: images under their Grad-CAM maps."""
+
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from thumbnet.analyses import read_maps
+from thumbnet.report.charts.mosaic import overlay
+from thumbnet.report.facts.maps import Looked
+from thumbnet.report.facts.places import class_ids, ids_of
+from thumbnet.report.facts.table import Missing
+from thumbnet.report.pictures import Pictures, encode, open_pictures
+from thumbnet.report.section import Scene, Section
+from thumbnet.report.subject import short_names
+
+_ERRORS, _RIGHT = 36, 12
+
+
+class Seen(NamedTuple):
+    """An image, and the same under the map for the predicted class and, of an error, under that for its own."""
+
+    image: str
+    plain: str
+    predicted: str
+    label: str | None
+    names: tuple[str, str]
+
+
+def make(scene: Scene) -> Looked | Missing:
+    """Return the figures of the section's run."""
+    subject = scene.subject
+    found = read_maps(subject.run, subject.origin)
+    if found is None:
+        return subject.not_analyzed("maps of where it looked", "maps")
+    names = short_names([(info["id"], info["name"]) for info in subject.data["classes"]])
+    return Looked(found, ids_of(subject, found.split, found.positions), class_ids(subject), names)
+
+
+def draw(facts: Looked, scene: Scene) -> Markup:
+    """Return the section."""
+    pictures = scene.pictures[0]
+    if pictures.split is None or pictures.split.name != facts.maps.split:
+        pictures = open_pictures(scene.subject.dataset, facts.maps.split, pictures.budget, pictures.share)
+    errors, right = np.flatnonzero(~facts.right)[:_ERRORS], np.flatnonzero(facts.right)[:_RIGHT]
+    return scene.render(
+        "maps.html",
+        facts=facts,
+        errors=_shown(facts, errors.tolist(), pictures),
+        right=_shown(facts, right.tolist(), pictures),
+        side=facts.maps.for_label.shape[1],
+        at_hand=pictures.split is not None,
+    )
+
+
+def _shown(facts: Looked, rows: list[int], pictures: Pictures) -> list[Seen]:
+    found = []
+    for row in rows:
+        pixels = pictures.pixels(facts.images[row])
+        if pixels is None:
+            continue
+        maps, error = facts.maps, not facts.right[row]
+        uris = [
+            encode(pixels),
+            encode(overlay(pixels, maps.for_predicted[row], maps.box)),
+            *([encode(overlay(pixels, maps.for_label[row], maps.box))] if error else []),
+        ]
+        if not pictures.budget.take(sum(map(len, uris))):
+            continue
+        names = facts.names[int(maps.labels[row])], facts.names[int(maps.predicted[row])]
+        found.append(Seen(facts.images[row], uris[0], uris[1], uris[2] if error else None, names))
+    return found
+
+
+SECTION = Section("maps", "Where it looked", "run", make, draw)

@@ -1,0 +1,124 @@
+"""Section 6 as HTML: suspected labels with their images, pairs of images that are alike, and what they cost."""
+
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from thumbnet.analyses.places import read_cross_fitted
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.quality.duplicates import Duplicates, find_duplicates
+from thumbnet.quality.stored import stored_duplicates
+from thumbnet.report.facts.quality import Quality, Suspected, Suspicion, Twin, Twins, make_quality
+from thumbnet.report.facts.table import Missing
+from thumbnet.report.pictures import Budget, Pictures, open_pictures
+from thumbnet.report.section import Scene, Section
+from thumbnet.report.subject import Subject
+
+_SUSPECTS = 48
+_TWINS = 60
+_SOON = 100_000_000
+"""Bytes of packed images up to which duplicates are searched while the report is made: a few seconds."""
+
+
+class SuspectShown(NamedTuple):
+    """A suspected label with its image (or `None`)."""
+
+    found: Suspicion
+    uri: str | None
+
+
+class TwinShown(NamedTuple):
+    """A pair of images that are alike, with both images (or `None`)."""
+
+    twin: Twin
+    first: str | None
+    second: str | None
+
+
+def make(scene: Scene) -> Quality | Missing:
+    """Return the figures of the section's run."""
+    judged = scene.judged[0]
+    if isinstance(judged, Missing):
+        return judged
+    return make_quality(judged, _cross_fitted(scene.subject), _duplicates(scene.subject.dataset))
+
+
+def draw(facts: Quality, scene: Scene) -> Markup:
+    """Return the section."""
+    pictures = scene.pictures[0]
+    train = facts.train if isinstance(facts.train, Suspected) else None
+    twins = facts.twins if isinstance(facts.twins, Twins) else None
+    return scene.render(
+        "quality.html",
+        facts=facts,
+        judged=_shown(facts.judged, pictures),
+        train=train,
+        train_shown=None if train is None else _shown(train, _other(scene, "train", pictures)),
+        train_missing=facts.train if isinstance(facts.train, Missing) else None,
+        twins=twins,
+        twins_shown=() if twins is None else show_twins(twins.pairs[:_TWINS], _of_splits(scene, twins, pictures)),
+        twins_missing=facts.twins if isinstance(facts.twins, Missing) else None,
+    )
+
+
+def show_twins(pairs: Sequence[Twin], pictures: dict[str, Pictures]) -> list[TwinShown]:
+    """Return pairs with their images, taken from the pictures of each split."""
+    return [
+        TwinShown(
+            one, pictures[one.first.split].uri(one.first.image), pictures[one.second.split].uri(one.second.image)
+        )
+        for one in pairs
+    ]
+
+
+def _shown(suspected: Suspected, pictures: Pictures) -> list[SuspectShown]:
+    return [SuspectShown(one, pictures.uri(one.image)) for one in suspected.found[:_SUSPECTS]]
+
+
+def _of_splits(scene: Scene, twins: Twins, pictures: Pictures) -> dict[str, Pictures]:
+    names = {name for one in twins.pairs[:_TWINS] for name in (one.first.split, one.second.split)}
+    return {name: _other(scene, name, pictures) for name in names}
+
+
+def _other(scene: Scene, split: str, pictures: Pictures) -> Pictures:
+    """Return the pictures of another split, within the same limit of bytes."""
+    if pictures.split is not None and pictures.split.name == split:
+        return pictures
+    return open_pictures(scene.subject.dataset, split, pictures.budget, pictures.share)
+
+
+def _cross_fitted(subject: Subject) -> Predictions | Missing:
+    found = read_cross_fitted(subject.run)
+    if found is None:
+        return Missing(
+            "the run has no out-of-sample probabilities of its training images",
+            f"thumbnet analyze {shlex.quote(str(subject.run.path))} --only crossfit",
+        )
+    return found
+
+
+def _duplicates(dataset: PackedDataset | Missing) -> tuple[PackedDataset, Duplicates] | Missing:
+    if isinstance(dataset, Missing):
+        return Missing("duplicates cannot be searched, as the packed data is not at hand", dataset.remedy)
+    found = stored_duplicates(dataset)
+    if found is None:
+        total = sum(dataset.counts.values())
+        if total < 2 or total * dataset.image_size**2 * 3 > _SOON:
+            return Missing(
+                "the duplicates of this data have not been searched yet",
+                f"thumbnet data report {shlex.quote(str(dataset.path))}, once; then write this report anew",
+            )
+        found = find_duplicates(dataset)
+    return dataset, found
+
+
+def alone(dataset: PackedDataset, names: Sequence[str], budget: Budget) -> dict[str, Pictures]:
+    """Return the pictures of splits of a data set, within one limit of bytes."""
+    share: dict[tuple[str, str], str] = {}
+    return {name: open_pictures(dataset, name, budget, share) for name in names}
+
+
+SECTION = Section("quality", "Suspected labels and duplicates", "run", make, draw)

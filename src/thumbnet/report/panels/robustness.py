@@ -1,0 +1,55 @@
+"""Section 11 as HTML: accuracy by corruption and severity, and an image under all of them."""
+
+from markupsafe import Markup
+
+from thumbnet.analyses import read_robustness
+from thumbnet.report.charts.lines import colour, dash
+from thumbnet.report.charts.severities import draw_severities
+from thumbnet.report.facts.places import class_ids, ids_of
+from thumbnet.report.facts.robustness import MEANINGS, Corrupted
+from thumbnet.report.facts.table import Missing
+from thumbnet.report.pictures import encode
+from thumbnet.report.section import Scene, Section
+
+
+def make(scene: Scene) -> Corrupted | Missing:
+    """Return the figures of the section's run."""
+    subject = scene.subject
+    found = read_robustness(subject.run, subject.origin)
+    if found is None or not found.is_computed().any():
+        return subject.not_analyzed("figures on corrupted images", "robustness")
+    return Corrupted(found, ids_of(subject, found.split, found.positions), class_ids(subject))
+
+
+def draw(facts: Corrupted, scene: Scene) -> Markup:
+    """Return the section."""
+    cells, (clean, interval) = facts.cells(), facts.clean
+    by_name = {name: [one for one in cells if one.corruption == name] for name in facts.found.corruptions}
+    lines = {name: [(one.severity, one.accuracy, one.interval) for one in some] for name, some in by_name.items()}
+    legend = [(name, colour(number), dash(number // 4)) for number, name in enumerate(by_name)]
+    return scene.render(
+        "robustness.html",
+        facts=facts,
+        clean=clean,
+        interval=interval,
+        mean=facts.mean(),
+        figure=draw_severities("Accuracy on corrupted images", clean, lines),
+        legend=legend,
+        rows=by_name,
+        meanings=MEANINGS,
+        examples=_examples(facts, scene),
+    )
+
+
+def _examples(facts: Corrupted, scene: Scene) -> list[tuple[str, list[str]]]:
+    """Return one image under each corruption, mildest first."""
+    budget = scene.pictures[0].budget
+    found = []
+    for name, severities in zip(facts.found.corruptions, facts.found.examples, strict=True):
+        uris = [encode(pixels) for pixels in severities]
+        if budget.take(sum(map(len, uris))):
+            found.append((name, uris))
+    return found
+
+
+SECTION = Section("robustness", "Robustness", "run", make, draw)

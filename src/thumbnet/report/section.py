@@ -1,0 +1,151 @@
+"""What a section of a report is: figures that are made from runs, and a drawing of them."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from thumbnet.report.facts.judged import Judged
+from thumbnet.report.facts.table import Facts, Missing
+from thumbnet.report.pictures import Pictures
+from thumbnet.report.subject import Subject
+
+F = TypeVar("F", bound=Facts)
+
+Scope = Literal["all", "run", "pair"]
+"""What a section is about: all runs together, each by itself, or the two of a report of two."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What one section is made from and drawn with.
+
+    Args:
+        subjects: one run, both or all, as the section's scope says.
+        judged: of each its judged split, or why there is none.
+        pictures: of each the images of that split.
+        key: a prefix of all anchors within the section, unlike that of every other section of the page.
+        runs: how many runs the whole report has.
+    """
+
+    subjects: tuple[Subject, ...]
+    judged: tuple[Judged | Missing, ...]
+    pictures: tuple[Pictures, ...]
+    key: str
+    runs: int
+
+    @property
+    def subject(self) -> Subject:
+        """The run of a section that is about one."""
+        return self.subjects[0]
+
+    def file(self, table: str) -> str:
+        """Return the name of the CSV file of a table; that of one run bears its number where there are several."""
+        prefix = f"{self.subject.key}-" if self.runs > 1 and len(self.subjects) == 1 else ""
+        return f"{prefix}{table}.csv"
+
+    def render(self, template: str, **values: Any) -> Markup:
+        """Return a template of `templates/` filled with `values`; what is no Markup is escaped."""
+        return render(template, scene=self, key=self.key, **values)
+
+    def picture(self, image: str, side: int = 0) -> str | None:
+        """Return the data URI of an image of the run at place `side`; `None` where it cannot be shown."""
+        return self.pictures[side].uri(image)
+
+
+@dataclass(frozen=True)
+class Section(Generic[F]):
+    """A section of a report.
+
+    Args:
+        key: its anchor and its place in the JSON file, such as 'per-class'.
+        title: its heading.
+        scope: what it is about.
+        make: returns its figures, or why there are none.
+        draw: returns its HTML, without the heading.
+    """
+
+    key: str
+    title: str
+    scope: Scope
+    make: Callable[[Scene], F | Missing]
+    draw: Callable[[F, Scene], Markup]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A section that is made and drawn: its figures and its HTML."""
+
+    section: Section[Any]
+    scene: Scene
+    facts: Facts
+
+    @cached_property
+    def html(self) -> Markup:
+        """The HTML, a note where there are no figures."""
+        if isinstance(self.facts, Missing):
+            return self.scene.render("missing.html", missing=self.facts)
+        return self.section.draw(self.facts, self.scene)
+
+
+def for_judged(make: Callable[[Judged], F]) -> Callable[[Scene], F | Missing]:
+    """Return a section's `make` from a function of the judged split."""
+
+    def make_or_say(scene: Scene) -> F | Missing:
+        judged = scene.judged[0]
+        return judged if isinstance(judged, Missing) else make(judged)
+
+    return make_or_say
+
+
+def render(template: str, **values: Any) -> Markup:
+    """Return a template of `templates/` filled with `values`; what is no Markup is escaped."""
+    return Markup(_ENVIRONMENT.get_template(template).render(**values))
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return a fraction as a percentage; 'none' for none."""
+    if value is None or math.isnan(value):
+        return "none"
+    least = 10.0**-digits
+    return f"below {least:g}%" if 0 < 100 * value < least / 2 else f"{100 * value:.{digits}f}%"
+
+
+def span(interval: Sequence[float]) -> str:
+    """Return an interval of fractions as '48.5 to 50.5%'."""
+    low, high = interval
+    return f"{100 * low:.1f} to {100 * high:.1f}%"
+
+
+def amount(value: float) -> str:
+    """Return a large number with a unit: '2.85 M'."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as '42 s', '77 min' or '5.3 h'."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("thumbnet.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(percent=percent, span=span, amount=amount, duration=duration)
+    return made
+
+
+_ENVIRONMENT = _environment()

@@ -1,0 +1,208 @@
+"""One run as a report sees it: all that is stored about it, read once, with a note for each thing that is missing."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from thumbnet import packed
+from thumbnet.analyses import Origin, Part, current_origin
+from thumbnet.ensemble import trained_on_holdout
+from thumbnet.errors import DataError, PredictionError, RunError
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.recipe import Recipe
+from thumbnet.report.facts.table import Missing
+from thumbnet.run import RunDirectory
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A run and what a report needs of it.
+
+    Args:
+        number: its place in the report, from 0.
+        label: what it is called there; unlike that of every other run.
+        run: the run directory.
+        recipe: of the run.
+        data: as `RunDirectory.data` gives it.
+        result: as `RunDirectory.result` gives it; `None` for an unfinished run.
+        rows: all rows of the metrics.
+        judged: labelled predictions that the sections are about, val's or else the holdout's; or why there are none.
+        holdout: predictions for images that were held out of training; or why there are none.
+        dataset: the packed data that the run names; or why it is not at hand.
+    """
+
+    number: int
+    label: str
+    run: RunDirectory
+    recipe: Recipe
+    data: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+    rows: Sequence[Mapping[str, Any]]
+    judged: Predictions | Missing
+    holdout: Predictions | Missing
+    dataset: PackedDataset | Missing
+
+    @property
+    def key(self) -> str:
+        """A short name for anchors and files: 'run-1' for the first."""
+        return f"run-{self.number + 1}"
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The name of each class in the order of the judged columns (of the data, where nothing is judged)."""
+        known = {info["id"]: info["name"] for info in self.data["classes"]}
+        ids = list(known) if isinstance(self.judged, Missing) else self.judged.classes
+        return short_names([(key, known.get(key, key)) for key in ids])
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What the run's analyses must have been made from."""
+        return current_origin(self.run)
+
+    def not_analyzed(self, what: str, part: Part) -> Missing:
+        """Return that `what` is missing, with the command that computes this part of an analysis."""
+        return Missing(
+            f"the run has no {what} yet", f"thumbnet analyze {shlex.quote(str(self.run.path))} --only {part}"
+        )
+
+    def evaluations(self) -> list[Mapping[str, Any]]:
+        """Return the rows of evaluations, in order."""
+        return [row for row in self.rows if row.get("kind") == "evaluation"]
+
+    def iterations(self) -> list[Mapping[str, Any]]:
+        """Return the rows of single steps, in order."""
+        return [row for row in self.rows if row.get("kind") == "iteration"]
+
+
+def read_subjects(runs: Sequence[RunDirectory], data: Path | None = None) -> list[Subject]:
+    """Return what a report needs of each run.
+
+    Args:
+        runs: complete or not.
+        data: packed data to take images from, instead of the one that each run names.
+
+    Raises:
+        RunError: something stored is damaged, or a run is given twice.
+        DataError: `data` is not packed data, or not what a run was made from.
+    """
+    paths = [run.path.resolve() for run in runs]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise RunError(f"run {path}: given twice; give each run once")
+    return [
+        _read(number, label, run, data)
+        for number, (run, label) in enumerate(zip(runs, labels([run.path for run in runs]), strict=True))
+    ]
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """Return a short name of each folder: its own, with as many folders above it as tell it from the others."""
+    depth, resolved = 1, [path.resolve() for path in paths]
+    while True:
+        found = ["/".join(path.parts[-depth:]) for path in resolved]
+        if len(set(found)) == len(set(resolved)) or depth > max(len(path.parts) for path in resolved):
+            return found
+        depth += 1
+
+
+def short_names(classes: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return of each (id, name) the name up to its first comma; with the id where two would be alike."""
+    short = [name.partition(",")[0].strip() or key for key, name in classes]
+    return tuple(
+        one if short.count(one) == 1 else f"{one} ({key})" for one, (key, _) in zip(short, classes, strict=True)
+    )
+
+
+def _read(number: int, label: str, run: RunDirectory, data: Path | None) -> Subject:
+    about = run.data()
+    complete = run.is_complete
+    holdout = _holdout(run, complete)
+    return Subject(
+        number=number,
+        label=label,
+        run=run,
+        recipe=run.recipe(),
+        data=about,
+        result=run.result() if complete else None,
+        rows=run.read_metrics(),
+        judged=_judged(run, complete, holdout),
+        holdout=holdout,
+        dataset=_dataset(about) if data is None else _given_dataset(run, about, data),
+    )
+
+
+def _judged(run: RunDirectory, complete: bool, holdout: Predictions | Missing) -> Predictions | Missing:
+    if not complete:
+        return _unfinished(run)
+    val = _stored(run, "val")
+    if val is not None and len(val.labels) and val.labels.min() >= 0:
+        return val
+    if isinstance(holdout, Predictions):
+        return holdout
+    return Missing(
+        "the run stored no predictions for a labelled val split, and none for a holdout that it did not train on",
+        "train with data that has a val split, or with train_on=fit",
+    )
+
+
+def _holdout(run: RunDirectory, complete: bool) -> Predictions | Missing:
+    if not complete:
+        return _unfinished(run)
+    found = _stored(run, "holdout")
+    if found is None or not len(found.labels):
+        return Missing(
+            "the run stored no predictions for the holdout", "train with data whose classes have two images or more"
+        )
+    if trained_on_holdout(found.provenance) is not False:
+        return Missing(
+            "the network trained on the holdout (train_on is 'all'), so nothing can be fitted on it",
+            "train a run that keeps it out: --set train_on=fit",
+        )
+    return found
+
+
+def _unfinished(run: RunDirectory) -> Missing:
+    return Missing("the run is unfinished", f"finish it with: thumbnet resume {shlex.quote(str(run.path))}")
+
+
+def _stored(run: RunDirectory, split: str) -> Predictions | None:
+    path = run.predictions_path(split)
+    if not path.exists():
+        return None
+    try:
+        found = Predictions.load(path)
+        if len(found.labels) and found.labels.min() >= 0:
+            found.scores()
+    except PredictionError as error:
+        raise RunError(f"run {run.path}: its stored predictions for {split!r} are damaged ({error})") from error
+    return found
+
+
+def _dataset(about: Mapping[str, Any]) -> PackedDataset | Missing:
+    """Return the packed data that the run was made from, where it is still there."""
+    remedy = "name its place with --data DIR, or pack it again, and write the report anew"
+    try:
+        found = packed.load(Path(about["path"]))
+    except DataError as error:
+        return Missing(f"the packed data is not at hand, so no image is shown: {error}", remedy)
+    if found.fingerprint != about["fingerprint"]:
+        return Missing(
+            f"{about['path']} holds other data now than the run was made from, so no image is shown "
+            f"(fingerprint {found.fingerprint:.12}, not {about['fingerprint']:.12})",
+            remedy,
+        )
+    return found
+
+
+def _given_dataset(run: RunDirectory, about: Mapping[str, Any], path: Path) -> PackedDataset:
+    found = packed.load(path)
+    if found.fingerprint != about["fingerprint"]:
+        raise DataError(
+            f"{path}: other data than run {run.path} was made from (fingerprint {found.fingerprint:.12}, not "
+            f"{about['fingerprint']:.12}); give the data that it names, or leave out --data"
+        )
+    return found

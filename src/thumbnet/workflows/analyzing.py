@@ -1,0 +1,225 @@
+"""`thumbnet analyze`: everything about a finished run that needs its network, part by part, stored in the run."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, assert_never
+
+import torch
+
+from thumbnet import analyses, analysis
+from thumbnet.analyses import PARTS, Part
+from thumbnet.analysis import Subject
+from thumbnet.data import judged_subset, whole_split
+from thumbnet.errors import DataError, RecipeError, RunError, nearest
+from thumbnet.features.cache import features_folder
+from thumbnet.features.entry import Watch
+from thumbnet.packed import PackedDataset
+from thumbnet.run import RunDirectory
+from thumbnet.train import load_run_data
+from thumbnet.workflows.judging import load_network
+from thumbnet.workflows.stored import seen_in_training
+
+State = Literal["computed", "kept", "impossible"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a part: computed now, kept from before, or impossible for this run (the reason says why)."""
+
+    part: Part
+    state: State
+    seconds: float = 0.0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be analysed.
+
+    Attributes:
+        only: parts, all of them where there are none.
+        again: whether parts that are stored are computed anew.
+        classes: names of the classes of the embedding; without any they are chosen.
+    """
+
+    only: tuple[Part, ...] = ()
+    again: bool = False
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, only: Sequence[str], *, again: bool = False, classes: Sequence[str] = ()) -> "Wish":
+        """Return the wish for the parts with these names.
+
+        Raises:
+            RunError: a name is not a part's.
+        """
+        chosen: list[Part] = []
+        for name in only:
+            part = next((part for part in PARTS if part == name), None)
+            if part is None:
+                raise RunError(f"part {name!r} of an analysis is unknown; {nearest(name, PARTS)}")
+            chosen.append(part)
+        return cls(tuple(chosen), again, tuple(classes))
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts that are wanted, in the order in which they are computed."""
+        return [part for part in PARTS if not self.only or part in self.only]
+
+
+def analyze(
+    run: RunDirectory,
+    wish: Wish,
+    *,
+    device: torch.device,
+    watch: Watch,
+    tell: Callable[[Done], None] = lambda _done: None,
+    data: Path | None = None,
+    cache: Path | None = None,
+) -> list[Done]:
+    """Compute the parts of a complete run's analysis that are not stored yet, and store each when it is done.
+
+    Killed at any moment it leaves only whole files, and goes on where it was: with the part in hand, of `robustness`
+    with the severity, of features with the images that were not finished.
+
+    Args:
+        run: the run directory.
+        wish: which parts, and whether anew.
+        device: where to compute.
+        watch: is told the progress within a part.
+        tell: is told what became of each part.
+        data: where the packed data lies now, which must be what the run trained on; `None` is where the run found it.
+        cache: where cached features lie, as for training.
+
+    Raises:
+        ThumbnetError: the run is unfinished, damaged or in use, its data is gone or another one, what is stored is
+            damaged or of other weights, or a part that was asked for by name is impossible.
+    """
+    run.require_complete()
+    dataset = load_run_data(run, data)
+    if dataset.fingerprint != run.data()["fingerprint"]:
+        raise DataError(f"{dataset.path}: not the data that run {run.path} trained on; give that with --data")
+    if wish.classes:
+        analysis.named_classes([info.name for info in dataset.classes], wish.classes)
+    origin = analyses.current_origin(run)
+    found = []
+    with run.lock():
+        missing = [part for part in wish.parts if wish.again or not _is_stored(run, part, origin, wish)]
+        subject = _subject(run, dataset, origin, device=device, watch=watch, cache=cache) if missing else None
+        for part in wish.parts:
+            done = Done(part, "kept")
+            if part in missing and subject is not None:
+                done = _compute(run, subject, part, wish)
+            found.append(done)
+            tell(done)
+    return found
+
+
+def _subject(
+    run: RunDirectory,
+    dataset: PackedDataset,
+    origin: analyses.Origin,
+    *,
+    device: torch.device,
+    watch: Watch,
+    cache: Path | None,
+) -> Subject:
+    judged = judged_split(run, dataset)
+    return Subject(
+        origin=origin,
+        model=load_network(run, origin.weights, device),
+        recipe=run.recipe(),
+        image_size=dataset.image_size,
+        class_names=tuple(info.name for info in dataset.classes),
+        judged=judged_subset(dataset, judged, device),
+        train=whole_split(dataset, "train", device),
+        device=device,
+        folder=features_folder(cache),
+        watch=watch,
+    )
+
+
+def judged_split(run: RunDirectory, dataset: PackedDataset) -> str:
+    """Return what is judged: 'val' where the data has it, else 'holdout'.
+
+    Raises:
+        DataError: neither can be, because the run trained on the holdout.
+    """
+    if dataset.counts.get("val"):
+        return "val"
+    if seen_in_training(run, "holdout"):
+        raise DataError(
+            f"{dataset.path}: there is no val split and run {run.path} trained on the holdout, so no image is left "
+            "that the network did not train on; train with --set train_on=fit"
+        )
+    return "holdout"
+
+
+def _is_stored(run: RunDirectory, part: Part, origin: analyses.Origin, wish: Wish) -> bool:
+    """Return whether nothing of a part is left to compute; refuse what is damaged or of other weights."""
+    match part:
+        case "layers":
+            return analyses.read_layers(run, origin) is not None
+        case "maps":
+            return analyses.read_maps(run, origin) is not None
+        case "neighbours":
+            return analyses.read_neighbours(run, origin) is not None
+        case "embedding":
+            stored = analyses.read_embedding(run, origin)
+            return stored is not None and not wish.classes
+        case "robustness":
+            begun = analyses.read_robustness(run, origin)
+            return begun is not None and begun.is_complete
+        case "crossfit":
+            return analyses.read_cross_fitted(run, origin) is not None
+        case _:
+            assert_never(part)
+
+
+def _compute(run: RunDirectory, subject: Subject, part: Part, wish: Wish) -> Done:
+    started = time.perf_counter()
+    try:
+        _compute_part(run, subject, part, wish)
+    except RecipeError as error:
+        if wish.only:
+            raise
+        return Done(part, "impossible", reason=str(error))
+    return Done(part, "computed", time.perf_counter() - started)
+
+
+def _compute_part(run: RunDirectory, subject: Subject, part: Part, wish: Wish) -> None:
+    match part:
+        case "layers":
+            analyses.save_analysis(run, analysis.find_layers(subject))
+        case "maps":
+            analyses.save_analysis(run, analysis.find_maps(subject))
+        case "neighbours":
+            analyses.save_analysis(run, analysis.find_neighbours(subject))
+        case "embedding":
+            analyses.save_analysis(run, analysis.embed(subject, wish.classes))
+        case "robustness":
+            begun = None if wish.again else analyses.read_robustness(run, subject.origin)
+            analysis.judge_corrupted(subject, begun, lambda found: analyses.save_analysis(run, found))
+        case "crossfit":
+            ids = tuple(info["id"] for info in run.data()["classes"])
+            analyses.save_cross_fitted(run, analysis.cross_fit(subject, ids), subject.origin)
+        case _:
+            assert_never(part)
+
+
+def summary(run: RunDirectory, found: Sequence[Done]) -> Mapping[str, object]:
+    """Return what became of each part, and where it lies, as JSON data."""
+    return {
+        "run": str(run.path),
+        "parts": {
+            done.part: {
+                "state": done.state,
+                "seconds": round(done.seconds, 3),
+                "file": None if done.state == "impossible" else str(run.analysis_path(done.part)),
+                "reason": done.reason,
+            }
+            for done in found
+        },
+    }

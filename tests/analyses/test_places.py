@@ -1,0 +1,100 @@
+"""Analyses in a run: found there, and refused where they are of other weights or data."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.analyses import made
+from thumbnet import analyses
+from thumbnet.errors import RunError
+from thumbnet.predictions import Predictions
+from thumbnet.run import RunDirectory
+
+READERS = {
+    "embedding": analyses.read_embedding,
+    "neighbours": analyses.read_neighbours,
+    "maps": analyses.read_maps,
+    "layers": analyses.read_layers,
+    "robustness": analyses.read_robustness,
+}
+
+
+@pytest.fixture
+def run(short_run: RunDirectory, tmp_path: Path) -> RunDirectory:
+    """A copy of a run, to store in."""
+    return RunDirectory(shutil.copytree(short_run.path, tmp_path / "run"))
+
+
+def predictions() -> Predictions:
+    logits = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
+    return Predictions("train", ("a", "b", "c"), logits, np.array([0, 1, 1]), ("x", "y"), {"cross_fitted": {}})
+
+
+def test_all_are_stored_and_found(run: RunDirectory) -> None:
+    origin = analyses.current_origin(run)
+    assert [read(run) for read in READERS.values()] == [None] * 5
+    assert analyses.read_cross_fitted(run) is None
+    for one in made.every_kind(origin):
+        analyses.save_analysis(run, one)
+    analyses.save_cross_fitted(run, predictions(), origin)
+    for one in made.every_kind(origin):
+        found = READERS[one.KIND](run)
+        assert found is not None
+        assert found.origin == origin
+    stored = analyses.read_cross_fitted(run)
+    assert stored is not None
+    np.testing.assert_array_equal(stored.logits, predictions().logits)
+
+
+def test_those_of_other_weights_are_refused(run: RunDirectory) -> None:
+    origin = analyses.current_origin(run)
+    for one in made.every_kind(origin):
+        analyses.save_analysis(run, one)
+    analyses.save_cross_fitted(run, predictions(), origin)
+    with run.weights_path("last").open("ab") as file:
+        file.write(b"0")
+    for part, read in {**READERS, "crossfit": analyses.read_cross_fitted}.items():
+        with pytest.raises(RunError, match=f"'{part}' was made from other weights.*--only {part} --again"):
+            read(run)
+
+
+def test_those_of_other_data_are_refused(run: RunDirectory) -> None:
+    other = replace(analyses.current_origin(run), data="0" * 64)
+    for one in made.every_kind(other):
+        analyses.save_analysis(run, one)
+        with pytest.raises(RunError, match="was made from other data"):
+            READERS[one.KIND](run)
+
+
+def test_without_weights_the_data_decides(run: RunDirectory) -> None:
+    analyses.save_analysis(run, made.maps(analyses.current_origin(run)))
+    run.weights_path("last").unlink()
+    assert analyses.read_maps(run) is not None
+
+
+def test_damaged_cross_fitted_predictions_are_refused(run: RunDirectory) -> None:
+    analyses.save_cross_fitted(run, predictions(), analyses.current_origin(run))
+    path = run.analysis_path("crossfit")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(RunError, match="damaged or not ours"):
+        analyses.read_cross_fitted(run)
+    predictions().save(path)
+    with pytest.raises(RunError, match="damaged or not ours"):
+        analyses.read_cross_fitted(run)
+
+
+def test_a_part_has_a_plain_name(run: RunDirectory) -> None:
+    with pytest.raises(RunError, match="not a plain name"):
+        run.analysis_path("../maps")
+
+
+def test_leftovers_of_a_killed_writer_go(run: RunDirectory) -> None:
+    analyses.save_analysis(run, made.maps(analyses.current_origin(run)))
+    leftover = run.analysis_path("maps").with_name(".maps.npz.abc.tmp")
+    leftover.write_bytes(b"half")
+    with run.lock():
+        assert not leftover.exists()
+    assert analyses.read_maps(run) is not None

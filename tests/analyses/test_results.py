@@ -1,0 +1,39 @@
+"""What analyses say of themselves, against plain counting."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score
+
+from tests.analyses import made
+
+
+def test_accuracies_are_those_of_scikit_learn() -> None:
+    found = made.robustness()
+    for row in range(2):
+        for column in range(5):
+            expected = accuracy_score(found.labels, found.predicted[row, column])
+            assert found.accuracy()[row, column] == pytest.approx(expected)
+            interval = binomtest(round(expected * 10), 10).proportion_ci(method="wilson")
+            assert found.interval(row, column) == pytest.approx((interval.low, interval.high))
+    assert found.clean_accuracy() == pytest.approx(accuracy_score(found.labels, found.clean))
+    assert found.mean_accuracy() == pytest.approx(np.mean(found.predicted == found.labels))
+
+
+def test_what_is_not_computed_has_no_accuracy() -> None:
+    whole = made.robustness()
+    predicted = whole.predicted.copy()
+    predicted[1, 3:] = -1
+    found = replace(whole, predicted=predicted)
+    assert not found.is_complete
+    assert whole.is_complete
+    assert found.is_computed().sum() == 8
+    assert np.isnan(found.accuracy()[1, 3:]).all()
+    np.testing.assert_array_equal(found.accuracy()[0], whole.accuracy()[0])
+    assert np.isnan(found.mean_accuracy())
+
+
+def test_nearest_neighbours_that_agree() -> None:
+    assert made.neighbours().nearest_correct().tolist() == [True, False, True, False, True]

@@ -1,0 +1,201 @@
+"""Sections 8 to 11: every figure follows from the CSV, what is missing is said, and names are escaped."""
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import zoom
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score
+
+from tests.report.analyzed import COARSE, analyze
+from tests.report.made import HOSTILE, Made, make_data, make_run, simple
+from tests.report.test_page import check
+from thumbnet.analyses import PARTS, read_robustness, save_analysis
+from thumbnet.errors import RunError
+from thumbnet.packed import PackedDataset
+from thumbnet.report import Report, make_report
+from thumbnet.report.charts.mosaic import mosaic, overlay, ranged_tiles, signed_tiles
+from thumbnet.report.facts.maps import peak_of
+from thumbnet.run import RunDirectory
+
+
+@pytest.fixture(scope="module")
+def analyzed(made: Made, data: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    run = make_run(made, tmp_path_factory.mktemp("analyzed") / "run", data)
+    analyze(run, data)
+    return run
+
+
+@pytest.fixture(scope="module")
+def report(analyzed: RunDirectory) -> Report:
+    return make_report([analyzed])
+
+
+def rows(report: Report, table: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(report.tables[f"{table}.csv"])))
+
+
+def test_all_sections_are_drawn(report: Report) -> None:
+    page = check(report)
+    assert {"run-1-features", "run-1-filters", "run-1-maps", "run-1-robustness"} <= set(page.values("id"))
+    text = " ".join(page.texts)
+    assert COARSE in text
+    assert "Nearest neighbours" in text
+    assert [one for one in PARTS if f"--only {one}" in text.replace("RUN --only embedding", "")] == ["crossfit"]
+
+
+def test_robustness_is_that_of_scikit_learn(report: Report) -> None:
+    figures = next(iter(report.figures["sections"]["robustness"].values()))
+    images = rows(report, "robustness-images")
+    true = [row["true"] for row in images]
+    assert figures["clean"] == pytest.approx(accuracy_score(true, [row["clean"] for row in images]))
+    found = []
+    for cell in figures["cells"]:
+        answers = [row[f"{cell['corruption']}_{cell['severity']}"] for row in images]
+        found.append(accuracy_score(true, answers))
+        assert cell["accuracy"] == pytest.approx(found[-1])
+        interval = binomtest(cell["correct"], len(images)).proportion_ci(method="wilson")
+        assert cell["interval"] == pytest.approx([interval.low, interval.high])
+    assert figures["mean"] == pytest.approx(np.mean(found))
+    assert [float(row["accuracy"]) for row in rows(report, "robustness")] == pytest.approx(found)
+
+
+def test_neighbours_follow_from_their_table(report: Report) -> None:
+    figures = next(iter(report.figures["sections"]["features"].values()))["neighbours"]
+    pairs = rows(report, "neighbours")
+    same = [row["class"] == row["neighbour_class"] for row in pairs]
+    assert figures["neighbours_of_same_class"] == pytest.approx(np.mean(same))
+    first = [one for one, row in zip(same, pairs, strict=True) if row["rank"] == "1"]
+    assert figures["nearest_of_same_class"] == pytest.approx(np.mean(first))
+    assert len(pairs) == 3 * figures["images"]
+
+
+def test_points_bear_their_images_and_classes(report: Report, data: PackedDataset) -> None:
+    for name in ("train", "val"):
+        split = data.split(name)
+        ids = [info.id for info in data.classes]
+        expected = {image: ids[label] for image, label in zip(split.image_ids, split.labels.tolist(), strict=True)}
+        found = {row["image"]: row["class"] for row in rows(report, "embedding") if row["split"] == name}
+        assert found == expected
+
+
+def test_filter_changes_follow_from_the_files(report: Report, analyzed: RunDirectory) -> None:
+    table = rows(report, "filters")
+    assert {(row["from"], row["to"]) for row in table} == {
+        ("initial", "epoch-0002"),
+        ("epoch-0002", "last"),
+        ("initial", "last"),
+    }
+    distances = []
+    for row in table:
+        before, after = (np.load(analyzed.filters_path(row[key]))[int(row["filter"])] for key in ("from", "to"))
+        assert float(row["distance"]) == pytest.approx(float(np.sqrt(((after - before) ** 2).sum())), rel=1e-5)
+        if (row["from"], row["to"]) == ("initial", "last"):
+            distances.append(float(row["distance"]))
+    figures = next(iter(report.figures["sections"]["filters"].values()))["first"]
+    assert figures["most_changed"] == sorted(range(6), key=lambda number: -distances[number])
+
+
+def test_what_is_missing_is_said_with_its_command(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    run = make_run(made, tmp_path / "my run", data)
+    report = make_report([run])
+    text = " ".join(check(report).texts)
+    for part in PARTS:
+        assert f"thumbnet analyze '{run.path}' --only {part}" in text
+    assert report.figures["sections"]["robustness"]["my run"]["remedy"].endswith("--only robustness")
+
+
+def test_an_unfinished_analysis_shows_what_there_is(analyzed: RunDirectory, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    run = RunDirectory(shutil.copytree(analyzed.path, tmp_path / "run"))
+    found = read_robustness(run)
+    assert found is not None
+    predicted = found.predicted.copy()
+    predicted[1, 2:] = -1
+    save_analysis(run, replace(found, predicted=predicted))
+    report = make_report([run])
+    check(report)
+    figures = report.figures["sections"]["robustness"]["run"]
+    assert len(figures["cells"]) == 7
+    assert figures["mean"] is None
+    assert not figures["complete"]
+
+
+def test_without_the_data_the_figures_stay(made: Made, tmp_path: Path) -> None:
+    data = make_data(made, tmp_path / "packed")
+    run = make_run(made, tmp_path / "run", data)
+    analyze(run, data)
+    shutil.rmtree(tmp_path / "packed")
+    report = make_report([run])
+    assert "The images are not at hand" in " ".join(check(report).texts)
+    assert rows(report, "maps")[3]["image"] == "val 3"
+
+
+def test_damaged_analyses_are_refused(analyzed: RunDirectory, tmp_path: Path) -> None:
+    run = RunDirectory(shutil.copytree(analyzed.path, tmp_path / "run"))
+    run.analysis_path("maps").write_bytes(b"PK")
+    with pytest.raises(RunError, match=r"maps\.npz: this analysis is damaged"):
+        make_report([run])
+
+
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        Made(HOSTILE, [6] * (len(HOSTILE) - 1) + [0]),
+        simple(2, 3),
+        simple(300, 1, train=2),
+    ],
+    ids=["hostile", "two", "many"],
+)
+def test_any_classes_render(made_up: Made, tmp_path: Path) -> None:
+    data = make_data(made_up, tmp_path / "packed")
+    run = make_run(made_up, tmp_path / "run", data)
+    analyze(run, data, side=5)
+    page = check(make_report([run]))
+    assert sum(tag == "script" and "type" not in found for tag, found in page.tags) == 1
+    assert COARSE not in " ".join(page.texts)
+
+
+def test_mosaics_hold_their_tiles() -> None:
+    tiles = np.random.default_rng(0).integers(0, 256, (5, 3, 4), np.uint8)
+    sheet = mosaic(tiles, 2)
+    assert sheet.shape == (3 * 4 - 1, 2 * 5 - 1, 4)
+    np.testing.assert_array_equal(sheet[4:7, 5:9, 0], tiles[3])
+    assert not sheet[8:, 5:].any()
+    assert not sheet[3].any()
+
+
+def test_tiles_keep_zero_and_range() -> None:
+    values = np.array([[[-2.0, 0], [1, 2]], [[0, 0], [0, 0]]])
+    assert signed_tiles(values, np.array([2.0, 0.0])).tolist() == [[[0, 128], [191, 255]], [[128, 128], [128, 128]]]
+    assert ranged_tiles(values).tolist() == [[[0, 128], [191, 255]], [[0, 0], [0, 0]]]
+
+
+def test_overlays_are_hot_where_the_map_is() -> None:
+    image = np.full((16, 16, 3), 100, np.uint8)
+    one = np.zeros((4, 4), np.float32)
+    one[0, 3] = 5
+    found = overlay(image, one, (0, 0, 1, 1)).astype(int)
+    redness = found[..., 0] - found[..., 2]
+    row, column = np.unravel_index(redness.argmax(), redness.shape)
+    assert row < 4
+    assert column >= 12
+    assert redness[12:, :4].max() < 0
+    smooth = zoom(one, 4, order=1, grid_mode=True, mode="nearest")
+    assert np.corrcoef(smooth.ravel(), redness.ravel())[0, 1] > 0.8
+    half = overlay(image, one, (0.5, 0, 0.5, 0.5)).astype(int)
+    assert (half[:8, :, 0] < half[:8, :, 2]).all()
+    np.testing.assert_array_equal(overlay(image, one * 0, (0, 0, 1, 1)), image)
+
+
+def test_peaks_are_places_in_the_image() -> None:
+    one = np.zeros((2, 2), np.float32)
+    assert peak_of(one, (0, 0, 1, 1)) == (None, None)
+    one[1, 0] = 1
+    assert peak_of(one, (0, 0, 1, 1)) == (0.25, 0.75)
+    assert peak_of(one, (0.25, 0.25, 0.5, 0.5)) == (0.375, 0.625)

@@ -1,0 +1,158 @@
+"""Every figure of a report follows from its CSV files, computed by other libraries."""
+
+import csv
+import io
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
+from sklearn import metrics as oracle
+
+from thumbnet.predictions import Predictions
+from thumbnet.report import Report
+from thumbnet.run import RunDirectory
+
+
+def read(report: Report, name: str) -> list[dict[str, str]]:
+    """The rows of a table, each by the names of its columns."""
+    return list(csv.DictReader(io.StringIO(report.tables[f"{name}.csv"])))
+
+
+def section(report: Report, name: str) -> Any:
+    """The JSON data of a section of a report of one run."""
+    found = report.figures["sections"][name]
+    return found["first"] if set(found) == {"first"} else found
+
+
+def column(rows: list[dict[str, str]], name: str) -> list[float]:
+    return [float(row[name]) if row[name] else math.nan for row in rows]
+
+
+def test_header_and_scores(single_report: Report) -> None:
+    images, (run,) = read(single_report, "images"), read(single_report, "runs")
+    true, named = [[row[key] for row in images] for key in ("true", "predicted")]
+    assert float(run["top1"]) == pytest.approx(oracle.accuracy_score(true, named), abs=1e-12)
+    assert float(run["nll"]) == pytest.approx(np.mean(column(images, "loss")))
+    assert float(run["top5"]) == np.mean(column(images, "in_top5"))
+    right = sum(map(int, column(images, "right")))
+    interval = binomtest(right, len(images)).proportion_ci(0.95, "wilson")
+    assert [float(run["top1_low"]), float(run["top1_high"])] == pytest.approx([interval.low, interval.high])
+    np.testing.assert_allclose(-np.log(column(images, "true_probability")), column(images, "loss"), rtol=1e-9)
+    assert f"{100 * float(run['top1']):.1f}%</span> top-1 on val" in single_report.html
+    (head,) = section(single_report, "overview")["runs"]
+    assert head["figures"] | {"epochs": 4.0, "parameters": 1234, "multiply_adds": 5_600_000} == head["figures"]
+    assert head["again"].split()[:2] == ["thumbnet", "train"]
+
+
+def test_classes(single_report: Report) -> None:
+    images, classes = read(single_report, "images"), read(single_report, "per-class")
+    true, named = [[row[key] for row in images] for key in ("true", "predicted")]
+    ids = [row["class"] for row in classes]
+    precision, recall, f1, support = oracle.precision_recall_fscore_support(true, named, labels=ids, zero_division=0)
+    for name, expected in {"precision": precision, "recall": recall, "f1": f1, "images": support}.items():
+        np.testing.assert_allclose(column(classes, name), expected, err_msg=name)
+    for row in classes:
+        interval = binomtest(int(row["right"]), int(row["images"])).proportion_ci(0.95, "wilson")
+        assert [float(row["accuracy_low"]), float(row["accuracy_high"])] == pytest.approx(list(interval))
+        wrong = [answer for label, answer in zip(true, named, strict=True) if label == row["class"] != answer]
+        assert [int(row["errors"]), int(row["wrong_classes"])] == [len(wrong), len(set(wrong))]
+    averages = section(single_report, "per-class")["averages"]
+    assert averages["f1"] == pytest.approx(oracle.f1_score(true, named, average="macro"))
+    assert averages["precision"] == pytest.approx(oracle.precision_score(true, named, average="macro"))
+    worst = min(classes, key=lambda row: (float(row["accuracy"]), float(row["f1"])))
+    assert section(single_report, "per-class")["classes"][ids.index(worst["class"])]["wrong"][0]["images"] > 0
+
+
+def test_confusions(single_report: Report) -> None:
+    images, rows = read(single_report, "images"), read(single_report, "confusion")
+    order = [row["true"] for row in rows]
+    assert order == list(rows[0])[1:]
+    true, named = [[row[key] for row in images] for key in ("true", "predicted")]
+    expected = oracle.confusion_matrix(true, named, labels=order)
+    np.testing.assert_array_equal([[int(row[key]) for key in order] for row in rows], expected)
+    pairs = read(single_report, "confusion-pairs")
+    assert len(pairs) == np.count_nonzero(expected - np.diag(np.diag(expected)))
+    assert [int(row["images"]) for row in pairs] == sorted((int(row["images"]) for row in pairs), reverse=True)
+    for row in pairs:
+        place = order.index(row["true"]), order.index(row["predicted"])
+        assert int(row["images"]) == expected[place]
+        assert float(row["share"]) == pytest.approx(expected[place] / expected[place[0]].sum())
+
+
+def test_mistakes(single_report: Report) -> None:
+    images, mistakes = read(single_report, "images"), read(single_report, "mistakes")
+    losses = {row["image"]: float(row["loss"]) for row in images if row["true"] != row["predicted"]}
+    assert [row["image"] for row in mistakes] == sorted(losses, key=lambda image: -losses[image])
+    assert column(mistakes, "loss") == sorted(losses.values(), reverse=True)
+    worst = section(single_report, "errors")["worst"][0]
+    assert worst["image"] == mistakes[0]["image"]
+    assert worst["answers"][0]["probability"] == pytest.approx(float(mistakes[0]["probability"]))
+
+
+def test_calibration(single_report: Report, pair: list[RunDirectory]) -> None:
+    images, bins = read(single_report, "images"), read(single_report, "calibration")
+    found = section(single_report, "calibration")
+    sure, right = np.array(column(images, "probability")), np.array(column(images, "right"))
+    assert found["ece"] == pytest.approx(expected_error(sure, right))
+    plain = [row for row in bins if row["probabilities"] == "as it is"]
+    for row in plain:
+        inside = (sure > float(row["above"])) & (sure <= float(row["up_to"]))
+        assert int(row["images"]) == inside.sum()
+        if inside.any():
+            assert float(row["accuracy"]) == pytest.approx(right[inside].mean())
+            assert float(row["confidence"]) == pytest.approx(sure[inside].mean())
+    scaled = column(read(single_report, "calibrated-images"), "scaled_probability")
+    assert found["scaled"]["ece"] == pytest.approx(expected_error(np.array(scaled), right))
+    held = Predictions.load(pair[0].predictions_path("holdout"))
+
+    def loss(inverse: float) -> float:
+        powers = np.exp(held.logits.astype(np.float64) * inverse)
+        return float(oracle.log_loss(held.labels, powers / powers.sum(1, keepdims=True)))
+
+    best = minimize_scalar(loss, bounds=(0.01, 10), method="bounded", options={"xatol": 1e-8})
+    assert found["scaled"]["temperature"] == pytest.approx(1 / best.x, rel=1e-3)
+    assert found["scaled"]["fitted_on"] == len(held.labels)
+
+
+def expected_error(sure: np.ndarray[Any, np.dtype[np.float64]], right: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    """The expected calibration error, bin after bin."""
+    total = 0.0
+    for place in range(15):
+        inside = (sure > place / 15) & (sure <= (place + 1) / 15)
+        if inside.any():
+            total += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
+    return total
+
+
+def test_comparison(pair_report: Report) -> None:
+    found = section(pair_report, "compare")
+    images, classes = read(pair_report, "compare-images"), read(pair_report, "compare-classes")
+    first, second = ([row["true"] == row[side] for row in images] for side in ("first", "second"))
+    fixed = sum(b and not a for a, b in zip(first, second, strict=True))
+    broken = sum(a and not b for a, b in zip(first, second, strict=True))
+    assert [found["fixed"], found["broken"]] == [fixed, broken]
+    assert found["p_value"] == pytest.approx(binomtest(fixed, fixed + broken).pvalue)
+    assert found["difference"] == pytest.approx(np.mean(second) - np.mean(first))
+    assert len(found["fixed_images"]) == fixed
+    assert sum(int(row["fixed"]) for row in classes) == fixed
+    for row in classes:
+        mine = [place for place, image in enumerate(images) if image["true"] == row["class"]]
+        difference = np.mean([second[place] for place in mine]) - np.mean([first[place] for place in mine])
+        assert float(row["difference"]) == pytest.approx(difference)
+    # The single tables of both runs say the same.
+    for number, side in enumerate(("first", "second"), start=1):
+        single = {row["image"]: row["predicted"] for row in read(pair_report, f"run-{number}-images")}
+        assert single == {row["image"]: row[side] for row in images}
+
+
+def test_curves(single_report: Report) -> None:
+    rows, steps = read(single_report, "evaluations"), read(single_report, "iterations")
+    assert column(rows, "val_top1") == [5 / 25, 10 / 25, 15 / 25, 20 / 25]
+    assert column(steps, "loss") == pytest.approx([3 / step for step in range(1, 21)])
+    (run,) = section(single_report, "curves")["runs"]
+    assert run["phase_changes"] == [
+        {"phase": 2, "step": 10, "epoch": 2.0, "text": "phase 2: images of 12 pixels, other parameters train"}
+    ]

@@ -1,0 +1,259 @@
+"""The page for all kinds of runs: what is missing is said, what is hostile is escaped, and it stays small."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.calling import Shell
+from tests.report.made import HOSTILE, Made, make_data, make_run, on_everything, simple
+from thumbnet.errors import DataError, RunError, StorageError
+from thumbnet.packed import PackedDataset
+from thumbnet.report import Report, make_report, write_report
+from thumbnet.report.pictures import Budget, Pictures
+from thumbnet.report.subject import labels, short_names
+from thumbnet.run import RunDirectory
+
+VOID = {"meta", "img", "br", "line", "circle", "rect", "polyline", "input"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags are closed in order, and keeps tags, texts, ids and links."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def values(self, attribute: str) -> list[str]:
+        return [value for _, found in self.tags if (value := found.get(attribute)) is not None]
+
+
+def check(report: Report) -> Reader:
+    """Check what must hold of every page, and return it read."""
+    page = Reader(report.html)
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in page.values("href") if link.startswith("#")} <= set(ids)
+    assert all(link.startswith("#") for link in page.values("href"))
+    assert all(source.startswith("data:image/") for source in page.values("src"))
+    assert set(page.values("aria-labelledby")) <= set(ids)
+    for tag, found in page.tags:
+        if tag == "img":
+            assert found["alt"]
+        if tag == "svg":
+            assert "aria-hidden" in found or found["aria-label"]
+        assert not [name for name in found if name.startswith("on")]
+    assert len(report.html) < 10_000_000
+    assert "nan" not in {text.strip() for text in page.texts}
+    return page
+
+
+def test_a_page_of_one_run_and_of_two(single_report: Report, pair_report: Report) -> None:
+    page = check(single_report)
+    assert {"main", "nav", "header", "footer"} <= {tag for tag, _ in page.tags}
+    assert sum(tag == "h1" for tag, _ in page.tags) == 1
+    assert sum(tag == "table" for tag, _ in page.tags) == sum(tag == "caption" for tag, _ in page.tags) >= 4
+    assert "compare" not in single_report.figures["sections"]
+    assert check(pair_report).values("id").count("pair-compare") == 1
+
+
+def test_three_runs_are_overlaid_without_a_comparison(
+    made: Made, data: PackedDataset, pair: list[RunDirectory], tmp_path: Path
+) -> None:
+    third = make_run(made, tmp_path / "third", data, seed=3)
+    report = make_report([*pair, third])
+    check(report)
+    assert "compare" not in report.figures["sections"]
+    assert set(report.figures["sections"]["per-class"]) == {"first", "second", "third"}
+    assert {"first", "second", "third"} <= set(re.findall(r'polyline class="line" data-label="(\w+)"', report.html))
+    with pytest.raises(RunError, match="given twice"):
+        make_report([third, third])
+    with pytest.raises(RunError, match="no run"):
+        make_report([])
+
+
+def test_hostile_names_are_shown_as_they_are(hostile: RunDirectory) -> None:
+    report = make_report([hostile])
+    page = check(report)
+    for name in HOSTILE[:-1]:
+        assert any(name.partition(",")[0] in text for text in page.texts), name
+    for bad in ("<script>alert", "<img src=x", "</script><b>", "<i>run", "{{ 7 * 7 }}, second name</option>49"):
+        assert bad not in report.html
+    assert [tag for tag, found in page.tags if tag == "script" and "type" not in found] == ["script"]
+    # A class without images has no accuracy, and does not count in the means.
+    last = report.figures["sections"]["per-class"][hostile.path.name]["classes"][-1]
+    assert last["accuracy"] is None
+    assert last["images"] == 0
+    assert "No image of the split shows" in report.html
+
+
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_few_and_many_classes(classes: int, tmp_path: Path) -> None:
+    made = simple(classes, val=2, train=2, size=16)
+    data = make_data(made, tmp_path / "packed")
+    report = make_report([make_run(made, tmp_path / "run", data, skill=4.0)])
+    check(report)
+    assert len(report.tables["confusion.csv"].splitlines()) == classes + 1
+
+
+def test_without_val_the_holdout_is_judged_or_the_lack_is_said(
+    made: Made, data: PackedDataset, tmp_path: Path
+) -> None:
+    held = make_report([make_run(made, tmp_path / "held", data, splits=("holdout",))])
+    check(held)
+    assert "so the holdout is judged" in held.html
+    assert "would flatter it" in held.html
+    seen = make_run(made, tmp_path / "seen", data, splits=("holdout",), recipe=on_everything())
+    report = make_report([seen])
+    check(report)
+    assert report.figures["sections"]["per-class"]["seen"]["missing"].startswith("the run stored no predictions")
+    for section in ("per-class", "confusions", "errors", "calibration"):
+        assert "missing" in report.figures["sections"][section]["seen"]
+    assert report.html.count("Nothing to show") >= 4
+
+
+def test_trained_on_the_holdout_there_is_no_temperature(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    report = make_report([make_run(made, tmp_path / "run", data, recipe=on_everything())])
+    check(report)
+    assert "trained on the holdout" in report.figures["sections"]["calibration"]["run"]["scaled"]["missing"]
+    assert "calibrated-images.csv" not in report.tables
+
+
+def test_an_unfinished_run_shows_its_curves(
+    made: Made, data: PackedDataset, pair: list[RunDirectory], tmp_path: Path
+) -> None:
+    run = make_run(made, tmp_path / "run", data, complete=False)
+    report = make_report([run, pair[0]])
+    page = check(report)
+    assert "interrupted at step 10 of 20" in report.html
+    assert any("thumbnet resume" in text for text in page.texts)
+    assert "missing" in report.figures["sections"]["compare"]
+    assert 'polyline class="line' in report.html
+
+
+def test_data_that_is_gone_or_other(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(data.path, moved)
+    folder = tmp_path / "gone"
+    shutil.copytree(data.path, folder)
+    from thumbnet.packed import load
+
+    run = make_run(made, tmp_path / "run", load(folder))
+    shutil.rmtree(folder)
+    report = make_report([run])
+    check(report)
+    assert "the packed data is not at hand" in report.html
+    assert "data:image/jpeg" not in report.html
+    assert "missing" in report.figures["sections"]["data"]["run"]
+    whole = make_report([run], moved)
+    assert "not at hand" not in whole.html
+    assert whole.html.count("data:image/png") > 20
+    other = make_data(simple(3), tmp_path / "other")
+    with pytest.raises(DataError, match="other data than run"):
+        make_report([run], other.path)
+    shutil.copytree(other.path, folder)
+    assert "holds other data now" in make_report([run]).html
+
+
+def test_other_classes_cannot_be_compared(pair: list[RunDirectory], tmp_path: Path) -> None:
+    made = simple(3)
+    other = make_run(made, tmp_path / "other", make_data(made, tmp_path / "packed"))
+    report = make_report([pair[0], other])
+    check(report)
+    assert "cannot be compared" in report.figures["sections"]["compare"]["missing"]
+
+
+def test_damaged_predictions_are_an_error(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    run = make_run(made, tmp_path / "run", data)
+    run.predictions_path("val").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(RunError, match="predictions for 'val' are damaged"):
+        make_report([run])
+
+
+def test_writing_replaces_and_removes_what_is_stale(
+    single_report: Report, pair_report: Report, tmp_path: Path
+) -> None:
+    out = tmp_path / "page.html"
+    page, figures, folder = write_report(pair_report, out)
+    assert (page, figures, folder) == (out, tmp_path / "page.json", tmp_path / "page-csv")
+    (folder / "mine.csv").write_text("kept")
+    write_report(single_report, out)
+    assert {file.name for file in folder.iterdir()} == {*single_report.tables, "mine.csv"}
+    assert out.read_text() == single_report.html
+    assert not list(tmp_path.rglob("*.tmp"))
+    with pytest.raises(StorageError, match=r"ends in \.html"):
+        write_report(single_report, tmp_path / "page.txt")
+    figures.write_text("[]")
+    write_report(single_report, out)
+    with pytest.raises(StorageError):
+        write_report(single_report, out / "below.html")
+
+
+def test_the_command(pair: list[RunDirectory], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shell = Shell(capsys)
+    for run in pair:
+        shutil.copytree(run.path, tmp_path / run.path.name)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert shell.text("report", first).startswith(f"{first / 'report.html'}: ")
+    printed = shell.json("report", first, second)
+    assert printed["page"] == str(first / "comparison.html")
+    assert Path(printed["figures"]).is_file()
+    assert Path(printed["tables"]).is_dir()
+    shell.text("report", first, "--out", tmp_path / "other.html")
+    assert (tmp_path / "other.html").is_file()
+    assert "no such run directory" in shell.error("report", tmp_path / "nothing")
+
+
+def test_names_and_labels(tmp_path: Path) -> None:
+    classes = [("a", "crane, bird"), ("b", "crane, machine"), ("c", "ox"), ("d", "")]
+    assert short_names(classes) == ("crane (a)", "crane (b)", "ox", "d")
+    assert labels([tmp_path / "one" / "run", tmp_path / "two" / "run"]) == ["one/run", "two/run"]
+    assert labels([tmp_path / "x", tmp_path / "y"]) == ["x", "y"]
+
+
+def test_images_keep_to_their_budget(data: PackedDataset) -> None:
+    split = data.split("val")
+    pictures = Pictures(split, Budget(1000))
+    found = [pictures.uri(image) for image in split.image_ids[:20]]
+    kept = [uri for uri in found if uri is not None]
+    assert 0 < len(kept) < 20
+    assert sum(map(len, kept)) <= 1000
+    assert pictures.budget.omitted == 20 - len(kept)
+    assert pictures.uri("no such image") is None
+
+
+def test_large_images_are_brought_down() -> None:
+    import base64
+    import io
+
+    from PIL import Image
+
+    from thumbnet.report.pictures import encode
+
+    uri = encode(np.full((300, 200, 3), 200, np.uint8))
+    assert uri.startswith("data:image/jpeg")
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        assert image.size == (64, 96)

@@ -1,0 +1,221 @@
+"""Section 6 and the report on packed data: figures against other libraries, what is missing is said, names escape."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from tests.cli.calling import Shell
+from tests.report.browser import opened
+from tests.report.made import HOSTILE, Made, image_ids, make_data, make_run, predictions, simple, two_phases
+from tests.report.test_page import check
+from thumbnet import packed
+from thumbnet.analyses.places import current_origin, save_cross_fitted
+from thumbnet.packed import PackedDataset
+from thumbnet.quality.stored import ensure_duplicates
+from thumbnet.report import make_report, write_report
+from thumbnet.report.data_page import make_data_report
+from thumbnet.report.panels import quality
+from thumbnet.run import RunDirectory
+
+
+@pytest.fixture(scope="module")
+def twinned(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    """Classes with hostile names; val 0 is train 3, val 1 is val 2, train 0 is grey; boxes in val alone."""
+    made = Made(HOSTILE, [4] * len(HOSTILE))
+    random = np.random.default_rng(3)
+    train = np.repeat(np.arange(len(HOSTILE)), 10).astype(np.int64)
+    images = {
+        "train": random.integers(0, 256, (len(train), 8, 8, 3), dtype=np.uint8),
+        "val": random.integers(0, 256, (len(made.labels), 8, 8, 3), dtype=np.uint8),
+    }
+    images["val"][0], images["val"][1] = images["train"][3], images["val"][2]
+    images["train"][0] = images["train"][0, :, :, :1]
+    boxes = np.tile(np.array([[0, 0, 7, 7], [2, 2, 5, 3]], dtype=np.int32), (len(made.labels) // 2, 1))
+    folder = tmp_path_factory.mktemp("twinned") / "packed"
+    with packed.create(folder, name="<i>twinned", image_size=8, classes=made.classes) as writer:
+        for name, labels, corners in (("train", train, None), ("val", made.labels, boxes)):
+            with writer.split(name, image_ids(name, len(labels)), labels, corners) as split:
+                split.append(images[name])
+    return packed.load(folder)
+
+
+@pytest.fixture(scope="module")
+def run(twinned: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run on it with out-of-sample predictions for its training images."""
+    made = Made(HOSTILE, [4] * len(HOSTILE))
+    run = make_run(made, tmp_path_factory.mktemp("quality") / "run", twinned)
+    train = predictions(made, twinned, two_phases(), split="train", seed=5, skill=1.0)
+    save_cross_fitted(run, train, current_origin(run))
+    return run
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_accuracies_without_doubtful_images_follow_from_the_tables(run: RunDirectory) -> None:
+    report = make_report([run])
+    check(report)
+    facts = report.figures["sections"]["quality"]["run"]
+    images = rows(report.tables["images.csv"])
+    suspected = [row["image"] for row in rows(report.tables["suspected-val.csv"])]
+    assert facts["suspected"]["val"]["suspects"] == len(suspected) > 1
+    pairs = rows(report.tables["duplicates.csv"])
+    twins = {row["second"] for row in pairs if (row["first_split"], row["second_split"]) == ("train", "val")}
+    assert twins == {"val_000000.png"}
+    without = {
+        "nothing taken out": set(),
+        "without the surest suspected labels": set(suspected[:1]),
+        "without all suspected labels": set(suspected),
+        "without images that are identical in train": twins,
+        "without images that are identical or nearly alike in train": twins,
+    }
+    assert set(facts["without"]) == set(without)
+    for what, removed in without.items():
+        left = [row for row in images if row["image"] not in removed]
+        expected = accuracy_score([row["true"] for row in left], [row["predicted"] for row in left])
+        assert facts["without"][what]["top1"] == pytest.approx(expected)
+        assert facts["without"][what]["removed"] == len(removed)
+        low, high = facts["without"][what]["top1_interval"]
+        assert low <= expected <= high
+
+
+def test_suspects_of_train_come_from_its_cross_fitted_probabilities(run: RunDirectory) -> None:
+    report = make_report([run])
+    facts = report.figures["sections"]["quality"]["run"]["suspected"]["train"]
+    table = rows(report.tables["suspected-train.csv"])
+    assert facts["images"] == 60
+    assert facts["suspects"] == len(table) > 1
+    assert [float(row["label_probability"]) for row in table] == sorted(
+        float(row["label_probability"]) for row in table
+    )
+    for row in table:
+        assert row["image"].startswith("train_")
+        assert row["label"] != row["suggested"]
+        assert float(row["suggested_probability"]) > float(row["label_probability"])
+
+
+def test_what_is_not_known_is_said_with_what_to_do(
+    twinned: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Made(HOSTILE, [4] * len(HOSTILE))
+    run = make_run(made, tmp_path / "run", twinned)
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "cache"))
+    # As if the data were too large to be searched while a report is made.
+    monkeypatch.setattr(quality, "_SOON", 0)
+    report = make_report([run])
+    check(report)
+    facts = report.figures["sections"]["quality"]["run"]
+    assert "thumbnet analyze" in facts["suspected"]["train"]["remedy"]
+    assert "thumbnet data report" in facts["duplicates"]["remedy"]
+    assert len(facts["without"]) == 3
+    assert "suspected-train.csv" not in report.tables
+    # Once they are searched, the report finds them.
+    ensure_duplicates(twinned)
+    found = make_report([run]).figures["sections"]["quality"]["run"]["duplicates"]
+    assert found["identical"] == {"train-val": 1, "val-val": 1}
+
+
+def test_without_the_data_and_without_images_of_it_there_are_still_suspects(tmp_path: Path) -> None:
+    made = simple(2, val=40, size=4)
+    data = make_data(made, tmp_path / "packed")
+    run = make_run(made, tmp_path / "run", data, splits=("holdout",))
+    held = make_report([run]).figures["sections"]["quality"]["run"]
+    assert set(held["suspected"]) == {"holdout", "train"}
+    assert "without images that are identical in train" in held["without"]
+    (tmp_path / "packed").rename(tmp_path / "gone")
+    report = make_report([run])
+    check(report)
+    gone = report.figures["sections"]["quality"]["run"]
+    assert "packed data is not at hand" in gone["duplicates"]["missing"]
+    assert gone["suspected"] == held["suspected"]
+
+
+def data_figures(report: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(report.figures, allow_nan=False))
+    return found
+
+
+def test_the_data_report_states_what_the_arrays_hold(twinned: PackedDataset, tmp_path: Path) -> None:
+    report = make_data_report(twinned, tmp_path)
+    page = check(report)
+    for name in HOSTILE:
+        assert any(name.partition(",")[0] in text for text in page.texts), name
+    for bad in ("<script>alert", "<img src=x", "<i>twinned"):
+        assert bad not in report.html
+    facts = data_figures(report)
+    train, val = twinned.split("train"), twinned.split("val")
+    assert facts["counts"] == {"train": 60, "val": 24}
+    assert facts["images_per_class"]["train"] == {"least": 10, "most": 10, "none": 0}
+    assert facts["greyscale"]["train"] == {"images": 1, "share": 1 / 60}
+    np.testing.assert_allclose(facts["channels"]["mean"], (train.images / 255).mean(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(facts["channels"]["deviation"], (train.images / 255).std(axis=(0, 1, 2)), rtol=1e-4)
+    assert facts["duplicates"]["identical"] == {"train-val": 1, "val-val": 1}
+    # Half of the boxes hold all of the 8 x 8 pixels, half 4 x 2 of them.
+    assert facts["boxes"]["mean_area"] == pytest.approx((1 + 8 / 64) / 2)
+    assert facts["boxes"]["counts"] == {"val": 24}
+    assert sum(facts["boxes"]["area_histogram"]) == 24
+    classes = rows(report.tables["classes.csv"])
+    for label, row in enumerate(classes):
+        assert int(row["val"]) == (val.labels == label).sum() == 4
+        expected = (train.images[train.labels == label] / 255).mean(axis=(0, 1, 2))
+        np.testing.assert_allclose([float(row[f"mean_{name}"]) for name in ("red", "green", "blue")], expected)
+    assert [row["greyscale"] for row in classes] == ["1", "0", "0", "0", "0", "0"]
+
+
+def test_boxes_cover_the_pixels_that_they_hold() -> None:
+    from thumbnet.report.facts.dataset import _coverage
+
+    random = np.random.default_rng(0)
+    ends = np.sort(random.integers(0, 13, (50, 2, 2)), axis=2)
+    boxes = np.concatenate([ends[:, :, 0], ends[:, :, 1]], axis=1)
+    expected = np.zeros((12, 12))
+    for left, top, right, bottom in boxes.tolist():
+        expected[top:bottom, left:right] += 1 / 50
+    np.testing.assert_allclose(_coverage(boxes, 12), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_few_and_many_classes_of_uneven_counts(classes: int, tmp_path: Path) -> None:
+    made = Made([f"class {number}" for number in range(classes)], [1 + number % 3 for number in range(classes)])
+    report = make_data_report(make_data(made, tmp_path / "packed"), tmp_path)
+    check(report)
+    assert "In val a class has 1 to" in report.html
+    assert "The data has no boxes".lower() in report.html.lower()
+    assert len(rows(report.tables["classes.csv"])) == classes
+
+
+def test_the_command_writes_the_page_and_its_figures(
+    twinned: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "cache"))
+    shell = Shell(capsys)
+    page = tmp_path / "page.html"
+    assert "page.json and page-csv/" in shell.text("data", "report", twinned.path, "--out", page)
+    written = json.loads((tmp_path / "page.json").read_text())
+    assert shell.json("data", "report", twinned.path, "--out", page) == {**written, "page": str(page)}
+    assert {file.name for file in (tmp_path / "page-csv").iterdir()} == {"classes.csv", "duplicates.csv"}
+    assert "ends in .html" in shell.error("data", "report", twinned.path, "--out", tmp_path / "page.txt")
+    assert "no such folder" in shell.error("data", "report", tmp_path / "nothing", "--out", page)
+
+
+def test_both_pages_in_a_browser(run: RunDirectory, twinned: PackedDataset, tmp_path: Path) -> None:
+    write_report(make_data_report(twinned, tmp_path), tmp_path / "data.html")
+    with opened(tmp_path / "data.html", viewport={"width": 390, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.click("#theme")
+        page.click("#classes summary")
+        page.click("#classes thead th:nth-child(2) button")
+        assert page.locator("#classes tbody tr").count() == len(HOSTILE)
+    write_report(make_report([run]), tmp_path / "report.html")
+    with opened(tmp_path / "report.html") as page:
+        section = page.locator("section[id$='quality']")
+        section.scroll_into_view_if_needed()
+        assert section.locator(".twins li").count() == 2
+        assert section.locator(".items li").count() > 2

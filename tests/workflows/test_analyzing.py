@@ -1,0 +1,230 @@
+"""`analyze` as a whole: every part stored once, kept, refused where it must be, and going on after a kill."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.helpers import QUIET, short_recipe
+from tests.shapes import make_tiny_imagenet
+from thumbnet import analyses, packed, train
+from thumbnet.analyses import PARTS
+from thumbnet.errors import DataError, RecipeError, RunError
+from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Evaluation, Model
+from thumbnet.run import RunDirectory
+from thumbnet.sources.pack import pack
+from thumbnet.workflows.analyzing import Done, Wish, analyze, summary
+
+CPU = torch.device("cpu")
+
+
+def go(
+    run: RunDirectory,
+    wish: Wish | None = None,
+    *,
+    cache: Path | None = None,
+    data: Path | None = None,
+    tell: Callable[[Done], None] = lambda _done: None,
+) -> list[Done]:
+    return analyze(run, wish or Wish(), device=CPU, watch=silent, tell=tell, data=data, cache=cache)
+
+
+def silent(text: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def copy_of(run: RunDirectory, folder: Path) -> RunDirectory:
+    return RunDirectory(shutil.copytree(run.path, folder))
+
+
+@pytest.fixture(scope="module")
+def analyzed(run: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run with all of its analysis; shared, so it must not be changed."""
+    found = copy_of(run, tmp_path_factory.mktemp("analyzed") / "run")
+    assert [done.state for done in go(found)] == ["computed"] * len(PARTS)
+    return found
+
+
+def stored(run: RunDirectory) -> dict[str, dict[str, object]]:
+    """Return the content of all files of an analysis."""
+    found: dict[str, dict[str, object]] = {}
+    for part in PARTS:
+        with np.load(run.analysis_path(part)) as archive:
+            found[part] = {name: archive[name].tolist() for name in archive.files}
+    return found
+
+
+def test_all_parts_are_stored(analyzed: RunDirectory) -> None:
+    cross_fitted = analyses.read_cross_fitted(analyzed)
+    assert cross_fitted is not None
+    assert cross_fitted.split == "train"
+    robustness = analyses.read_robustness(analyzed)
+    assert robustness is not None
+    assert robustness.is_complete
+    for found in (analyses.read_embedding(analyzed), analyses.read_maps(analyzed), analyses.read_layers(analyzed)):
+        assert found is not None
+        assert found.subset == "val"
+
+
+def test_what_is_stored_is_kept(analyzed: RunDirectory) -> None:
+    before = {part: analyzed.analysis_path(part).stat().st_mtime_ns for part in PARTS}
+    assert [done.state for done in go(analyzed)] == ["kept"] * len(PARTS)
+    assert {part: analyzed.analysis_path(part).stat().st_mtime_ns for part in PARTS} == before
+
+
+def test_clean_accuracy_is_that_of_the_run(analyzed: RunDirectory) -> None:
+    found = analyses.read_robustness(analyzed)
+    assert found is not None
+    assert found.clean_accuracy() == pytest.approx(analyzed.result()["scores"]["val"]["top1"])
+
+
+def test_anew_gives_the_same(analyzed: RunDirectory, tmp_path: Path) -> None:
+    again = copy_of(analyzed, tmp_path / "run")
+    done = go(again, Wish(again=True), cache=tmp_path / "cache")
+    assert [one.state for one in done] == ["computed"] * len(PARTS)
+    assert stored(again) == stored(analyzed)
+
+
+def test_some_parts_alone(run: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(run, tmp_path / "run")
+    told: list[Done] = []
+    go(found, Wish.of(["maps", "layers"]), tell=told.append)
+    assert [done.part for done in told] == ["layers", "maps"]
+    assert sorted(file.name for file in (found.path / "analysis").iterdir()) == ["layers.npz", "maps.npz"]
+    with pytest.raises(RunError, match="part 'map' of an analysis is unknown; did you mean maps"):
+        Wish.of(["map"])
+
+
+def test_chosen_classes_replace_others(analyzed: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(analyzed, tmp_path / "run")
+    name = found.data()["classes"][2]["name"]
+    assert [done.state for done in go(found, Wish.of(["embedding"], classes=[name]))] == ["computed"]
+    embedding = analyses.read_embedding(found)
+    assert embedding is not None
+    assert embedding.classes == (2,)
+
+
+def test_analyses_of_other_weights_are_refused(analyzed: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(analyzed, tmp_path / "run")
+    shutil.copy(found.weights_path("first"), found.weights_path("last"))
+    with pytest.raises(RunError, match=r"was made from other weights; make it again with: .*--again"):
+        go(found)
+    go(found, Wish(("maps",), again=True))
+    assert analyses.read_maps(found) is not None
+
+
+def test_damaged_analyses_are_refused(analyzed: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(analyzed, tmp_path / "run")
+    found.analysis_path("robustness").write_bytes(b"PK")
+    with pytest.raises(RunError, match=r"robustness\.npz: this analysis is damaged"):
+        go(found)
+
+
+def test_other_data_is_refused(run: RunDirectory, tmp_path: Path) -> None:
+    source = make_tiny_imagenet(tmp_path / "source", classes=6, train=16, val=4, test=3, size=32, seed=8)
+    other = pack(source, tmp_path / "other", size=32, threads=1)
+    with pytest.raises(DataError, match=r"not the data that run .* trained on"):
+        go(run, data=other.path)
+
+
+def test_a_run_in_use_is_left_alone(run: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(run, tmp_path / "run")
+    with found.lock(), pytest.raises(RunError, match="in use by another process"):
+        go(found)
+
+
+def test_an_unfinished_run_is_refused(run: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(run, tmp_path / "run")
+    found.write_status("interrupted", 3, 9)
+    with pytest.raises(RunError, match="unfinished"):
+        go(found)
+
+
+@pytest.fixture(scope="module")
+def without_val(dataset: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    """Data with a training split alone."""
+    path, train_split = tmp_path_factory.mktemp("without") / "packed", dataset.split("train")
+    with packed.create(path, name="shapes", image_size=32, classes=dataset.classes) as writer:
+        with writer.split("train", train_split.image_ids, train_split.labels, None) as split:
+            split.append(train_split.images)
+        writer.facts["source"] = "shapes"
+    return packed.load(path)
+
+
+def test_without_val_the_holdout_is_judged(without_val: PackedDataset, tmp_path: Path) -> None:
+    recipe = short_recipe(evaluation=Evaluation(splits=("holdout",), train_images=6), train_on="fit")
+    run = train.start(recipe, without_val, tmp_path / "run", QUIET, "a test")
+    go(run)
+    robustness = analyses.read_robustness(run)
+    assert robustness is not None
+    assert (robustness.split, robustness.subset, len(robustness.labels)) == ("train", "holdout", 12)
+
+
+def test_without_val_after_training_on_all(without_val: PackedDataset, tmp_path: Path) -> None:
+    recipe = short_recipe(evaluation=Evaluation(splits=(), train_images=6), train_on="all")
+    run = train.start(recipe, without_val, tmp_path / "run", QUIET, "a test")
+    with pytest.raises(DataError, match="no image is left that the network did not train on"):
+        go(run)
+
+
+def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Path) -> None:
+    recipe = short_recipe(model=Model("timm/test_vit", {"img_size": 32}))
+    run = train.start(recipe, dataset, tmp_path / "run", QUIET, "a test")
+    done = {one.part: one for one in go(run, Wish.of(["layers", "crossfit"]))}
+    assert done["crossfit"].state == "computed"
+    with pytest.raises(RecipeError, match="Grad-CAM"):
+        go(run, Wish.of(["maps"]))
+    found = {one.part: one for one in go(run)}
+    assert found["maps"].state == "impossible"
+    assert "Grad-CAM" in str(found["maps"].reason)
+    parts = summary(run, list(found.values()))["parts"]
+    assert isinstance(parts, dict)
+    assert parts["maps"]["file"] is None
+    assert parts["layers"]["file"] == str(run.analysis_path("layers"))
+
+
+def go_until(path: Path, cache: Path, moment: int) -> None:
+    """Analyse a run, and kill this process at the moment-th time that it changes a file of it."""
+    torch.set_num_threads(1)
+    events = 0
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal events
+        if event in ("open", "os.chmod", "os.rename") and str(path / "analysis") in str(arguments[0]):
+            events += 1
+            if events == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    go(RunDirectory(path), cache=cache)
+
+
+def in_a_process(target: Callable[..., None], *arguments: object) -> int | None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["thumbnet.train", "timm", "tests.helpers"])
+    process = context.Process(target=target, args=arguments)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+@pytest.mark.parametrize("moment", [2, 9, 31, 70, 91])
+def test_killed_and_gone_on(moment: int, run: RunDirectory, analyzed: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(run, tmp_path / "run")
+    assert in_a_process(go_until, found.path, tmp_path / "cache", moment) == -signal.SIGKILL
+    for part in PARTS:
+        if found.analysis_path(part).exists():
+            with np.load(found.analysis_path(part)) as archive:
+                assert archive.files
+    done = go(found, cache=tmp_path / "cache")
+    assert "computed" in [one.state for one in done]
+    assert stored(found) == stored(analyzed)
+    assert not list((found.path / "analysis").glob(".*"))
