@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet import metrics
-from thumbnet.ensemble import align
 from thumbnet.errors import PredictionError
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, align
 
 LEVEL = 0.05
 """A difference whose p-value is below this is called real."""

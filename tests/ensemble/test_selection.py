@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ensemble.test_averaging import BOTH, direct, predictions, some
-from thumbnet.ensemble import Over, Selection, average, greedy, growth, ranking, trained_on_holdout
+from thumbnet.ensemble import Over, Selection, average, greedy, growth, ranking
 from thumbnet.errors import PredictionError
 from thumbnet.predictions import Predictions
 
@@ -110,11 +110,3 @@ def test_data_is_compared_where_it_is_known() -> None:
     assert average([replace(one, provenance={}), two]).provenance["data"] == "aaaaaaaa"
     with pytest.raises(PredictionError, match=r"judge different data \(fingerprints bbbbbbbb and aaaaaaaa\)"):
         average([replace(one, provenance={}), two, three])
-
-
-def test_who_saw_the_holdout_is_told_through_ensembles() -> None:
-    clean, dirty, silent = {"train_on": "fit"}, {"train_on": "all"}, {"recipe": "x"}
-    assert [trained_on_holdout(one) for one in (clean, dirty, silent)] == [False, True, None]
-    assert trained_on_holdout({"members": [clean, {"members": [clean, dirty]}, silent]}) is True
-    assert trained_on_holdout({"members": [clean, silent]}) is None
-    assert trained_on_holdout({"members": [clean, clean]}) is False

@@ -20,7 +20,7 @@ from thumbnet.train import Options, start
 from thumbnet.workflows.ensemble_figure import draw_curve
 from thumbnet.workflows.ensembling import Ensemble, Wish, make_ensemble, to_json, write_ensemble
 from thumbnet.workflows.members import SPLITS, Member, load_members
-from thumbnet.workflows.stored import How, Source, stored_predictions, trained_on
+from thumbnet.workflows.stored import How, Source, saw_in_training, stored_predictions
 
 QUIET = Options(device="cpu", threads=1, quiet=True)
 
@@ -138,7 +138,7 @@ def test_the_folder_has_every_split_and_is_a_member_itself(members: list[Member]
     source = Source.open(tmp_path / "e")
     found = source.predictions("val")
     assert found is not None
-    assert not trained_on(source, found)
+    assert not saw_in_training(source, found)
     assert source.class_names()[found.classes[0]].endswith("drawn")
     nested = make_ensemble([*load_members([tmp_path / "e"], SPLITS), members[0]], Wish())
     assert nested.ordered_by == "holdout"

@@ -21,9 +21,10 @@ from thumbnet.views import find_views
 from thumbnet.workflows.judging import judge, load_network
 from thumbnet.workflows.stored import (
     How,
+    Source,
     find_stored,
     require_labels,
-    seen_in_training,
+    saw_in_training,
     stored_predictions,
     stored_views,
 )
@@ -155,8 +156,8 @@ def test_best_weights_and_holdout(run: RunDirectory, dataset: PackedDataset) -> 
     predictions = judge(run, "holdout", weights="best")
     assert predictions.scores().top1 == pytest.approx(best["top1"])
     assert set(predictions.image_ids) < set(dataset.split("train").image_ids)
-    assert not seen_in_training(run, "holdout")
-    assert seen_in_training(run, "train")
+    assert not saw_in_training(Source.open(run.path), predictions)
+    assert saw_in_training(Source.open(run.path), replace(predictions, split="train"))
 
 
 def test_the_mode_of_the_network_is_its_last(run: RunDirectory) -> None:

@@ -137,7 +137,7 @@ def compare(
     """Say whether the second is better than the first on the same images, or differs by chance alone."""
     from thumbnet.comparison import compare as compare_predictions
     from thumbnet.records import check_place
-    from thumbnet.workflows.stored import How, Source, require_labels, stated_views, trained_on
+    from thumbnet.workflows.stored import How, Source, require_labels, saw_in_training, stated_views
 
     looks, tags = _both("--views", views, "none"), _both("--weights", weights, "last")
     if second is None and looks[0] == looks[1] and tags[0] == tags[1]:
@@ -151,7 +151,7 @@ def compare(
         require_labels(predictions)
         found.append(predictions)
         sides.append(
-            {"path": str(source.path), **stated_views(predictions), "trained_on": trained_on(source, predictions)}
+            {"path": str(source.path), **stated_views(predictions), "trained_on": saw_in_training(source, predictions)}
         )
     compared = compare_predictions(*found)
     labels = _labels(sides)

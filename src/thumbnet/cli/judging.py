@@ -36,13 +36,13 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Judge a run or an ensemble: accuracy with its 95% interval, likelihood, calibration, and accuracy per class."""
-    from thumbnet.workflows.stored import Source, require_labels, stated_views, trained_on
+    from thumbnet.workflows.stored import Source, require_labels, saw_in_training, stated_views
 
     source, how = Source.open(run), judging.how()
     predictions = find_predictions(source, split, how, data=data, compute=compute, always_choose=True)
     require_labels(predictions)
     found = _evaluation(predictions, source.class_names())
-    found |= {"run": str(run), **stated_views(predictions), "trained_on": trained_on(source, predictions)}
+    found |= {"run": str(run), **stated_views(predictions), "trained_on": saw_in_training(source, predictions)}
     if as_json:
         print_json(found)
     else:

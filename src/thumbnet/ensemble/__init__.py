@@ -3,13 +3,11 @@
 from thumbnet.ensemble.averaging import (
     OVER,
     Over,
-    align,
     average,
     check_over,
     curve,
     growth,
     ranking,
-    trained_on_holdout,
 )
 from thumbnet.ensemble.folder import EnsembleFolder
 from thumbnet.ensemble.selection import Selection, greedy
@@ -19,12 +17,10 @@ __all__ = [
     "EnsembleFolder",
     "Over",
     "Selection",
-    "align",
     "average",
     "check_over",
     "curve",
     "greedy",
     "growth",
     "ranking",
-    "trained_on_holdout",
 ]

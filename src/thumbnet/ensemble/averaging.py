@@ -1,6 +1,6 @@
 """The predictions of several networks for the same images, averaged into one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thumbnet import metrics
 from thumbnet.errors import PredictionError, nearest
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, align
 
 Over = Literal["probabilities", "logits"]
 """What is averaged: probabilities (Milani 2017, equation 2) or last-layer activations (Hansen 2015, section 4.1)."""
@@ -97,8 +97,8 @@ def average(
         mean.add(logits, count)
     first = members[0]
     provenance: dict[str, Any] = {"ensemble": over, "members": [dict(member.provenance) for member in members]}
-    fingerprint = next((one for one in map(_fingerprint, members) if one is not None), None)
-    provenance |= {} if fingerprint is None else {"data": fingerprint}
+    fingerprints = [member.provenance["data"] for member in members if member.provenance.get("data") is not None]
+    provenance |= {"data": fingerprints[0]} if fingerprints else {}
     provenance |= {"counts": list(often)} if max(often) > 1 else {}
     return Predictions(first.split, first.image_ids, mean.logits(), first.labels, first.classes, provenance)
 
@@ -152,68 +152,3 @@ def check_over(over: str) -> None:
     """
     if over not in OVER:
         raise PredictionError(f"ensemble over {over!r} is unknown; {nearest(over, OVER)}")
-
-
-def trained_on_holdout(provenance: Mapping[str, Any]) -> bool | None:
-    """Return whether a network that `provenance` states, or a member of an ensemble, trained on the holdout.
-
-    `None` where it does not say.
-    """
-    if "members" in provenance:
-        said = [trained_on_holdout(one) for one in provenance["members"]]
-        return True if True in said else None if None in said else False
-    return {"all": True, "fit": False}.get(str(provenance.get("train_on")))
-
-
-def align(members: Sequence[Predictions], what: str = "ensemble: its members") -> list[NDArray[np.float32]]:
-    """Return each member's logits with its rows in the first one's order of images.
-
-    Args:
-        members: predictions.
-        what: what they are, for messages.
-
-    Raises:
-        PredictionError: there are none, or they are not about the same images of the same split of the same data with
-            the same labels and classes.
-    """
-    if not members:
-        raise PredictionError("ensemble: it has no members; give at least one")
-    known = next((member for member in members if _fingerprint(member) is not None), members[0])
-    for member in members:
-        _same(what, "split", member.split, members[0].split)
-        _same(what, "classes", member.classes, members[0].classes)
-        if _fingerprint(member) not in (None, _fingerprint(known)):
-            raise PredictionError(
-                f"{what} judge different data (fingerprints {_fingerprint(member)!s:.8} and "
-                f"{_fingerprint(known)!s:.8}); give predictions of one data set"
-            )
-    return [_in_order(member, members[0], what) for member in members]
-
-
-def _fingerprint(member: Predictions) -> Any:
-    return member.provenance.get("data")
-
-
-def _in_order(member: Predictions, first: Predictions, what: str) -> NDArray[np.float32]:
-    logits, labels = member.logits, member.labels
-    if member.image_ids != first.image_ids:
-        place = {image: row for row, image in enumerate(member.image_ids)}
-        if place.keys() != set(first.image_ids):
-            raise PredictionError(f"{what} judge different images; give predictions for the same ones")
-        rows = [place[image] for image in first.image_ids]
-        logits, labels = logits[rows], labels[rows]
-    if not np.array_equal(labels, first.labels):
-        raise PredictionError(f"{what} have different labels for an image; give predictions of one data")
-    return logits
-
-
-def _same(what: str, field: str, found: Any, expected: Any) -> None:
-    if found != expected:
-        raise PredictionError(
-            f"{what} have a different {field} ({_short(found)} and {_short(expected)}); "
-            "give predictions of one split of one data set"
-        )
-
-
-def _short(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else f"{len(value)} beginning with {list(value[:2])}"

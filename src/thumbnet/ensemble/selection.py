@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thumbnet.ensemble.averaging import Over, align, check_over, terms
+from thumbnet.ensemble.averaging import Over, check_over, terms
 from thumbnet.errors import PredictionError
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, align
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from typing import Any
 
 from thumbnet import packed
 from thumbnet.analyses import Origin, Part, current_origin
-from thumbnet.ensemble import trained_on_holdout
 from thumbnet.errors import DataError, PredictionError, RunError
 from thumbnet.packed import PackedDataset
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, trained_on
 from thumbnet.recipe import Recipe
 from thumbnet.report.facts.table import Missing
 from thumbnet.run import RunDirectory
@@ -157,7 +156,7 @@ def _holdout(run: RunDirectory, complete: bool) -> Predictions | Missing:
         return Missing(
             "the run stored no predictions for the holdout", "train with data whose classes have two images or more"
         )
-    if trained_on_holdout(found.provenance) is not False:
+    if trained_on(found.provenance, "holdout") is not False:
         return Missing(
             "the network trained on the holdout (train_on is 'all'), so nothing can be fitted on it",
             "train a run that keeps it out: --set train_on=fit",

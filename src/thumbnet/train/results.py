@@ -6,6 +6,7 @@ from thumbnet import metrics
 from thumbnet.evaluate import predict_subset
 from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset
+from thumbnet.predictions import trained_on
 from thumbnet.run import RunDirectory
 from thumbnet.train.cached import JUDGED_SPLITS
 from thumbnet.train.hardware import peak_memory_bytes
@@ -53,7 +54,7 @@ def _judge(trainer: Trainer, run: RunDirectory, dataset: PackedDataset, views: s
             logits=logits,
         )
         predictions.save(run.predictions_path(split, views=views != "none"))
-        seen = split == "holdout" and trainer.recipe.train_on == "all"
+        seen = trained_on(predictions.provenance, split)
         if predictions.labels.min() >= 0 and not seen:
             scores[split] = predictions.scores().to_json()
     return scores

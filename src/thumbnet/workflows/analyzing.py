@@ -16,10 +16,10 @@ from thumbnet.errors import DataError, RecipeError, RunError, nearest
 from thumbnet.features.cache import features_folder
 from thumbnet.features.entry import Watch
 from thumbnet.packed import PackedDataset
+from thumbnet.predictions import trained_on
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
 from thumbnet.workflows.judging import load_network
-from thumbnet.workflows.stored import seen_in_training
 
 State = Literal["computed", "kept", "impossible"]
 
@@ -149,7 +149,7 @@ def judged_split(run: RunDirectory, dataset: PackedDataset) -> str:
     """
     if dataset.counts.get("val"):
         return "val"
-    if seen_in_training(run, "holdout"):
+    if trained_on({"train_on": run.recipe().train_on}, "holdout"):
         raise DataError(
             f"{dataset.path}: there is no val split and run {run.path} trained on the holdout, so no image is left "
             "that the network did not train on; train with --set train_on=fit"

@@ -13,17 +13,15 @@ from thumbnet.comparison import Comparison, compare_right
 from thumbnet.ensemble import (
     EnsembleFolder,
     Over,
-    align,
     average,
     check_over,
     greedy,
     growth,
     ranking,
-    trained_on_holdout,
 )
 from thumbnet.errors import PredictionError
 from thumbnet.files import storage_errors
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, align, trained_on
 from thumbnet.workflows.members import SPLITS, Member
 
 Select = Literal["holdout", "val"]
@@ -217,7 +215,7 @@ def _top1(right: NDArray[np.bool_]) -> dict[str, Any]:
 
 def _ordering(members: Sequence[Member]) -> str | None:
     clean = all(
-        "holdout" in member.predictions and trained_on_holdout(member.on("holdout").provenance) is False
+        "holdout" in member.predictions and trained_on(member.on("holdout").provenance, "holdout") is False
         for member in members
     )
     return "holdout" if clean else None
@@ -226,10 +224,9 @@ def _ordering(members: Sequence[Member]) -> str | None:
 def _check_selects(member: Member, split: str) -> None:
     """Check that members can be chosen by what `member` says on `split`."""
     provenance = member.on(split).provenance
-    if split == "holdout" and trained_on_holdout(provenance) is not False:
-        reason = (
-            "trained on the holdout" if trained_on_holdout(provenance) else "does not say that it did not train on it"
-        )
+    seen = trained_on(provenance, split)
+    if seen is not False:
+        reason = "trained on the holdout" if seen else "does not say that it did not train on it"
         raise PredictionError(
             f"{member.name}: nothing can be chosen on the holdout, for this member {reason}; leave it out, or "
             "choose with --select val and say so"
@@ -238,7 +235,7 @@ def _check_selects(member: Member, split: str) -> None:
 
 def _notes(members: Sequence[Member], wish: Wish, ordering: str | None) -> list[str]:
     """Return what must be known of the figures: where something was chosen on the images that judge."""
-    seen = [one.name for one in members if wish.split == "holdout" and trained_on_holdout(one.provenance)]
+    seen = [one.name for one in members if trained_on(one.provenance, wish.split)]
     kept = [one.name for one in members if one.kept_on == wish.split]
     found = [f"{seen[0]} trained on images of the holdout, so this is no accuracy on new images."] if seen else []
     if wish.select == wish.split:

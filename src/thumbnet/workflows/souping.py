@@ -20,7 +20,7 @@ from thumbnet.errors import RunError
 from thumbnet.evaluate import Preprocessing, predict_subset
 from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset, subset_indices
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, trained_on
 from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
@@ -269,11 +269,10 @@ def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, 
         if split == "holdout" or split in kitchen.dataset.split_names:
             found = kitchen.judge(split)
             predictions[split] = replace(found, provenance={**found.provenance, "soup": about["members"]})
-    seen = kitchen.recipe.train_on == "all"
     scores = {
         split: one.scores().to_json()
         for split, one in predictions.items()
-        if one.labels.min() >= 0 and not (split == "holdout" and seen)
+        if one.labels.min() >= 0 and not trained_on(one.provenance, split)
     }
     recipe = replace(kitchen.recipe, name=f"{kitchen.recipe.name}-soup")
     size = Preprocessing.of(recipe, kitchen.dataset.image_size).image_size

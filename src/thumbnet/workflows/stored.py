@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from thumbnet.ensemble import EnsembleFolder, Over, trained_on_holdout
+from thumbnet.ensemble import EnsembleFolder, Over
 from thumbnet.errors import DataError, PredictionError, RunError
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, trained_on
 from thumbnet.run import RunDirectory
 from thumbnet.views import find_views
 
@@ -136,16 +136,10 @@ def _stated(provenance: Mapping[str, Any], key: str) -> str | None:
     return " and ".join(dict.fromkeys(one for one in found if one is not None)) or None
 
 
-def trained_on(source: Source, predictions: Predictions) -> bool:
+def saw_in_training(source: Source, predictions: Predictions) -> bool:
     """Return whether a network behind `predictions` trained on their images, so that they say nothing of new ones."""
-    if source.run is not None:
-        return seen_in_training(source.run, predictions.split)
-    return predictions.split == "holdout" and trained_on_holdout(predictions.provenance) is True
-
-
-def seen_in_training(run: RunDirectory, split: str) -> bool:
-    """Return whether the run trained on images of `split`, so that its figures there say nothing of new images."""
-    return split == "train" or (split == "holdout" and run.recipe().train_on == "all")
+    provenance = predictions.provenance if source.run is None else {"train_on": source.run.recipe().train_on}
+    return trained_on(provenance, predictions.split) is True
 
 
 def require_labels(predictions: Predictions) -> None:

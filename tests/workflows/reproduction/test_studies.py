@@ -92,7 +92,7 @@ def test_a_length_in_epochs_and_another_recipe_in_the_folder(dataset: PackedData
     assert "not of the recipe 'milani-inception'" in pending.problem
     (outcome,) = run_rows(["milani-snapshots"], Look(), dataset, tmp_path, tmp_path, options=QUIET, command="")
     assert outcome.failed
-    assert "another recipe" in outcome.text
+    assert "not of the recipe 'milani-inception'" in outcome.text
 
 
 def test_random_weights_replace_a_studys_pretrained_ones_and_show_in_the_names() -> None:

@@ -269,7 +269,7 @@ def test_nothing_is_trained_where_something_does_not_fit(tmp_path: Path, dataset
     run_study(vary(tiny(), RATES), dataset, out, QUIET)
     other = vary(replace(tiny(), batch_size=5), RATES)
     with pytest.raises(
-        RunError, match=r"holds a run of another recipe than the study's tiny,optimizer\.lr=0\.02; choose"
+        RunError, match=r"not of the recipe 'tiny,optimizer\.lr=0\.02' as it stands now; remove it, or choose"
     ):
         run_study(other, dataset, out, QUIET)
     with pytest.raises(TrainingError, match="device 'nowhere' cannot be used"):
@@ -278,7 +278,7 @@ def test_nothing_is_trained_where_something_does_not_fit(tmp_path: Path, dataset
 
 def test_runs_on_other_data_are_refused(found: StudyResult, out: Path, tmp_path: Path) -> None:
     other = pack("digits", tmp_path / "digits")
-    with pytest.raises(RunError, match="a run on other data than"):
+    with pytest.raises(RunError, match="its data is not"):
         run_study(found.study, other, out, QUIET)
 
 

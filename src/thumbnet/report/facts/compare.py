@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from thumbnet import metrics
 from thumbnet.comparison import Comparison, compare_right
-from thumbnet.ensemble import align
 from thumbnet.errors import PredictionError
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, align
 from thumbnet.report.facts.table import Missing, Table, finite
 from thumbnet.report.subject import Subject
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from thumbnet.errors import RecipeError, StorageError
-from thumbnet.recipe import Recipe, from_json, same_recipe, to_json
+from thumbnet.recipe import Recipe, from_json, same_recipe
 from thumbnet.recipes import OWN, RECIPES, REPORTS, ROWS, Reported, Row, find_row
 from thumbnet.records import Measurement, Record
 from thumbnet.studies import Study, find_study
@@ -175,7 +175,7 @@ def is_current(recipe: Recipe, name: str) -> bool:
     Raises:
         RecipeError: our recipe cannot be made.
     """
-    return same_recipe(replace(recipe, seed=0), replace(from_json(to_json(RECIPES[name]())), seed=0))
+    return same_recipe(replace(recipe, seed=0), replace(RECIPES[name](), seed=0))
 
 
 def starts_pretrained(row: Row) -> bool:
@@ -213,7 +213,7 @@ def _check_study(record: Measurement, study: Study, command: str) -> None:
         recorded = {label: from_json(recipe) for label, recipe in record.figures.get("recipes", {}).items()}
     except RecipeError:
         recorded = {}
-    current = {label: from_json(to_json(recipe)) for label, recipe in study.runs.items()}
+    current = dict(study.runs)
     if recorded != current or record.figures.get("seeds") != study.seeds:
         raise StorageError(
             f"record {record.name!r}: made by another study than the one of that name as it stands now; "

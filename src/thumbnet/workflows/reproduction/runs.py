@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from thumbnet import records
-from thumbnet.errors import RecipeError, RunError, ThumbnetError
+from thumbnet.errors import RecipeError, ThumbnetError
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT, PackedDataset
-from thumbnet.recipe import Recipe, from_json, same_recipe, to_json
+from thumbnet.recipe import Recipe
 from thumbnet.recipes import find_row, quick_look
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import Study, find_study, look_at
-from thumbnet.train import Options, resume, start
+from thumbnet.train import Options
 from thumbnet.workflows.estimate import DataShape, full_epochs, shape_of
 from thumbnet.workflows.recording import describe_run, make_record
 from thumbnet.workflows.reproduction.figures import measured_run, measured_study
 from thumbnet.workflows.reproduction.lines import Line, row_line
 from thumbnet.workflows.reproduction.table import verdict_line
+from thumbnet.workflows.running import train_or_go_on
 from thumbnet.workflows.study.running import measure_study, run_study
 
 
@@ -66,8 +67,7 @@ class Task:
         """Every recipe that is trained, by its run directory."""
         if isinstance(self.work, Recipe):
             return {self.folder: self.work}
-        planned = {self.folder.parent / one.folder: one.recipe for one in self.work.planned()}
-        return {folder: from_json(to_json(recipe)) for folder, recipe in planned.items()}
+        return {self.folder.parent / one.folder: one.recipe for one in self.work.planned()}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def make_task(name: str, look: Look, shape: DataShape, out: Path) -> Task:
     else:
         whole = row.recipe()
         fraction = _fraction(whole, look, shape)
-        work = from_json(to_json(quick_look(whole, fraction, random_weights=look.random_weights)))
+        work = quick_look(whole, fraction, random_weights=look.random_weights)
         random = whole.model.weights is not None
     notes = [f"a quick look, {fraction:.3g} of the full length"] if fraction < 1 else []
     notes += ["random weights in place of pretrained ones"] if random and look.random_weights else []
@@ -170,20 +170,6 @@ def _fraction(recipe: Recipe, look: Look, shape: DataShape) -> float:
     return look.epochs / full
 
 
-def open_run(folder: Path, recipe: Recipe) -> RunDirectory:
-    """Return the run in `folder`, which is there already.
-
-    Raises:
-        RunError: the folder holds another recipe's run, or none.
-    """
-    run = RunDirectory.open(folder)
-    if not same_recipe(run.recipe(), recipe):
-        raise RunError(
-            f"run {run.path}: not of the recipe {recipe.name!r} as it stands now; remove it, or choose another --out"
-        )
-    return run
-
-
 def _measure(
     task: Task, dataset: PackedDataset, options: Options, command: str, tell: Callable[[str], None]
 ) -> RunDirectory | Measurement:
@@ -191,12 +177,7 @@ def _measure(
     if isinstance(task.work, Study):
         result = run_study(task.work, dataset, task.folder.parent, options, command=command, tell=tell)
         return measure_study(result)
-    if not task.folder.exists():
-        return start(task.work, dataset, task.folder, options, command)
-    run = open_run(task.folder, task.work)
-    if run.data()["fingerprint"] != dataset.fingerprint:
-        raise RunError(f"run {run.path}: its data is not {dataset.path}; give its own, or choose another --out")
-    return resume(run, dataset, options, command)
+    return train_or_go_on(task.work, dataset, task.folder, options, command)
 
 
 def _outcome(task: Task, found: RunDirectory | Measurement, dataset: PackedDataset, folder: Path) -> Outcome:

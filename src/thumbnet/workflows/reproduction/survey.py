@@ -8,7 +8,8 @@ from typing import Any, Literal
 from thumbnet.errors import ThumbnetError
 from thumbnet.recipe import Recipe
 from thumbnet.workflows.estimate import DataShape, plan_for
-from thumbnet.workflows.reproduction.runs import Look, make_task, open_run
+from thumbnet.workflows.reproduction.runs import Look, make_task
+from thumbnet.workflows.running import open_run_of
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _run(folder: Path, recipe: Recipe, shape: DataShape) -> _Run:
     steps, epochs = plan.total_steps, sum(phase.steps / phase.steps_per_epoch for phase in plan.phases)
     if not folder.exists():
         return _Run(recipe, False, False, 0, steps, epochs)
-    run = open_run(folder, recipe)
+    run = open_run_of(recipe, folder)
     return _Run(recipe, True, run.is_complete, steps if run.is_complete else int(run.status()["step"]), steps, epochs)
 
 

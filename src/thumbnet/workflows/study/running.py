@@ -9,11 +9,12 @@ from thumbnet import records
 from thumbnet.errors import RunError, TrainingError
 from thumbnet.files import storage_errors, write_json
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT, PackedDataset
-from thumbnet.recipe import from_json, same_recipe, to_json
+from thumbnet.recipe import to_json
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import STUDIES, PlannedRun, Study
-from thumbnet.train import Interrupted, Options, check_recipe, resume, start
+from thumbnet.train import Interrupted, Options, check_recipe
+from thumbnet.workflows.running import open_run_of, open_run_on, train_or_go_on
 from thumbnet.workflows.study.figure import draw_study
 from thumbnet.workflows.study.result import StudyResult, collect, read_run
 
@@ -65,7 +66,7 @@ def run_study(
     for number, one in enumerate(planned, start=1):
         tell(f"{study.name}, run {number} of {len(planned)}: {out / one.folder} ({state_of(one, out)})")
         try:
-            train_planned(one, dataset, out, options, command)
+            train_or_go_on(one.recipe, dataset, out / one.folder, options, command)
         except TrainingError as error:
             if not _failed(out / one.folder):
                 raise
@@ -111,13 +112,7 @@ def state_of(planned: PlannedRun, out: Path) -> str:
     path = out / planned.folder
     if not path.exists():
         return "to train"
-    run = RunDirectory.open(path)
-    if not same_recipe(run.recipe(), from_json(to_json(planned.recipe))):
-        raise RunError(
-            f"{path}: holds a run of another recipe than the study's {planned.recipe.name}; "
-            "choose another folder with --out, or remove that run"
-        )
-    status = run.status()
+    status = open_run_of(planned.recipe, path).status()
     if status["state"] == "complete":
         return "complete"
     done = "" if status["total_steps"] is None else f", step {status['step']} of {status['total_steps']}"
@@ -192,24 +187,11 @@ def _figures(result: StudyResult) -> dict[str, Any]:
 
 
 def _check(planned: PlannedRun, dataset: PackedDataset, out: Path) -> None:
-    if state_of(planned, out) == "to train":
-        if planned.seed == 0:
-            check_recipe(planned.recipe, dataset)
-        return
-    run = RunDirectory.open(out / planned.folder)
-    if run.data()["fingerprint"] != dataset.fingerprint:
-        raise RunError(f"{run.path}: a run on other data than {dataset.path}; choose another folder with --out")
-
-
-def train_planned(planned: PlannedRun, dataset: PackedDataset, out: Path, options: Options, command: str) -> None:
-    """Train a run of a study in `out`: from the beginning, or what is left of it."""
     path = out / planned.folder
-    if not path.exists():
-        start(planned.recipe, dataset, path, options, command)
-        return
-    run = RunDirectory.open(path)
-    if not run.is_complete:
-        resume(run, dataset, options, command)
+    if path.exists():
+        open_run_on(dataset, planned.recipe, path)
+    elif planned.seed == 0:
+        check_recipe(planned.recipe, dataset)
 
 
 def _failed(path: Path) -> bool:

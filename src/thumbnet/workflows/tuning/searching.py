@@ -17,7 +17,8 @@ from thumbnet.studies import PlannedRun, Search
 from thumbnet.studies.search import SPLIT
 from thumbnet.train import Interrupted, Options, check_recipe
 from thumbnet.train.hardware import choose_device
-from thumbnet.workflows.study.running import is_study, state_of, train_planned
+from thumbnet.workflows.running import train_or_go_on
+from thumbnet.workflows.study.running import is_study, state_of
 from thumbnet.workflows.tuning.figure import draw_search
 from thumbnet.workflows.tuning.result import Final, SearchResult, compare, measure_search
 
@@ -191,7 +192,7 @@ def _finish(
     with _alone(folder, tell):
         for one in planned:
             tell(f"{folder / one.folder} ({state_of(one, folder)})")
-            train_planned(one, dataset, folder, options, command)
+            train_or_go_on(one.recipe, dataset, folder / one.folder, options, command)
     first, last = (RunDirectory.open(folder / planned[place].folder) for place in (0, -1))
     return compare(first, last)
 

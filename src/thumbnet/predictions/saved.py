@@ -1,4 +1,4 @@
-"""Saved predictions: the pivot from which accuracies, ensembles, reports and submissions are computed."""
+"""Predictions of one split, in memory and in a file."""
 
 import json
 from collections.abc import Mapping
