@@ -25,8 +25,8 @@ check: $(STAMP)
 
 # The tests click through pages in Chromium and run a PostgreSQL server of their own. Both are installed where the
 # package manager may do it.
-PACKAGES := chromium
-HAVE_PACKAGES := command -v chromium >/dev/null 2>&1
+PACKAGES := chromium postgresql
+HAVE_PACKAGES := command -v chromium >/dev/null && { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1
 programs:
 	@$(HAVE_PACKAGES) || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 \
 	  && apt-get update -qq && apt-get install -qq -y $(PACKAGES) >/dev/null; } || true

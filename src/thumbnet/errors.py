@@ -32,6 +32,10 @@ class PredictionError(ThumbnetError):
     """Saved predictions or a submission that are damaged or do not fit together."""
 
 
+class ChallengeError(ThumbnetError):
+    """A challenge that is set up wrongly, or refuses what it was asked."""
+
+
 class StorageError(ThumbnetError):
     """A file or folder that cannot be read or written: disk full, read-only, in use."""
 

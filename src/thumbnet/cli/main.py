@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 from thumbnet import __version__
 from thumbnet.cli import (
     analyze,
+    challenge,
     data,
     demo,
     ensembling,
@@ -17,7 +18,9 @@ from thumbnet.cli import (
     recipes,
     report,
     reproduce,
+    serve,
     study,
+    submit,
     training,
     tune,
     zero_shot,
@@ -50,6 +53,10 @@ app.command(report.report)
 app.command(reproduce.reproduce)
 app.command(study.study)
 app.command(tune.tune)
+app.command(serve.serve)
+app.command(submit.join)
+app.command(submit.submit)
+app.command(challenge.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,5 @@
+"""The database of a challenge: SQLite by default, PostgreSQL by URL, one schema."""
+
+from thumbnet.challenge.database.engine import Database
+
+__all__ = ["Database"]

@@ -1,0 +1,120 @@
+"""One way to read and one way to write, on both databases."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from thumbnet.errors import ChallengeError
+from thumbnet.files import storage_errors
+
+_BUSY_SECONDS = 30
+_CLOCK = {
+    "sqlite": text("SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"),
+    "postgresql": text("SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)"),
+}
+
+
+class Database:
+    """Connections to one database.
+
+    `read` sees one state of all tables. `write` commits as a whole or not at all; on SQLite writers queue up (in this
+    process by a lock, which is fair, and between processes by SQLite's), on PostgreSQL they wait for the rows that
+    they both change.
+
+    Args:
+        url: as SQLAlchemy takes it.
+
+    Raises:
+        ChallengeError: the database cannot be reached.
+    """
+
+    def __init__(self, url: str) -> None:
+        make = _sqlite_engine if url.startswith("sqlite") else _postgresql_engine
+        self.engine = make(url)
+        # A second connection of one thread comes from here, so that threads cannot wait for each other's.
+        self._apart = make(url, poolclass=NullPool)
+        self._writing: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        if self.is_sqlite:
+            self._writing = threading.Lock()
+        with _reached(self.engine), self.engine.connect():
+            pass
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, not PostgreSQL."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextlib.contextmanager
+    def read(self, *, apart: bool = False) -> Iterator[Connection]:
+        """Yield a connection that sees one state of the database throughout.
+
+        Args:
+            apart: take a connection beside the pool; for a thread that may hold one already.
+        """
+        engine = self._apart if apart else self.engine
+        if not self.is_sqlite:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection whose changes are durable when the block has ended well, and undone when it has not."""
+        with self._writing, self.engine.execution_options(thumbnet_write=True).begin() as connection:
+            yield connection
+
+    def now(self, connection: Connection) -> int:
+        """Return the database's time, in milliseconds since 1970."""
+        return int(connection.execute(_CLOCK[self.engine.dialect.name]).scalar_one())
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str, **pool: Any) -> Engine:
+    path = Path(url.removeprefix("sqlite:///"))
+    with storage_errors(path):
+        # It holds the labels, and its folder may be open to all; the files beside it get its permissions.
+        path.touch(mode=0o600)
+    pool = pool or {"pool_size": 20, "max_overflow": 40}
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **pool)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions by itself, late and deferred; `_begin` says how each begins.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # FULL: what was acknowledged survives a power cut too, not only the end of the process.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("thumbnet_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: str, **pool: Any) -> Engine:
+    pool = pool or {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+    return create_engine(url, isolation_level="READ COMMITTED", **pool)
+
+
+@contextlib.contextmanager
+def _reached(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        # `repr` of a URL hides its password.
+        raise ChallengeError(f"database {engine.url!r}: {reason}; check its URL and that it runs") from error

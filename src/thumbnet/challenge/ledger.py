@@ -1,0 +1,147 @@
+"""The log of submissions: it only grows, and each entry is chained to the one before by its hash.
+
+A receipt is an entry with its hash. Who kept one can tell whether the log still holds it, in its place; who kept the
+last hash can tell whether anything before it was changed. The list of (entry hash, hash) can be shown to everyone: an
+entry has a random part, so that its hash tells nothing about it.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from thumbnet.challenge.database.schema import ledger
+from thumbnet.challenge.moments import iso
+from thumbnet.errors import ChallengeError
+
+FIRST = "0" * 64
+"""What the first entry is chained to."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One entry of the ledger, which its participant may keep.
+
+    Attributes:
+        entry: what was logged, as JSON text; its bytes are what is hashed.
+        entry_hash: SHA-256 of `entry`.
+        previous: hash of the entry before.
+        hash: SHA-256 of `previous` followed by `entry_hash`.
+    """
+
+    entry: str
+    entry_hash: str
+    previous: str
+    hash: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the receipt as JSON data."""
+        return {
+            "entry": json.loads(self.entry),
+            "entry_hash": self.entry_hash,
+            "previous": self.previous,
+            "hash": self.hash,
+        }
+
+
+@dataclass(frozen=True)
+class Link:
+    """What everyone may see of an entry."""
+
+    sequence: int
+    entry_hash: str
+    hash: str
+
+
+def append(connection: Connection, *, submission: int, team: int, received_at: int, digest: str, size: int) -> Receipt:
+    """Log a submission and return its receipt.
+
+    The caller holds the row of the challenge locked (`state.advance`), so that entries come one after the other.
+    """
+    last = connection.execute(select(ledger.c.sequence, ledger.c.hash).order_by(ledger.c.sequence.desc()).limit(1))
+    sequence, previous = next(((row.sequence, row.hash) for row in last), (0, FIRST))
+    entry = canonical(
+        {
+            "sequence": sequence + 1,
+            "submission": submission,
+            "team": team,
+            "received_at": iso(received_at),
+            "file": digest,
+            "size": size,
+            "nonce": secrets.token_hex(16),
+        }
+    )
+    receipt = seal(entry, previous)
+    connection.execute(
+        insert(ledger).values(
+            sequence=sequence + 1,
+            submission_id=submission,
+            entry=entry,
+            entry_hash=receipt.entry_hash,
+            hash=receipt.hash,
+        )
+    )
+    return receipt
+
+
+def find(connection: Connection, submission: int) -> Receipt:
+    """Return the receipt of a submission, which was logged with it."""
+    row = connection.execute(select(ledger).where(ledger.c.submission_id == submission)).one()
+    before = connection.execute(select(ledger.c.hash).where(ledger.c.sequence == row.sequence - 1)).scalar()
+    return Receipt(row.entry, row.entry_hash, before or FIRST, row.hash)
+
+
+def links(connection: Connection, after: int, limit: int) -> Sequence[Link]:
+    """Return up to `limit` links of the chain behind number `after`."""
+    columns = (ledger.c.sequence, ledger.c.entry_hash, ledger.c.hash)
+    rows = connection.execute(
+        select(*columns).where(ledger.c.sequence > after).order_by(ledger.c.sequence).limit(limit)
+    )
+    return [Link(row.sequence, row.entry_hash, row.hash) for row in rows]
+
+
+def seal(entry: str, previous: str) -> Receipt:
+    """Return the receipt of `entry`, JSON text, behind an entry of the hash `previous`."""
+    entry_hash = hashlib.sha256(entry.encode()).hexdigest()
+    return Receipt(entry, entry_hash, previous, hashlib.sha256((previous + entry_hash).encode()).hexdigest())
+
+
+def canonical(value: dict[str, Any]) -> str:
+    """Return `value` as the one JSON text that stands for it: sorted keys, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def check_chain(rows: Iterable[Any]) -> list[str]:
+    """Return what is wrong with the chain of `rows` (sequence, entry, entry_hash, hash), in their order."""
+    problems, previous, expected = [], FIRST, 1
+    for row in rows:
+        receipt = seal(row.entry, previous)
+        if row.sequence != expected:
+            problems.append(f"ledger: number {expected} is missing before number {row.sequence}")
+        elif receipt.entry_hash != row.entry_hash:
+            problems.append(f"ledger: entry {row.sequence} is not what its hash says")
+        elif receipt.hash != row.hash:
+            problems.append(f"ledger: entry {row.sequence} is not chained to the one before")
+        previous, expected = row.hash, row.sequence + 1
+    return problems
+
+
+def read_receipt(value: Any) -> Receipt:
+    """Return the receipt in `value`, JSON data as `Receipt.to_json` makes it.
+
+    Raises:
+        ChallengeError: it is none, or its hashes do not fit its entry.
+    """
+    try:
+        receipt = seal(canonical(dict(value["entry"])), str(value["previous"]))
+        fits = (receipt.entry_hash, receipt.hash) == (value["entry_hash"], value["hash"])
+        int(value["entry"]["sequence"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChallengeError("receipt: not one of ours; give the JSON file that the submission returned") from error
+    if not fits:
+        raise ChallengeError("receipt: its hashes do not fit its entry; it was changed after it was made")
+    return receipt

@@ -1,0 +1,285 @@
+"""Accounts: signing up, signing in, and the tokens by which a request is known."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from thumbnet.challenge.database.schema import accounts, invites, tokens
+from thumbnet.challenge.people import names, secrets, throttle
+from thumbnet.challenge.people import teams as team_rules
+from thumbnet.challenge.people.throttle import Limit
+from thumbnet.challenge.refusals import RefusalError, bad_request, conflict, not_found
+from thumbnet.challenge.state import Challenge
+
+_MOST_TOKENS = 20
+_TRIES = 5
+_HOUR = 3_600_000
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who is asking.
+
+    Attributes:
+        id: number of the account.
+        name: the name to sign in with.
+        role: 'participant' or 'admin'.
+        team_id: number of the team; `None` for an admin.
+    """
+
+    id: int
+    name: str
+    role: str
+    team_id: int | None
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token of an account, without its secret."""
+
+    id: int
+    label: str
+    created_at: int
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What somebody signs up with."""
+
+    name: str
+    password_hash: str
+    code: str
+    team: str
+    team_code: str
+
+
+def sign_up(
+    challenge: Challenge,
+    name: str,
+    password: str,
+    *,
+    code: str = "",
+    team: str = "",
+    team_code: str = "",
+    address: str,
+) -> Account:
+    """Make a participant's account, with a new team or in one that is there, and return it.
+
+    Args:
+        challenge: the challenge.
+        name: to sign in with.
+        password: of 8 to 200 characters.
+        code: of the roster; needed unless sign-up is open.
+        team: name of a new team; by default that of the roster, else the account's name.
+        team_code: of a team that is there, which its members give to those they want.
+        address: where the request comes from, to limit how many come from there.
+
+    Raises:
+        RefusalError: a bad or taken name, a bad code, a full team, or too many sign-ups.
+    """
+    names.check_account_name(name)
+    if not code and challenge.settings.sign_up != "open":
+        raise RefusalError("sign-up needs the invite code that you were given", code="code_needed", status=403)
+    throttle.take(challenge.database, [Limit(f"sign-up {address}", 1000, _HOUR)], "sign-ups from your address")
+    hashed = secrets.hash_password(password)
+    wanted = _Wanted(name, hashed, code, team, team_code)
+    for _ in range(_TRIES):
+        # Two at once may draw one pseudonym, or make a team of one name; the second then looks again.
+        with contextlib.suppress(IntegrityError), challenge.database.write() as connection:
+            return _sign_up(challenge, connection, wanted)
+    raise conflict("this account or team name is being taken by somebody else; choose another one")
+
+
+def _sign_up(challenge: Challenge, connection: Connection, wanted: _Wanted) -> Account:
+    if connection.execute(select(accounts.c.id).where(accounts.c.name_key == names.key(wanted.name))).first():
+        raise conflict("this account name is taken; choose another one")
+    now = challenge.database.now(connection)
+    invited = _redeem(connection, wanted.code, now) if wanted.code else None
+    team = wanted.team or (invited.team if invited else "")
+    team_id = team_rules.enter(
+        connection,
+        now,
+        challenge.settings.team_size,
+        name=team or wanted.name,
+        code=wanted.team_code,
+        roster=bool(team and not wanted.team),
+    )
+    person = {"person": invited.person, "person_id": invited.person_id} if invited else {}
+    account = _insert(
+        connection,
+        wanted.name,
+        now,
+        password_hash=wanted.password_hash,
+        role="participant",
+        team_id=team_id,
+        **person,
+    )
+    if invited:
+        connection.execute(update(invites).where(invites.c.id == invited.id).values(account_id=account.id))
+    return account
+
+
+def sign_in(challenge: Challenge, name: str, password: str, address: str) -> Account:
+    """Return the account of this name and password.
+
+    Whether the name or the password is wrong cannot be told, by what is said or by how long it takes. An attempt is
+    counted before it is made; after ten for one account from one address, and fifty for one account, it has to wait.
+
+    Raises:
+        RefusalError: they do not fit, or there were too many attempts.
+    """
+    known = names.key(name)[:128]
+    limits = [Limit(f"sign-in {known} {address}"[:300], 10), Limit(f"sign-in {known}", 50)]
+    limits.append(Limit(f"sign-in from {address}", 1000))
+    throttle.take(challenge.database, limits, "attempts to sign in")
+    with challenge.database.read() as connection:
+        row = connection.execute(select(accounts).where(accounts.c.name_key == known)).first()
+    fits = secrets.verify_password(password, row.password_hash if row else None)
+    if row is None or not fits:
+        raise RefusalError("account name and password do not fit; try again", code="wrong_password", status=401)
+    throttle.forget(challenge.database, [limits[0].key])
+    throttle.give_back(challenge.database, [limit.key for limit in limits[1:]])
+    return _account(row)
+
+
+def make_session(challenge: Challenge, account: Account) -> str:
+    """Return the secret of a new session of `account`."""
+    lifetime = round(challenge.settings.session_days * 86_400_000)
+    with challenge.database.write() as connection:
+        now = challenge.database.now(connection)
+        connection.execute(delete(tokens).where(tokens.c.expires_at < now))
+        return _new_token(connection, account, now, expires_at=now + lifetime)
+
+
+def make_token(challenge: Challenge, account: Account, label: str) -> str:
+    """Return the secret of a new API token of `account`, which is shown this one time.
+
+    Raises:
+        RefusalError: a bad label, or too many tokens.
+    """
+    label = names.check_text(label, "label")
+    with challenge.database.write() as connection:
+        if len(list_tokens(connection, account)) >= _MOST_TOKENS:
+            raise conflict(f"you have {_MOST_TOKENS} tokens; remove one first")
+        return _new_token(connection, account, challenge.database.now(connection), label=label)
+
+
+def list_tokens(connection: Connection, account: Account) -> Sequence[Token]:
+    """Return the API tokens of `account`, oldest first."""
+    chosen = select(tokens).where(tokens.c.account_id == account.id, tokens.c.kind == "api").order_by(tokens.c.id)
+    return [Token(row.id, row.label, row.created_at) for row in connection.execute(chosen)]
+
+
+def remove_token(challenge: Challenge, account: Account, number: int) -> None:
+    """Remove an API token of `account`.
+
+    Raises:
+        RefusalError: it has none of this number.
+    """
+    chosen = (tokens.c.id == number, tokens.c.account_id == account.id, tokens.c.kind == "api")
+    with challenge.database.write() as connection:
+        if connection.execute(delete(tokens).where(*chosen).returning(tokens.c.id)).first() is None:
+            raise not_found("you have no token of this number")
+
+
+def end_session(challenge: Challenge, secret: str) -> None:
+    """End the session of this secret, where there is one."""
+    with challenge.database.write() as connection:
+        connection.execute(delete(tokens).where(tokens.c.digest == secrets.digest(secret), tokens.c.kind == "session"))
+
+
+def find_by_secret(challenge: Challenge, secret: str, kind: str) -> Account | None:
+    """Return the account of a session's or token's secret; `None` where it is of nobody or over."""
+    with challenge.database.read() as connection:
+        chosen = (
+            select(accounts)
+            .join(tokens, tokens.c.account_id == accounts.c.id)
+            .where(tokens.c.digest == secrets.digest(secret), tokens.c.kind == kind)
+            .where(or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > challenge.database.now(connection)))
+        )
+        row = connection.execute(chosen).first()
+        return None if row is None else _account(row)
+
+
+def change_password(challenge: Challenge, account: Account, password: str) -> None:
+    """Give `account` another password, and end all its sessions.
+
+    Raises:
+        RefusalError: the password is too short or too long.
+    """
+    hashed = secrets.hash_password(password)
+    with challenge.database.write() as connection:
+        connection.execute(update(accounts).where(accounts.c.id == account.id).values(password_hash=hashed))
+        connection.execute(delete(tokens).where(tokens.c.account_id == account.id, tokens.c.kind == "session"))
+
+
+def find_account(challenge: Challenge, name: str) -> Account:
+    """Return the account called `name`.
+
+    Raises:
+        RefusalError: there is none.
+    """
+    with challenge.database.read() as connection:
+        row = connection.execute(select(accounts).where(accounts.c.name_key == names.key(name))).first()
+    if row is None:
+        raise not_found(f"no account is called {name!a}")
+    return _account(row)
+
+
+def make_admin(challenge: Challenge, name: str, *, only_first: bool = False) -> str | None:
+    """Return the secret of a new API token of the admin `name`, who is made where there is no such account.
+
+    Args:
+        challenge: the challenge.
+        name: the admin's account name.
+        only_first: do nothing and return `None` where the challenge has an admin already.
+
+    Raises:
+        RefusalError: the name is bad or a participant's.
+    """
+    names.check_account_name(name)
+    with challenge.database.write() as connection:
+        if only_first and connection.execute(select(accounts.c.id).where(accounts.c.role == "admin")).first():
+            return None
+        now = challenge.database.now(connection)
+        row = connection.execute(select(accounts).where(accounts.c.name_key == names.key(name))).first()
+        admin = _account(row) if row else _insert(connection, name, now, role="admin")
+        if admin.role != "admin":
+            raise bad_request(f"account {name!a} is a participant's; choose another name for the admin")
+        return _new_token(connection, admin, now, label="command line")
+
+
+def _insert(connection: Connection, name: str, now: int, **values: Any) -> Account:
+    values = {"person": "", "person_id": ""} | values
+    made = insert(accounts).values(name=name, name_key=names.key(name), created_at=now, **values)
+    return _account(connection.execute(made.returning(accounts)).one())
+
+
+def _redeem(connection: Connection, code: str, now: int) -> Any:
+    """Use the invite of `code` and return its row; one write, so that a code cannot be used twice."""
+    chosen = (invites.c.code_digest == secrets.code_digest(code), invites.c.used_at.is_(None))
+    row = connection.execute(update(invites).where(*chosen).values(used_at=now).returning(invites)).first()
+    if row is None:
+        raise RefusalError(
+            "this invite code is unknown or used already; ask for another one", code="bad_code", status=403
+        )
+    return row
+
+
+def _new_token(
+    connection: Connection, account: Account, now: int, *, label: str = "", expires_at: int | None = None
+) -> str:
+    """Make a session, which ends at `expires_at`, or an API token, which does not, and return its secret."""
+    secret = secrets.new_token()
+    kind = "api" if expires_at is None else "session"
+    values = {"account_id": account.id, "kind": kind, "label": label, "created_at": now, "expires_at": expires_at}
+    connection.execute(insert(tokens).values(digest=secrets.digest(secret), **values))
+    return secret
+
+
+def _account(row: Any) -> Account:
+    return Account(row.id, row.name, row.role, row.team_id)

@@ -1,0 +1,1 @@
+"""What happens to a submission: checked, scored, stored, limited to its cooldown, logged."""

@@ -1,0 +1,64 @@
+"""The application: middleware, routes and one challenge."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from thumbnet import __version__
+from thumbnet.challenge.settings import Settings
+from thumbnet.challenge.state import Challenge, check_settings, sweep
+from thumbnet.challenge.web import admin, errors, people, scores
+from thumbnet.challenge.web.limits import BodyLimit
+from thumbnet.challenge.web.live import LiveBoard
+from thumbnet.challenge.web.security import SafeHeaders
+
+_ABOUT = """
+Scores submissions of a class challenge. Sign in at `/api/sign-in`, which sets a session's cookie, or send an API token
+as `Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", ...}}`.
+"""
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """Return the server of the challenge of `settings`, which was set up (`state.set_up`).
+
+    `app.state.challenge` is the open `Challenge`, `app.state.board` its `LiveBoard`, `app.state.routers` what
+    it answers. The challenge is closed with the app.
+
+    Raises:
+        ChallengeError: not set up, the database cannot be reached, or a setting is not as it was at the first start.
+    """
+    challenge = Challenge.open(settings)
+    with challenge.database.read() as connection:
+        challenge.state(connection)
+    check_settings(challenge)
+    sweep(challenge)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        challenge.close()
+
+    app = FastAPI(
+        title=settings.title,
+        version=__version__,
+        description=_ABOUT,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.challenge = challenge
+    app.state.board = LiveBoard(challenge)
+    errors.add_handlers(app)
+    app.state.routers = (scores.router, people.router, admin.router)
+    for router in app.state.routers:
+        app.include_router(router)
+    # The last is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes)
+    app.add_middleware(SafeHeaders, settings=settings)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    return app

@@ -1,0 +1,147 @@
+"""Routes of accounts and teams."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from thumbnet.challenge.board import Board
+from thumbnet.challenge.moments import iso
+from thumbnet.challenge.people import accounts, teams
+from thumbnet.challenge.people.accounts import Account
+from thumbnet.challenge.refusals import RefusalError
+from thumbnet.challenge.state import Challenge
+from thumbnet.challenge.web import models
+from thumbnet.challenge.web.errors import documented
+from thumbnet.challenge.web.live import live_board
+from thumbnet.challenge.web.security import (
+    Viewer,
+    address_of,
+    challenge_of,
+    check_origin,
+    clear_session,
+    find_viewer,
+    need_participant,
+    need_viewer,
+    set_session,
+)
+
+router = APIRouter(prefix="/api", tags=["people"])
+Known = Annotated[Viewer, Depends(need_viewer)]
+Participant = Annotated[Viewer, Depends(need_participant)]
+Open = Annotated[Challenge, Depends(challenge_of)]
+
+
+@router.post("/sign-up", status_code=201, responses=documented(400, 403, 409, 413, 415, 422, 429))
+def sign_up(given: models.SignUp, request: Request, response: Response, challenge: Open) -> models.AccountInfo:
+    """Make a participant's account and start a session."""
+    check_origin(request)
+    account = accounts.sign_up(
+        challenge,
+        given.name,
+        given.password,
+        code=given.code,
+        team=given.team,
+        team_code=given.team_code,
+        address=address_of(request),
+    )
+    return _start_session(challenge, account, response)
+
+
+@router.post("/sign-in", responses=documented(400, 401, 403, 413, 415, 422, 429))
+def sign_in(given: models.SignIn, request: Request, response: Response, challenge: Open) -> models.AccountInfo:
+    """Start a session, with name and password or with an API token."""
+    check_origin(request)
+    if given.token:
+        found = accounts.find_by_secret(challenge, given.token, "api")
+        if found is None:
+            raise RefusalError("this API token is not valid", code="bad_token", status=401)
+        return _start_session(challenge, found, response)
+    account = accounts.sign_in(challenge, given.name, given.password, address_of(request))
+    return _start_session(challenge, account, response)
+
+
+@router.post("/sign-out", status_code=204, responses=documented(401, 403))
+def sign_out(request: Request, response: Response, challenge: Open) -> None:
+    """End the session, where there is one."""
+    viewer = find_viewer(request)
+    if viewer is not None and viewer.session:
+        accounts.end_session(challenge, viewer.session)
+    clear_session(response, challenge.settings)
+
+
+@router.get("/me", responses=documented(401))
+def me(viewer: Known, challenge: Open) -> models.AccountInfo:
+    """Return the own account."""
+    return _info(challenge, viewer.account)
+
+
+@router.post("/password", status_code=204, responses=documented(400, 401, 403, 413, 415, 422, 429))
+def change_password(given: models.NewPassword, request: Request, viewer: Known, challenge: Open) -> None:
+    """Change the own password, which ends all sessions. An API token needs no old password."""
+    if viewer.session:
+        accounts.sign_in(challenge, viewer.account.name, given.old, address_of(request))
+    accounts.change_password(challenge, viewer.account, given.new)
+
+
+@router.get("/tokens", responses=documented(401))
+def list_tokens(viewer: Known, challenge: Open) -> list[models.TokenInfo]:
+    """List the own API tokens."""
+    with challenge.database.read() as connection:
+        found = accounts.list_tokens(connection, viewer.account)
+    return [models.TokenInfo(id=one.id, label=one.label, created_at=iso(one.created_at)) for one in found]
+
+
+@router.post("/tokens", status_code=201, responses=documented(400, 401, 403, 409, 413, 415, 422))
+def make_token(given: models.NewToken, viewer: Known, challenge: Open) -> models.MadeToken:
+    """Make an API token; the answer is the one time that it is shown."""
+    return models.MadeToken(token=accounts.make_token(challenge, viewer.account, given.label))
+
+
+@router.delete("/tokens/{number}", status_code=204, responses=documented(401, 403, 404, 422))
+def remove_token(number: Annotated[int, Path(ge=1, le=2**31 - 1)], viewer: Known, challenge: Open) -> None:
+    """Remove an own API token."""
+    accounts.remove_token(challenge, viewer.account, number)
+
+
+@router.get("/team", responses=documented(401, 403))
+async def team(request: Request, viewer: Participant, challenge: Open) -> models.TeamInfo:
+    """Return the own team and its place on the board."""
+    found = (await live_board(request).get()).board
+    return await run_in_threadpool(_team, challenge, viewer.account, found)
+
+
+def _team(challenge: Challenge, account: Account, found: Board) -> models.TeamInfo:
+    assert account.team_id is not None
+    with challenge.database.read() as connection:
+        own = teams.find(connection, account.team_id)
+        now = challenge.database.now(connection)
+    shows = challenge.settings.board != "hidden"
+    return models.TeamInfo(
+        name=own.name,
+        pseudonym=own.pseudonym,
+        members=list(own.members),
+        next_allowed=iso(own.next_allowed) if own.next_allowed > now else None,
+        rank=next((row.rank for row in found.rows if shows and row.team == own.id), None),
+    )
+
+
+@router.post("/team/code", status_code=201, responses=documented(401, 403))
+def team_code(viewer: Participant, challenge: Open) -> models.Code:
+    """Make a new code by which others can join the own team; the one before no longer works."""
+    assert viewer.account.team_id is not None
+    return models.Code(code=teams.new_code(challenge.database, viewer.account.team_id))
+
+
+def _start_session(challenge: Challenge, account: Account, response: Response) -> models.AccountInfo:
+    set_session(response, challenge.settings, accounts.make_session(challenge, account))
+    return _info(challenge, account)
+
+
+def _info(challenge: Challenge, account: Account) -> models.AccountInfo:
+    name = None
+    if account.team_id is not None:
+        with challenge.database.read() as connection:
+            name = teams.find(connection, account.team_id).name
+    role = {"name": account.name, "role": account.role, "team": name}
+    return models.AccountInfo.model_validate(role)

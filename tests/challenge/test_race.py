@@ -1,0 +1,153 @@
+"""Fifty requests at one moment: one gets in."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from tests.challenge.postgres import Cluster
+from tests.challenge.world import TEXT, World, answers, bearer, server, write_settings
+from thumbnet.challenge.database.schema import submissions
+from thumbnet.challenge.keeping import verify
+from thumbnet.challenge.people import accounts, throttle
+from thumbnet.challenge.people.throttle import Limit
+from thumbnet.challenge.refusals import RefusalError
+from thumbnet.challenge.settings import Settings
+
+AT_ONCE = 50
+
+
+def all_at_once(call: Callable[[int], str]) -> Counter[str]:
+    barrier = threading.Barrier(AT_ONCE)
+
+    def wait_and_call(number: int) -> str:
+        barrier.wait()
+        return call(number)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return Counter(pool.map(wait_and_call, range(AT_ONCE)))
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_of_fifty_posts_of_a_team_one_gets_in(same: bool, both: World) -> None:
+    anna = both.join("anna")
+
+    def post(number: int) -> str:
+        try:
+            outcome = both.send(anna, answers(20, variant=1 if same else number + 1))
+        except RefusalError as error:
+            return error.code
+        return "new" if outcome.is_new else "seen"
+
+    found = all_at_once(post)
+    assert found["new"] == 1
+    assert sum(found.values()) == AT_ONCE
+    assert set(found) <= ({"new", "seen"} if same else {"new", "cooldown"})
+    checked = verify(both.challenge)
+    assert (checked.submissions, checked.scores, checked.problems, checked.orphans) == (1, 1, [], checked.orphans)
+
+
+def test_teams_at_once_all_get_in_and_the_ledger_holds(both: World) -> None:
+    people = [both.join(f"p{number}") for number in range(AT_ONCE)]
+    found = all_at_once(lambda number: str(both.send(people[number], answers(number % 41)).is_new))
+    assert found == {"True": AT_ONCE}
+    checked = verify(both.challenge)
+    assert (checked.submissions, checked.problems, checked.orphans) == (AT_ONCE, [], 0)
+
+
+def test_invalid_files_at_once_stay_within_their_limit(both: World) -> None:
+    anna = both.join("anna")
+
+    def post(_number: int) -> str:
+        with pytest.raises(RefusalError) as refused:
+            both.send(anna, b"nonsense")
+        return refused.value.code
+
+    found = all_at_once(post)
+    assert found == {"invalid_submission": 20, "too_many_invalid": AT_ONCE - 20}
+
+
+def test_a_code_and_a_last_place_are_given_once(database: str, tmp_path: Path) -> None:
+    from thumbnet.challenge.people import roster, teams
+
+    world = World(Settings(folder=tmp_path / "c", database=database, team_size=3))
+    (invited,) = roster.invite(world.challenge, roster.parse("name\nAnna Ansel\n"))
+
+    def use(number: int) -> str:
+        try:
+            world.join(f"a{number}", code=invited.code)
+        except RefusalError as error:
+            return error.code
+        return "in"
+
+    assert all_at_once(use) == {"in": 1, "bad_code": AT_ONCE - 1}
+    code = teams.new_code(world.challenge.database, 1)
+
+    def enter(number: int) -> str:
+        with world.challenge.database.write() as connection:
+            try:
+                teams.enter(connection, 0, 3, name=f"b{number}", code=code)
+            except RefusalError as error:
+                return error.code
+        return "in"
+
+    assert all_at_once(enter) == {"in": 2, "conflict": AT_ONCE - 2}
+    world.challenge.close()
+
+
+def test_attempts_at_once_are_all_counted(both: World) -> None:
+    limit = Limit("a door", 7)
+
+    def attempt(_number: int) -> str:
+        try:
+            throttle.take(both.challenge.database, [limit], "attempts")
+        except RefusalError as error:
+            return error.code
+        return "passed"
+
+    assert all_at_once(attempt) == {"passed": 7, "too_many_attempts": AT_ONCE - 7}
+
+
+@pytest.mark.parametrize(("kind", "processes"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 2)])
+def test_one_gets_in_over_server_processes(
+    kind: str, processes: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = ""
+    if kind == "postgresql":
+        running: Cluster = request.getfixturevalue("cluster")
+        database = running.new_database()
+    folder = tmp_path / "challenge"
+    write_settings(folder, database=database, sign_up="open")
+    world = World(Settings(folder=folder, database=database, sign_up="open"))
+    token = world.token(world.join("anna"))
+    with ExitStack() as stack:
+        urls = [stack.enter_context(server(folder))[0] for _ in range(processes)]
+        clients = [
+            stack.enter_context(
+                httpx2.Client(headers=TEXT | bearer(token), timeout=60, limits=httpx2.Limits(max_connections=AT_ONCE))
+            )
+            for _ in urls
+        ]
+
+        def post(number: int) -> str:
+            place = number % processes
+            sent = clients[place].post(f"{urls[place]}/api/submissions", content=answers(20, variant=number + 1))
+            if sent.status_code == 429:
+                assert sent.headers["Next-Submission"] == sent.json()["error"]["next_allowed"]
+                assert 7000 < int(sent.headers["Retry-After"]) <= 7200
+            return str(sent.status_code)
+
+        assert all_at_once(post) == {"201": 1, "429": AT_ONCE - 1}
+        accepted = [client.get(f"{url}/api/board").json()["rows"] for client, url in zip(clients, urls, strict=True)]
+        assert all(len(rows) == 1 and rows[0]["submissions"] == 1 for rows in accepted)
+    with world.challenge.database.read() as connection:
+        assert len(connection.execute(select(submissions)).all()) == 1
+    assert verify(world.challenge).problems == []
+    assert accounts.find_account(world.challenge, "anna").name == "anna"
+    world.challenge.close()

@@ -1,0 +1,273 @@
+"""What becomes of a file: scored right, stored first, limited, recognised."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+from sqlalchemy import func, select
+
+from tests.challenge.world import CLASSES, IMAGES, TRUTH, World, answers, known_right, truth
+from thumbnet.challenge import board
+from thumbnet.challenge.database.schema import ledger, scores, submissions, teams
+from thumbnet.challenge.refusals import RefusalError
+from thumbnet.challenge.settings import Settings
+from thumbnet.challenge.state import Challenge, set_phase, sweep
+from thumbnet.challenge.submissions.intake import submit
+from thumbnet.challenge.submissions.scoring import Accuracy, read_answers, score
+from thumbnet.errors import StorageError
+
+
+def count(world: World) -> tuple[int, int, int]:
+    with world.challenge.database.read() as connection:
+        tables = (submissions, scores, ledger)
+        one, two, three = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables
+        )
+    return one, two, three
+
+
+def test_the_score_is_the_accuracy(both: World) -> None:
+    anna = both.join("anna")
+    right = known_right(1, 0.6)
+    both.send(anna, answers(right))
+    stated = [line.split()[1] for line in answers(right).decode().splitlines()]
+    private = both.challenge.labels(1).private
+    with both.challenge.database.read() as connection:
+        row = connection.execute(select(scores)).one()
+        (point,) = board.history(both.challenge, connection, anna.team_id or 0)
+    expected = accuracy_score(np.array(TRUTH)[~private], np.array(stated)[~private])
+    assert point.public.top1 == pytest.approx(expected)
+    assert point.public.images == 20
+    assert point.private is None
+    hidden = accuracy_score(np.array(TRUTH)[private], np.array(stated)[private], normalize=False)
+    assert row.private_correct == hidden
+
+
+def test_scoring_takes_milliseconds() -> None:
+    random = np.random.default_rng(0)
+    images = [f"test_{number}.JPEG" for number in range(10_000)]
+    classes = [f"n{number:08d}" for number in range(200)]
+    drawn = [classes[index] for index in random.integers(0, 200, 10_000)]
+    from thumbnet.challenge import labels
+
+    known = labels.make(images, drawn, classes)
+    content = "".join(f"{image} {name}\n" for image, name in zip(images, drawn, strict=True)).encode()
+    seconds = []
+    for _ in range(5):
+        start = time.process_time()
+        found = score(read_answers(content, known, 2**22), known)
+        seconds.append(time.process_time() - start)
+        assert found.public == Accuracy(10_000, 10_000)
+    # About 25 milliseconds.
+    assert min(seconds) < 0.15
+
+
+def test_a_second_file_has_to_wait_and_is_told_until_when(both: World) -> None:
+    anna = both.join("anna")
+    first = both.send(anna, answers(10))
+    with pytest.raises(RefusalError, match="may submit again at") as refused:
+        both.send(anna, answers(11))
+    assert refused.value.code == "cooldown"
+    assert refused.value.next_allowed == first.next_allowed
+    assert 7190 <= (refused.value.retry_after or 0) <= 7200
+    assert count(both) == (1, 1, 1)
+    # What was refused left no file.
+    assert both.challenge.files.digests() == {hashlib.sha256(answers(10)).hexdigest()}
+    both.send(both.join("bert"), answers(12))
+
+
+def test_the_cooldown_rolls(database: str, tmp_path: Path) -> None:
+    quick = World(Settings(folder=tmp_path / "quick", sign_up="open", database=database, cooldown_seconds=0.4))
+    anna = quick.join("anna")
+    quick.send(anna, answers(1))
+    with pytest.raises(RefusalError):
+        quick.send(anna, answers(2))
+    time.sleep(0.45)
+    second = quick.send(anna, answers(2))
+    with quick.challenge.database.read() as connection:
+        times = connection.execute(select(submissions.c.received_at).order_by(submissions.c.id)).scalars().all()
+        now = quick.challenge.database.now(connection)
+    assert times[1] - times[0] >= 400
+    assert second.next_allowed == times[1] + 400
+    # The database's clock is this machine's, in UTC.
+    assert abs(now - time.time() * 1000) < 5000
+    quick.challenge.close()
+
+
+def test_a_team_shares_one_cooldown(both: World) -> None:
+    from thumbnet.challenge.people import teams as team_rules
+
+    anna = both.join("anna")
+    code = team_rules.new_code(both.challenge.database, anna.team_id or 0)
+    bert = both.join("bert", team_code=code.lower().replace("-", " "))
+    assert bert.team_id == anna.team_id
+    both.send(anna, answers(10))
+    with pytest.raises(RefusalError, match="your team may submit again"):
+        both.send(bert, answers(11))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        lambda content: content,
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: b"".join(reversed(content.splitlines(keepends=True))),
+    ],
+)
+def test_the_same_answers_are_recognised_and_cost_nothing(same: Callable[[bytes], bytes], both: World) -> None:
+    anna = both.join("anna")
+    first = both.send(anna, answers(10))
+    again = both.send(anna, same(answers(10)))
+    assert (again.submission, again.is_new, again.next_allowed) == (first.submission, False, first.next_allowed)
+    both.end_cooldown(anna)
+    assert not both.send(anna, same(answers(10))).is_new
+    # Nothing was counted, so another file may come at once.
+    assert both.send(anna, answers(11)).is_new
+    # Another team is told nothing of it.
+    assert both.send(both.join("bert"), answers(10)).is_new
+
+
+def test_invalid_files_use_their_own_limit_alone(database: str, tmp_path: Path) -> None:
+    settings = Settings(
+        folder=tmp_path / "c", sign_up="open", database=database, invalid_limit=3, invalid_window_seconds=1
+    )
+    strict = World(settings)
+    anna = strict.join("anna")
+    bad = answers(10).replace(b"test_3.JPEG", b"test_99.JPEG")
+    for _ in range(3):
+        with pytest.raises(RefusalError, match=r"line 4: image 'test_99\.JPEG' is unknown") as refused:
+            strict.send(anna, bad)
+        assert (refused.value.code, refused.value.line) == ("invalid_submission", 4)
+    for content in (bad, answers(10)):
+        with pytest.raises(RefusalError, match="too many invalid files") as refused:
+            strict.send(anna, content)
+        assert refused.value.retry_after == 1
+    time.sleep(1.05)
+    assert strict.send(anna, answers(10)).is_new
+    assert count(strict) == (1, 1, 1)
+    strict.challenge.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"\x00" * 1000, "NUL byte"),
+        (b"PK\x03\x04" + bytes(range(256)), "not UTF-8"),
+        (b"\x1f\x8b\x08\x00" + b"\xff" * 50, "not UTF-8"),
+        (b"../../etc/passwd n01\n", "is unknown"),
+        (b"=cmd|'/C calc'!A0 n01\n", "line 1: more than two fields"),
+        (answers(40) + b"test_0.JPEG n01\n", "stands on line 1 already"),
+        (answers(40)[:-1].rsplit(b"\n", 1)[0], "39 lines where 40 are needed"),
+        (answers(40).replace(b"n01", b"<b>x</b>"), "class '<b>x</b>' is unknown"),
+        (answers(40).decode().encode("utf-16"), "UTF-16"),
+        (b"a" * 5_000_000, "more than the limit"),
+    ],
+)
+def test_hostile_files_are_refused_and_leave_nothing(content: bytes, message: str, world: World) -> None:
+    anna = world.join("anna")
+    with pytest.raises(RefusalError, match=message) as refused:
+        world.send(anna, content)
+    assert "\n" not in str(refused.value)
+    assert count(world) == (0, 0, 0)
+    assert not world.challenge.files.folder.exists()
+    assert world.send(anna, answers(10)).is_new
+
+
+def test_a_closed_challenge_takes_nothing(both: World) -> None:
+    anna = both.join("anna")
+    set_phase(both.challenge, "closed")
+    with pytest.raises(RefusalError, match="closed"):
+        both.send(anna, answers(10))
+    set_phase(both.challenge, "open")
+    assert both.send(anna, answers(10)).is_new
+    with pytest.raises(RefusalError, match="close it before"):
+        set_phase(both.challenge, "revealed")
+    set_phase(both.challenge, "closed")
+    assert set_phase(both.challenge, "revealed").phase == "revealed"
+    with pytest.raises(RefusalError, match="stays as it is"):
+        set_phase(both.challenge, "open")
+
+
+def test_closes_at_ends_it_in_any_time_zone(world: World) -> None:
+    from zoneinfo import ZoneInfo
+
+    anna = world.join("anna")
+    zone = ZoneInfo("Asia/Kolkata")
+    for moment, is_open in ((timedelta(minutes=1), True), (timedelta(minutes=-1), False)):
+        ends = replace(world.settings, closes_at=(datetime.now(UTC) + moment).astimezone(zone))
+        challenge = Challenge(ends, world.challenge.database)
+        if is_open:
+            assert submit(challenge, anna, answers(10)).is_new
+        else:
+            with pytest.raises(RefusalError, match="closed"):
+                submit(challenge, anna, answers(11))
+            with pytest.raises(RefusalError, match="closes_at"):
+                set_phase(challenge, "open")
+
+
+def test_a_failed_write_counts_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = world.join("anna")
+    world.challenge.files.folder.parent.mkdir(exist_ok=True)
+    world.challenge.files.folder.write_text("a file in the place of the folder")
+    with pytest.raises(StorageError):
+        world.send(anna, answers(10))
+    assert count(world) == (0, 0, 0)
+    world.challenge.files.folder.unlink()
+    # Fails after the turn was taken and the row was written, before the end of the transaction.
+    with monkeypatch.context() as patch:
+        patch.setattr("thumbnet.challenge.ledger.seal", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            world.send(anna, answers(10))
+    assert count(world) == (0, 0, 0)
+    assert world.send(anna, answers(10)).is_new
+
+
+def test_files_without_a_row_are_swept_and_others_stay(both: World) -> None:
+    anna = both.join("anna")
+    both.send(anna, answers(10))
+    orphan = b"an orphan"
+    digest = hashlib.sha256(orphan).hexdigest()
+    both.challenge.files.put(digest, orphan)
+    fresh = both.challenge.files.path(digest).with_name(".x.abc.tmp")
+    fresh.write_bytes(b"being written")
+    assert sweep(both.challenge) == [digest]
+    assert fresh.exists()
+    assert both.challenge.files.get(hashlib.sha256(answers(10)).hexdigest()) == answers(10)
+
+
+def test_corrected_labels_meet_a_submission_on_its_way(both: World) -> None:
+    """A submission that was scored by the old labels and comes in after the change is scored by the new ones."""
+    from thumbnet.challenge.rescoring import correct_labels
+    from thumbnet.challenge.submissions import intake
+
+    anna = both.join("anna")
+    sent = intake._read(both.challenge, anna.team_id or 0, answers(40), both.challenge.labels(1))
+    swapped = [CLASSES[(CLASSES.index(name) + 1) % 4] if place < 8 else name for place, name in enumerate(TRUTH)]
+    from thumbnet.challenge import labels
+
+    assert correct_labels(both.challenge, labels.make(IMAGES, swapped), "eight were wrong") == 2
+    with both.challenge.database.write() as connection:
+        intake._take(both.challenge, connection, anna, anna.team_id or 0, sent)
+    with both.challenge.database.read() as connection:
+        row = connection.execute(select(scores)).one()
+    assert (row.version, row.public_correct + row.private_correct) == (2, 32)
+    assert truth().by_image() != both.challenge.labels(2).by_image()
+    assert (both.challenge.labels(2).private == both.challenge.labels(1).private).all()
+
+
+def test_an_admin_has_no_team_to_submit_for(world: World) -> None:
+    from thumbnet.challenge.people import accounts
+
+    world.admin_token()
+    with pytest.raises(RefusalError, match="no team"):
+        world.send(accounts.find_account(world.challenge, "admin"), answers(10))
+    with world.challenge.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(teams)).scalar_one() == 0

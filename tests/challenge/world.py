@@ -1,0 +1,136 @@
+"""A small challenge: 40 images of 4 classes, with files whose score is known."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+from sqlalchemy import update
+from starlette.testclient import TestClient
+
+from thumbnet.challenge import labels
+from thumbnet.challenge.database.schema import teams
+from thumbnet.challenge.people import accounts
+from thumbnet.challenge.people.accounts import Account
+from thumbnet.challenge.settings import Settings
+from thumbnet.challenge.state import Challenge, set_up
+from thumbnet.challenge.submissions.intake import Outcome, submit
+from thumbnet.challenge.web import make_app
+
+IMAGES = tuple(f"test_{number}.JPEG" for number in range(40))
+CLASSES = ("n01", "n02", "n03", "n04")
+TRUTH = tuple(CLASSES[number % 4] for number in range(40))
+PASSWORD = "correct horse"  # a password of tests
+TEXT = {"Content-Type": "text/plain"}
+
+
+def truth() -> labels.Labels:
+    return labels.make(IMAGES, TRUTH)
+
+
+def answers(right: Iterable[int] | int, *, variant: int = 0) -> bytes:
+    """Return a submission in which just the images at the positions `right` (or the first `right` ones) are right."""
+    good = set(range(right) if isinstance(right, int) else right)
+    lines = []
+    for place, (image, name) in enumerate(zip(IMAGES, TRUTH, strict=True)):
+        shift = 0 if place in good else 1 + (variant >> place % 16 & 1)
+        lines.append(f"{image} {CLASSES[(CLASSES.index(name) + shift) % 4]}\n")
+    return "".join(lines).encode()
+
+
+class World:
+    """An open challenge, with what a test does to it."""
+
+    def __init__(self, settings: Settings, challenge: Challenge | None = None) -> None:
+        self.settings = settings
+        self.challenge = challenge or Challenge.open(settings)
+        set_up(self.challenge, truth())
+
+    def join(self, name: str, **more: str) -> Account:
+        return accounts.sign_up(self.challenge, name, PASSWORD, address="192.0.2.7", **more)
+
+    def send(self, account: Account, content: bytes) -> Outcome:
+        return submit(self.challenge, account, content)
+
+    def end_cooldown(self, account: Account) -> None:
+        """Make the team's cooldown end now, as if its time had passed."""
+        with self.challenge.database.write() as connection:
+            connection.execute(update(teams).where(teams.c.id == account.team_id).values(next_allowed_at=0))
+
+    def send_all(self, account: Account, *contents: bytes) -> None:
+        for content in contents:
+            self.end_cooldown(account)
+            assert self.send(account, content).is_new
+
+    def admin_token(self, name: str = "admin") -> str:
+        token = accounts.make_admin(self.challenge, name)
+        assert token is not None
+        return token
+
+    def token(self, account: Account) -> str:
+        return accounts.make_token(self.challenge, account, "a test")
+
+    def changed(self, **changes: Any) -> Settings:
+        return replace(self.settings, **changes)
+
+    @contextlib.contextmanager
+    def client(self, **changes: Any) -> Iterator[TestClient]:
+        """Yield a client of an app on this challenge."""
+        with TestClient(make_app(self.changed(**changes)), raise_server_exceptions=False) as client:
+            yield client
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextlib.contextmanager
+def server(folder: Path, *arguments: object, **environment: str) -> Iterator[tuple[str, str]]:
+    """Run `thumbnet serve` as a process of its own; yield its address and the first line that it printed."""
+    port = free_port()
+    program = str(Path(sys.executable).with_name("thumbnet"))
+    command = [program, "serve", "--folder", str(folder), "--port", str(port), *map(str, arguments)]
+    with (
+        (folder.parent / f"{folder.name}-{port}.log").open("w+") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | environment) as process,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(300):
+                with contextlib.suppress(httpx2.HTTPError):
+                    if httpx2.get(f"{url}/api/challenge").status_code == 200:
+                        break
+                assert process.poll() is None, Path(log.name).read_text()
+                time.sleep(0.1)
+            yield url, Path(log.name).read_text()
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def write_settings(folder: Path, **values: Any) -> Path:
+    """Write a settings file; JSON's texts and numbers are TOML's too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "challenge.toml"
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
+    return path
+
+
+def known_right(seed: int, share: float) -> list[int]:
+    """Return positions drawn at random, each with the chance `share`."""
+    return np.flatnonzero(np.random.default_rng(seed).random(len(IMAGES)) < share).tolist()

@@ -1,0 +1,213 @@
+"""A challenge from the command line: served by a process of its own, joined, submitted to, ended, checked."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.challenge.world import IMAGES, TRUTH, World, answers, free_port, server, write_settings
+from tests.cli.calling import Shell, status
+from thumbnet.challenge.settings import Settings
+from thumbnet.packed import PackedDataset
+from thumbnet.run import RunDirectory
+
+
+@pytest.fixture(autouse=True)
+def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of the test's own, for the token that `join` keeps."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("THUMBNET_SERVER", "THUMBNET_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def labels_file(tmp_path: Path) -> Path:
+    path = tmp_path / "test.csv"
+    path.write_text("image,class\n" + "".join(f"{a},{b}\n" for a, b in zip(IMAGES, TRUTH, strict=True)))
+    return path
+
+
+def give_password(monkeypatch: pytest.MonkeyPatch, text: str = "correct horse\n") -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_the_whole_way(labels_file: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, file = tmp_path / "challenge", tmp_path / "mine.txt"
+    write_settings(folder, public_fraction=0.5, seed=3, sign_up="invite")
+    file.write_bytes(answers(30))
+    at = ("--folder", folder)
+    with server(folder, "--labels", labels_file) as (url, printed):
+        assert printed.count("admin token, shown this one time: tn_") == 1
+        people = tmp_path / "roster.csv"
+        people.write_text("name,id\nAnna Ansel,s1\nBert Bohm,s2\n")
+        codes = list(csv.DictReader(io.StringIO(shell.text("challenge", "roster", people, *at))))
+        assert [row["name"] for row in codes] == ["Anna Ansel", "Bert Bohm"]
+        give_password(monkeypatch)
+        assert "needs the invite code" in shell.error("join", url, "--name", "anna")
+        give_password(monkeypatch)
+        shell.text("join", url, "--name", "anna", "--code", codes[0]["code"])
+        kept = tmp_path / "config" / "thumbnet" / "challenge.json"
+        assert kept.stat().st_mode & 0o077 == 0
+        assert "a valid submission" in shell.text("submit", file, "--check")
+        sent = shell.json("submit", file)
+        assert sent["is_new"] is True
+        receipt = tmp_path / "mine.txt.receipt.json"
+        assert json.loads(receipt.read_text()) == sent["receipt"]
+        assert "sent before, so nothing was counted" in shell.text("submit", file)
+        file.write_bytes(answers(31))
+        assert "your team may submit again at" in shell.error("submit", file)
+        file.write_bytes(answers(31).replace(b"test_7.JPEG", b"test_77.JPEG"))
+        assert "line 8: image 'test_77.JPEG' is unknown" in shell.error("submit", file)
+        # The token of one server is not sent to another.
+        assert "no API token" in shell.error(
+            "submit", labels_to_file(tmp_path), "--server", url.replace("127.0.0.1", "localhost")
+        )
+        assert "the challenge is closed" in shell.text("challenge", "close", *at)
+        assert "the challenge is revealed" in shell.text("challenge", "reveal", *at)
+        assert "closed; submissions are no longer taken" in shell.error("submit", labels_to_file(tmp_path))
+        grades = list(csv.DictReader(io.StringIO(shell.text("challenge", "export", *at))))
+        assert [(row["name"], row["rank"], row["scored_on"]) for row in grades] == [("Anna Ansel", "1", "private")]
+        assert shell.json("challenge", "verify", receipt, *at)["problems"] == []
+        shell.text("challenge", "backup", tmp_path / "backup", *at)
+    assert "1 submissions restored" in shell.text(
+        "challenge", "restore", tmp_path / "backup", "--folder", tmp_path / "b"
+    )
+    assert "1 submissions, 1 scores computed anew" in shell.text(
+        "challenge", "verify", receipt, "--folder", tmp_path / "b"
+    )
+    with server(folder) as (_, printed):
+        assert "admin token" not in printed
+
+
+def labels_to_file(tmp_path: Path) -> Path:
+    path = tmp_path / "other.txt"
+    path.write_bytes(answers(12))
+    return path
+
+
+def test_a_runs_predictions_get_the_score_of_evaluate(
+    run: RunDirectory, dataset: PackedDataset, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "val.txt"
+    shell.text("predict", run.path, "--split", "val", "--out", file)
+    expected = shell.json("evaluate", run.path)
+    with server(tmp_path / "c", "--from-split", "val", "--data", dataset.path, "--sign-up", "open") as (url, _):
+        give_password(monkeypatch)
+        shell.text("join", url, "--name", "anna")
+        found = shell.json("submit", file)["submission"]["public"]
+        give_password(monkeypatch)
+        shell.text("join", url, "--name", "anna", "--again")
+        assert "nothing was counted" in shell.text("submit", file)
+    assert found["top1"] == expected["top1"]
+    assert found["interval"] == pytest.approx(expected["top1_interval"])
+    assert found["images"] == expected["images"]
+
+
+def test_corrected_labels_and_lost_passwords(
+    labels_file: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = tmp_path / "challenge", tmp_path / "mine.txt"
+    file.write_bytes(answers(40))
+    at = ("--folder", folder)
+    with server(folder, "--labels", labels_file, "--sign-up", "open") as (url, _):
+        give_password(monkeypatch)
+        shell.text("join", url, "--name", "anna")
+        shell.text("submit", file)
+        labels_file.write_text(labels_file.read_text().replace("test_0.JPEG,n01", "test_0.JPEG,n02"))
+        printed = shell.text("challenge", "labels", labels_file, "--note", "one was wrong", *at)
+        assert "version 2" in printed
+        assert shell.json("submit", file)["submission"]["public"]["correct"] == 39
+        new = shell.text("challenge", "password", "anna", *at).split()[-1]
+        give_password(monkeypatch)
+        assert "do not fit" in shell.error("join", url, "--name", "anna", "--again")
+        give_password(monkeypatch, f"{new}\n")
+        shell.text("join", url, "--name", "anna", "--again")
+    assert "admin token" in shell.text("challenge", "admin", "second", *at)
+    shell.text("challenge", "close", *at)
+    shell.text("challenge", "open", *at)
+
+
+def test_what_can_go_wrong_is_one_line(labels_file: Path, tmp_path: Path, shell: Shell) -> None:
+    folder = tmp_path / "challenge"
+    at = ("--folder", folder)
+    assert "no challenge here" in shell.error("challenge", "close", *at)
+    assert not folder.exists()
+    assert "give its labels with --labels" in shell.error("serve", *at)
+    assert "no challenge here yet" in shell.error("challenge", "verify", *at)
+    assert "two sources of labels" in shell.error("serve", *at, "--labels", labels_file, "--from-split", "val")
+    assert "no such file" in shell.error("serve", *at, "--labels", tmp_path / "none.csv")
+    assert "no server" in shell.error("submit", labels_file)
+    assert "mend the address" in shell.error("submit", labels_file, "--server", "ftp://x")
+    absent = f"http://127.0.0.1:{free_port()}"
+    assert "no answer" in shell.error("submit", labels_file, "--server", absent)
+    config = write_settings(folder, cooldown=3)
+    assert f"{config}: unknown setting 'cooldown'" in shell.error("serve", *at)
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text("{")
+    assert "not JSON" in shell.error("challenge", "verify", receipt, *at)
+    receipt.write_text(json.dumps({"entry": {}}))
+    assert "not one of ours" in shell.error("challenge", "verify", receipt, *at)
+
+
+def test_a_taken_port_is_said(labels_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(tmp_path / "one", "--labels", labels_file) as (url, _):
+        port = url.rpartition(":")[2]
+        assert status("serve", "--folder", tmp_path / "two", "--labels", labels_file, "--port", port) == 1
+    assert f"127.0.0.1, port {port}: address already in use; choose others" in capsys.readouterr().err
+
+
+def test_a_damaged_challenge_fails_verification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(Settings(folder=tmp_path / "c", sign_up="open"))
+    world.send(world.join("anna"), answers(10))
+    world.challenge.close()
+    next((tmp_path / "c" / "files").glob("??/*")).write_bytes(b"changed")
+    assert status("challenge", "verify", "--folder", tmp_path / "c") == 1
+    printed = capsys.readouterr()
+    assert "wrong: submission 1: " in printed.out
+    assert printed.err == "thumbnet: verification found 1 problem; restore a backup\n"
+
+
+def test_submit_waits_for_the_end_of_the_cooldown(
+    labels_file: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = tmp_path / "challenge", tmp_path / "mine.txt"
+    write_settings(folder, cooldown_seconds=2, sign_up="open")
+    with server(folder, "--labels", labels_file) as (url, _):
+        give_password(monkeypatch)
+        shell.text("join", url, "--name", "anna")
+        for number in (1, 2):
+            file.write_bytes(answers(number))
+            found = shell.json("submit", file, "--wait")
+            assert (found["submission"]["id"], found["is_new"]) == (number, True)
+
+
+def test_ctrl_c_ends_the_server(labels_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    found = []
+
+    def ask_and_interrupt() -> None:
+        for _ in range(200):
+            with contextlib.suppress(httpx2.HTTPError):
+                found.append(httpx2.get(f"http://127.0.0.1:{port}/api/challenge", timeout=5).json()["images"])
+                break
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    asking = threading.Thread(target=ask_and_interrupt)
+    asking.start()
+    assert status("serve", "--folder", tmp_path / "c", "--labels", labels_file, "--port", port) == 130
+    asking.join()
+    assert found == [len(IMAGES)]
+    printed = capsys.readouterr()
+    assert printed.out.startswith("admin token, shown this one time: tn_")
+    assert printed.err.splitlines()[0].endswith(f"http://127.0.0.1:{port} (Ctrl-C ends it)")
+    assert "Traceback" not in printed.err
