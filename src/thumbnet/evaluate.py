@@ -21,6 +21,11 @@ from thumbnet.views import Views, find_views
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+def mixed_precision(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return the context in which products are computed in `dtype`, and nothing changes where that is float32."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """What happens to an image before the network judges it: policy, resize, normalisation and precision."""
@@ -36,10 +41,9 @@ class Preprocessing:
     @classmethod
     def of(cls, recipe: Recipe, data_size: int) -> "Preprocessing":
         """Return the preprocessing that `recipe` states for data of side `data_size`."""
-        size = recipe.evaluation.image_size or recipe.phases[-1].image_size or data_size
         return cls(
             policy=build_evaluation_policy(recipe.evaluation.policy),
-            image_size=size,
+            image_size=recipe.judged_size(data_size),
             mean=recipe.normalization.mean,
             std=recipe.normalization.std,
             dtype=DTYPES[recipe.precision],
@@ -177,13 +181,12 @@ def provenance(
 
 def _judge(model: nn.Module, images: Tensor, preprocessing: Preprocessing, views: Views) -> list[Tensor]:
     """Return the logits f32[B,K] of each view; a part of an image goes to the network's size in one resize."""
-    reduced = preprocessing.dtype != torch.float32
     results = []
     for view in views.parts:
         top, left, side = view.box(images.shape[-1])
         seen = preprocessing.finish(images[:, :, top : top + side, left : left + side])
         for inputs in (seen, seen.flip(-1)) if view.mirrored else (seen,):
-            with torch.autocast(images.device.type, preprocessing.dtype, enabled=reduced):
+            with mixed_precision(images.device, preprocessing.dtype):
                 outputs: Tensor = model(inputs)
             results.append(outputs.float())
     return results

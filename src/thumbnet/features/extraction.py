@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from thumbnet.augment import DETERMINISTIC, build_policy
 from thumbnet.data import ImageSet
 from thumbnet.errors import TrainingError
-from thumbnet.evaluate import DTYPES, Preprocessing
+from thumbnet.evaluate import Preprocessing, mixed_precision
 from thumbnet.features.body import body_digest, body_of, feature_count
 from thumbnet.features.description import (
     DTYPE,
@@ -132,14 +132,13 @@ def batch_features(network: nn.Module, recipe: Recipe, images: ImageSet, wanted:
         wanted: which features.
         batch: positions of the images.
     """
-    dtype = DTYPES[recipe.precision]
     preprocessing = replace(Preprocessing.of(recipe, wanted.image_size), image_size=wanted.image_size)
     pixels, labels = images.take(torch.arange(batch.start, batch.stop))
     if wanted.policy:
         generator = _generator(recipe, images.device, wanted, batch.start)
         pixels, _ = build_policy(wanted.policy, classes=1)(pixels, torch.zeros_like(labels), generator)
     inputs = preprocessing.finish(pixels)
-    with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+    with mixed_precision(images.device, preprocessing.dtype):
         features: Tensor = network(inputs)
     return features
 

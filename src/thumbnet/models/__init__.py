@@ -1,7 +1,14 @@
 """Networks by name: one table, all of timm under `timm/<name>`, and torchvision's under `torchvision/<name>`."""
 
 from thumbnet.models.heads import head_of
-from thumbnet.models.parts import evaluation_mode, first_convolution, last_layer, multiply_adds, parameter_count
+from thumbnet.models.parts import (
+    evaluation_mode,
+    first_convolution,
+    last_layer,
+    multiply_adds,
+    parameter_count,
+    placed,
+)
 from thumbnet.models.preprocessing import OwnPreprocessing, own_preprocessing
 from thumbnet.models.pretrained import is_packaged
 from thumbnet.models.registry import build_model, check_model, model_names, without_weights
@@ -20,6 +27,7 @@ __all__ = [
     "multiply_adds",
     "own_preprocessing",
     "parameter_count",
+    "placed",
     "resolve_init",
     "without_weights",
 ]

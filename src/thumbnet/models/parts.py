@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from thumbnet.errors import RecipeError
+from thumbnet.recipe import Recipe
 
 
 def first_convolution(model: nn.Module) -> nn.Conv2d:
@@ -46,6 +47,12 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def placed(model: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
+    """Return the network on `device`, its weights laid out in memory as `recipe` states."""
+    model = model.to(device)
+    return model.to(memory_format=torch.channels_last) if recipe.channels_last else model
 
 
 def parameter_count(model: nn.Module) -> int:

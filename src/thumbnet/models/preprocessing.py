@@ -49,7 +49,7 @@ def own_preprocessing(model: Model) -> OwnPreprocessing:
 
 def _of_run(run: RunDirectory) -> OwnPreprocessing:
     recipe = run.recipe()
-    size = recipe.evaluation.image_size or recipe.phases[-1].image_size or int(run.data()["image_size"])
+    size = recipe.judged_size(int(run.data()["image_size"]))
     return OwnPreprocessing(size, recipe.interpolation, recipe.normalization.mean, recipe.normalization.std)
 
 

@@ -265,6 +265,14 @@ class Recipe:
         require(0 < self.fraction <= 1, f"fraction: {self.fraction} is not in (0, 1]; 1 is the full length")
         self._check_honesty()
 
+    def first_size(self, data_size: int) -> int:
+        """Return the side in pixels of the first images that reach the network; `data_size` is that of the data's."""
+        return self.phases[0].image_size or data_size
+
+    def judged_size(self, data_size: int) -> int:
+        """Return the side in pixels of the images that are judged; `data_size` is that of the data's."""
+        return self.evaluation.image_size or self.phases[-1].image_size or data_size
+
     def _check_honesty(self) -> None:
         if self.train_on == "all":
             require(

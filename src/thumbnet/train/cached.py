@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from thumbnet.data import RowBatches, Subset, place_rows, take_rows
-from thumbnet.evaluate import DTYPES
+from thumbnet.evaluate import DTYPES, mixed_precision
 from thumbnet.features.description import DTYPE
 from thumbnet.features.entry import Watch
 from thumbnet.features.extraction import FrozenBody, Wanted, extract
@@ -118,7 +118,7 @@ def judge_features(model: nn.Module, rows: Tensor, subset: Subset, recipe: Recip
         recipe: states precision and batch size.
     """
     _, head = head_of(model)
-    device, dtype = subset.images.device, DTYPES[recipe.precision]
+    device = subset.images.device
     batches = torch.split(subset.positions, recipe.evaluation.batch_size)
-    with evaluation_mode(model), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+    with evaluation_mode(model), mixed_precision(device, DTYPES[recipe.precision]):
         return torch.cat([head(take_rows(rows, batch, device)).float().cpu() for batch in batches])

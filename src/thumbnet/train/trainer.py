@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from thumbnet.augment import build_policy
 from thumbnet.data import Batches, RowBatches, Subset
-from thumbnet.evaluate import DTYPES, Preprocessing, predict_logits
+from thumbnet.evaluate import DTYPES, Preprocessing, mixed_precision, predict_logits
 from thumbnet.features.cache import features_folder
 from thumbnet.features.entry import Watch
 from thumbnet.features.extraction import FrozenBody
-from thumbnet.models import build_model, head_of, without_weights
+from thumbnet.models import build_model, head_of, placed, without_weights
 from thumbnet.packed import PackedDataset
 from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Recipe
@@ -87,10 +87,9 @@ class Trainer:
     def logits(self, inputs: Tensor, step: int) -> Tensor:
         """Return the network's logits f32[B,K]; its own randomness (dropout) is seeded by the step."""
         torch.manual_seed(derive_seed(self.recipe.seed, "network", step))
-        dtype = DTYPES[self.recipe.precision]
         # A compiled network has a backward pass of its own.
         fast = FastDepthwise() if self.device.type == "cpu" and not self.recipe.compile else nullcontext()
-        with fast, torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+        with fast, mixed_precision(self.device, DTYPES[self.recipe.precision]):
             outputs: Tensor = self.forward(inputs)
         return outputs.float()
 
@@ -183,9 +182,7 @@ def make_trainer(
     `cache` is the place of cached features; by default the user's (see `thumbnet.features.cache.features_folder`).
     `first` holds the network's first weights where the run has stored them already.
     """
-    model = initial_model(recipe, dataset, first).to(device)
-    if recipe.channels_last:
-        model = model.to(memory_format=torch.channels_last)
+    model = placed(initial_model(recipe, dataset, first), recipe, device)
     state = State(
         model=model,
         scaler=torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16"),
@@ -210,7 +207,7 @@ def initial_model(recipe: Recipe, dataset: PackedDataset, first: Path | None = N
 
     With `first`, what was stored there when the run began is loaded; nothing that the recipe starts from is needed.
     """
-    size = recipe.phases[0].image_size or dataset.image_size
+    size = recipe.first_size(dataset.image_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "init"))
         class_ids = [info.id for info in dataset.classes]

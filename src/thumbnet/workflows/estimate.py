@@ -155,7 +155,7 @@ def extracted_images(recipe: Recipe, plan: Plan, shape: DataShape) -> list[int]:
     Those that an earlier phase has computed of the same body are found again.
     """
     counts = {"train": shape.train, "val": shape.val, "test": shape.test}
-    judged_size = recipe.evaluation.image_size or recipe.phases[-1].image_size or shape.image_size
+    judged_size = recipe.judged_size(shape.image_size)
     found: list[int] = []
     known: list[Wanted] = []
     for phase in plan.phases:

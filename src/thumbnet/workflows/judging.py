@@ -8,7 +8,7 @@ from torch import nn
 from thumbnet.data import judged_subset
 from thumbnet.ensemble import Over, check_over
 from thumbnet.evaluate import predict_subset
-from thumbnet.models import build_model, without_weights
+from thumbnet.models import build_model, placed, without_weights
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
@@ -24,12 +24,10 @@ def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Mo
     """
     run.require_complete()
     recipe, data = run.recipe(), run.data()
-    size = recipe.phases[0].image_size or data["image_size"]
+    size = recipe.first_size(data["image_size"])
     model = build_model(without_weights(recipe.model), len(data["classes"]), size)
     load_weights(model, run.weights_path(weights))
-    if recipe.channels_last:
-        model = model.to(memory_format=torch.channels_last)
-    return model.to(device).eval()
+    return placed(model, recipe, device).eval()
 
 
 def judge(

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from thumbnet.data import judged_subset, whole_split
 from thumbnet.data.resident import balanced_selection
 from thumbnet.errors import RunError
-from thumbnet.evaluate import Preprocessing, predict_subset
+from thumbnet.evaluate import Preprocessing, mixed_precision, predict_subset
 from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.predictions import Predictions, trained_on
@@ -180,14 +180,13 @@ def refresh_norms(
     """
     preprocessing = Preprocessing.of(recipe, dataset.image_size)
     images = whole_split(dataset, "train", device).images
-    reduced = preprocessing.dtype != torch.float32
     before = [norm.momentum for norm in norms]
     model.eval()
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
         norm.train()
-    with torch.autocast(device.type, preprocessing.dtype, enabled=reduced):
+    with mixed_precision(device, preprocessing.dtype):
         for batch in torch.split(_norm_positions(recipe, dataset), recipe.evaluation.batch_size):
             model(preprocessing.finish(preprocessing.policy(images.take(batch)[0])))
     for norm, momentum in zip(norms, before, strict=True):
@@ -226,7 +225,7 @@ def _check_alike(first: Ingredient, other: Ingredient) -> None:
     one, two = first.run.recipe(), other.run.recipe()
     facts = {
         "network": (_built(one), _built(two)),
-        "preprocessing": (_seen(one), _seen(two)),
+        "preprocessing": (_seen(first.run), _seen(other.run)),
         "classes": (first.run.data()["classes"], other.run.data()["classes"]),
         "data": (first.run.data()["fingerprint"], other.run.data()["fingerprint"]),
     }
@@ -242,8 +241,9 @@ def _built(recipe: Recipe) -> tuple[object, ...]:
     return recipe.model.name, dict(recipe.model.options), recipe.model.head.hidden
 
 
-def _seen(recipe: Recipe) -> tuple[object, ...]:
-    size = recipe.evaluation.image_size or recipe.phases[-1].image_size
+def _seen(run: RunDirectory) -> tuple[object, ...]:
+    recipe = run.recipe()
+    size = recipe.judged_size(int(run.data()["image_size"]))
     return size, recipe.evaluation.policy, recipe.normalization, recipe.interpolation
 
 

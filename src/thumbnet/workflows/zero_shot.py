@@ -10,7 +10,7 @@ import torch
 from thumbnet.data import judged_subset
 from thumbnet.errors import RecipeError
 from thumbnet.evaluate import predict_subset
-from thumbnet.models import is_packaged
+from thumbnet.models import is_packaged, placed
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Head, Model, Optimizer, Phase, Recipe, epochs, to_json
@@ -93,9 +93,7 @@ def zero_shot(
     """
     stated = begun(recipe, dataset)
     subset = judged_subset(dataset, split, device)
-    model = initial_model(stated, dataset).to(device)
-    if stated.channels_last:
-        model = model.to(memory_format=torch.channels_last)
+    model = placed(initial_model(stated, dataset), stated, device)
     started = time.perf_counter()
     predictions = predict_subset(model, subset, stated, dataset, weights=WEIGHTS, views=views)
     require_labels(predictions)
