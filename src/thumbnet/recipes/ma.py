@@ -15,20 +15,16 @@ from thumbnet.recipe import (
     Evaluation,
     Loss,
     Model,
-    Normalization,
     Optimizer,
     Phase,
     Recipe,
     Schedule,
     epochs,
     iterations,
-    operation,
 )
 from thumbnet.recipes.offline import stand_in
 from thumbnet.recipes.rows import Reported, Row
-
-IMAGENET_STATISTICS = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Of the 224-pixel training images of ImageNet, in which its networks were trained."""
+from thumbnet.recipes.shared import IMAGENET_STATISTICS, SYMMETRIC, zoom
 
 
 def scratch() -> Recipe:
@@ -70,13 +66,12 @@ def scratch_64_plus() -> Recipe:
     smoothing; blocks that begin as the identity. Measured: `records/ma-scratch-64+.json`.
     """
     recipe = scratch_64()
-    policy = (operation("random_resized_crop", scale=[0.5, 1.0]), operation("horizontal_flip"))
     return replace(
         recipe,
         name="ma-scratch-64+",
         model=Model("resnet18", {"zero_init_residual": True}),
         optimizer=Optimizer("nesterov", lr=0.4, weight_decay=5e-4, no_decay="norm_and_bias"),
-        phases=(replace(recipe.phases[0], policies=(policy,)),),
+        phases=(replace(recipe.phases[0], policies=(zoom(),)),),
         schedule=Schedule("one_cycle", options={"peak_at": 0.25}),
         loss=Loss(label_smoothing=0.1),
     )
@@ -179,13 +174,14 @@ def overfit_pretrained() -> Recipe:
 def overfit_pretrained_lite0() -> Recipe:
     """The same from a pretrained network that installs offline, EfficientNet-Lite0.
 
-    A stand-in for `ma-overfit-pretrained` where ResNet-18's weights cannot be had.
+    A stand-in for `ma-overfit-pretrained` where ResNet-18's weights cannot be had. Chosen: bilinear resizing, as the
+    row that it stands in for.
     """
     return replace(
         overfit_pretrained(),
         name="ma-overfit-pretrained-lite0",
         model=Model("timm/tf_efficientnet_lite0", weights="package"),
-        normalization=Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        normalization=SYMMETRIC,
     )
 
 
@@ -198,7 +194,6 @@ def finetune() -> Recipe:
     random resized crop of at least half of the area, and weight decay 1e-4 in the last two epochs.
     """
     head, low = Optimizer("adam", lr=1e-3), Optimizer("adam", lr=1e-5, weight_decay=1e-4)
-    cropped = (operation("random_resized_crop", scale=[0.5, 1.0]), operation("horizontal_flip"))
     whole = Optimizer("adam", lr=1e-4, weight_decay=1e-4)
     return Recipe(
         name="ma-finetune",
@@ -207,7 +202,7 @@ def finetune() -> Recipe:
         phases=(
             Phase(epochs(2), image_size=224, trainable="head", frozen_norm_updates=True),
             Phase(epochs(3), image_size=224, optimizer=whole, carry_optimizer=False),
-            Phase(epochs(1), policies=(cropped,), image_size=224, optimizer=low, carry_optimizer=False),
+            Phase(epochs(1), policies=(zoom(),), image_size=224, optimizer=low, carry_optimizer=False),
             Phase(epochs(1), image_size=224, optimizer=low, carry_optimizer=False),
         ),
         batch_size=256,

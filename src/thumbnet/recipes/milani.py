@@ -19,7 +19,6 @@ from thumbnet.recipe import (
     Head,
     Loss,
     Model,
-    Normalization,
     Optimizer,
     Phase,
     Policy,
@@ -30,6 +29,7 @@ from thumbnet.recipe import (
 )
 from thumbnet.recipes.offline import stand_in, with_cached_features
 from thumbnet.recipes.rows import Reported, Row
+from thumbnet.recipes.shared import SYMMETRIC
 
 _LIGHT: Policy = (operation("brightness", amount=0.2), operation("contrast", amount=0.2))
 """The report does not say how far brightness and contrast go; a fifth each way is chosen."""
@@ -90,7 +90,7 @@ def transfer_v1() -> Recipe:
         schedule=Schedule("step", options={"every": "1 epochs", "gamma": 0.713}),
         batch_size=100,
         loss=Loss(label_smoothing=0.1),
-        normalization=Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        normalization=SYMMETRIC,
         evaluation=Evaluation(splits=("val",), train_images=2000, batch_size=100),
         checkpointing=Checkpointing(filters=()),
         precision="bf16",

@@ -6,13 +6,11 @@ The form is that of Google's weights: inputs in [-1, 1], bicubic, made for 224, 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from thumbnet.recipe import Head, Model, Normalization, Recipe
+from thumbnet.recipe import Head, Model, Recipe
+from thumbnet.recipes.shared import SYMMETRIC
 
 SIZES: Mapping[str, int] = {"lite0": 224, "lite1": 240, "lite2": 260}
 """The networks, and the image size in pixels that each was made for."""
-
-NORMALIZATION = Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-"""What brings pixels to [-1, 1]."""
 
 
 def network(size: str, head: Head) -> Model:
@@ -34,7 +32,7 @@ def stand_in(recipe: Recipe, size: str, image_size: int | None = None) -> Recipe
         name=f"{recipe.name}-{size}",
         model=network(size, recipe.model.head),
         phases=tuple(replace(phase, image_size=side) for phase in recipe.phases),
-        normalization=NORMALIZATION,
+        normalization=SYMMETRIC,
         interpolation="bicubic",
     )
 

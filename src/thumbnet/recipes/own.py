@@ -7,12 +7,12 @@ from thumbnet.recipe import (
     Model,
     Optimizer,
     Phase,
-    Policy,
     Recipe,
     Schedule,
     epochs,
     operation,
 )
+from thumbnet.recipes.shared import zoom
 
 
 def demo() -> Recipe:
@@ -30,13 +30,6 @@ def demo() -> Recipe:
     )
 
 
-def _zoom(size: int) -> Policy:
-    return (
-        operation("random_resized_crop", scale=[0.5, 1.0], size=size),
-        operation("horizontal_flip"),
-    )
-
-
 def resnet18_64() -> Recipe:
     """ResNet-18 of half width at 64 pixels, from scratch, in the time that `ma-scratch-64` takes.
 
@@ -50,9 +43,9 @@ def resnet18_64() -> Recipe:
         model=Model("resnet18", {"stem": "strided", "width": 32, "zero_init_residual": True}),
         optimizer=Optimizer("nesterov", lr=0.4, weight_decay=5e-4, no_decay="norm_and_bias"),
         phases=(
-            Phase(epochs(8), policies=(_zoom(40),), image_size=40),
-            Phase(epochs(5), policies=(_zoom(48),), image_size=48),
-            Phase(epochs(4), policies=(_zoom(64),)),
+            Phase(epochs(8), policies=(zoom(40),), image_size=40),
+            Phase(epochs(5), policies=(zoom(48),), image_size=48),
+            Phase(epochs(4), policies=(zoom(64),)),
         ),
         schedule=Schedule("one_cycle", options={"peak_at": 0.25}),
         batch_size=256,

@@ -10,16 +10,12 @@ from thumbnet.recipe import (
     Loss,
     Optimizer,
     Phase,
-    Policy,
     Recipe,
     Schedule,
     epochs,
-    operation,
 )
-from thumbnet.recipes.offline import NORMALIZATION, SIZES, network
-
-ZOOM: Policy = (operation("random_resized_crop", scale=[0.5, 1.0]), operation("horizontal_flip"))
-
+from thumbnet.recipes.offline import SIZES, network
+from thumbnet.recipes.shared import SYMMETRIC, zoom
 
 CLASSIFIER = Head(start="classifier")
 """The 200 classes are among ImageNet's 1,000: the head starts from the classifier's rows for them."""
@@ -35,7 +31,7 @@ def linear(size: str) -> Recipe:
         schedule=Schedule("cosine"),
         batch_size=256,
         loss=Loss(label_smoothing=0.1),
-        normalization=NORMALIZATION,
+        normalization=SYMMETRIC,
         interpolation="bicubic",
         evaluation=Evaluation(splits=("holdout", "val")),
         checkpointing=Checkpointing(filters=()),
@@ -52,13 +48,13 @@ def finetune(size: str) -> Recipe:
         model=network(size, CLASSIFIER),
         optimizer=Optimizer("adamw", lr=5e-4, weight_decay=0.05, no_decay="norm_and_bias", layer_decay=0.9),
         phases=(
-            Phase(epochs(2), policies=(ZOOM,), image_size=160),
-            Phase(epochs(2), policies=(ZOOM,), image_size=192),
+            Phase(epochs(2), policies=(zoom(),), image_size=160),
+            Phase(epochs(2), policies=(zoom(),), image_size=192),
         ),
         schedule=Schedule("cosine", warmup=epochs(0.2)),
         batch_size=64,
         loss=Loss(label_smoothing=0.1),
-        normalization=NORMALIZATION,
+        normalization=SYMMETRIC,
         interpolation="bicubic",
         evaluation=Evaluation(splits=("val",), train_images=2000, image_size=224, batch_size=100),
         checkpointing=Checkpointing(filters=()),

@@ -16,16 +16,15 @@ from thumbnet.recipe import (
     Evaluation,
     Loss,
     Model,
-    Normalization,
     Optimizer,
     Phase,
     Recipe,
     Schedule,
     epochs,
-    operation,
 )
 from thumbnet.recipes.offline import stand_in, with_cached_features
 from thumbnet.recipes.rows import Reported, Row
+from thumbnet.recipes.shared import IMAGENET_STATISTICS, zoom
 
 
 def resnet20() -> Recipe:
@@ -110,7 +109,7 @@ def transfer() -> Recipe:
     return replace(
         recipe,
         phases=(Phase(epochs(5), image_size=224, trainable="head"),),
-        normalization=Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        normalization=IMAGENET_STATISTICS,
     )
 
 
@@ -136,17 +135,11 @@ def _trained(name: str, model: Model, rate: float) -> Recipe:
 
 def _improved(name: str, model: Model, rate: float, lengths: Mapping[int, int]) -> Recipe:
     """Return a twin that trains so many epochs at each size, in pixels, and is judged at the last of them."""
-    zoom = {"scale": [0.5, 1.0]}
     return replace(
         _trained(name, model, rate),
         optimizer=Optimizer("nesterov", lr=rate, weight_decay=5e-4, no_decay="norm_and_bias"),
         phases=tuple(
-            Phase(
-                epochs(length),
-                policies=((operation("random_resized_crop", **zoom, size=size), operation("horizontal_flip")),),
-                image_size=size,
-            )
-            for size, length in lengths.items()
+            Phase(epochs(length), policies=(zoom(size),), image_size=size) for size, length in lengths.items()
         ),
         schedule=Schedule("one_cycle", options={"peak_at": 0.25}),
         loss=Loss(label_smoothing=0.1),
