@@ -7,6 +7,7 @@ averages of networks from different random weights are no better than chance.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from thumbnet.data import judged_subset, whole_split
-from thumbnet.data.resident import balanced_selection
+from thumbnet.data import Subset, judged_subset
+from thumbnet.data.resident import ImageSet, balanced_selection
 from thumbnet.errors import RunError
 from thumbnet.evaluate import Preprocessing, mixed_precision, predict_subset
 from thumbnet.models import multiply_adds, parameter_count
@@ -56,17 +57,22 @@ class Kitchen:
     dataset: PackedDataset
     device: torch.device
 
+    @cached_property
+    def holdout(self) -> Subset:
+        """The holdout, among all training images, which are checked and opened once for all soups."""
+        return judged_subset(self.dataset, "holdout", self.device)
+
     def fill(self, tensors: Sequence[Mapping[str, Tensor]]) -> int:
         """Give the network the average of `tensors`, and return how many batch norms got new statistics."""
         self.model.load_state_dict(average_tensors(tensors))
         norms = differing_norms(self.model, tensors)
         if norms:
-            refresh_norms(self.model, norms, self.recipe, self.dataset, self.device)
+            refresh_norms(self.model, norms, self.recipe, self.dataset, self.holdout.images)
         return len(norms)
 
     def judge(self, split: str) -> Predictions:
         """Return what the network says about `split`."""
-        subset = judged_subset(self.dataset, split, self.device)
+        subset = self.holdout if split == "holdout" else judged_subset(self.dataset, split, self.device)
         return predict_subset(self.model, subset, self.recipe, self.dataset, weights="last")
 
 
@@ -170,23 +176,22 @@ def differing_norms(model: nn.Module, tensors: Sequence[Mapping[str, Tensor]]) -
 
 @torch.no_grad()
 def refresh_norms(
-    model: nn.Module, norms: Sequence[_BatchNorm], recipe: Recipe, dataset: PackedDataset, device: torch.device
+    model: nn.Module, norms: Sequence[_BatchNorm], recipe: Recipe, dataset: PackedDataset, images: ImageSet
 ) -> None:
-    """Compute the statistics of `norms` anew, from `NORM_IMAGES` training images as they are when they are judged.
+    """Compute the statistics of `norms` anew, from `NORM_IMAGES` of the training `images`, prepared as for judging.
 
     Averaged weights give other activations than those whose statistics the networks stored. The network is left in
     evaluation mode.
     Source: Izmailov et al., 'Averaging weights leads to wider optima and better generalization', UAI 2018.
     """
     preprocessing = Preprocessing.of(recipe, dataset.image_size)
-    images = whole_split(dataset, "train", device).images
     before = [norm.momentum for norm in norms]
     model.eval()
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
         norm.train()
-    with mixed_precision(device, preprocessing.dtype):
+    with mixed_precision(images.device, preprocessing.dtype):
         for batch in torch.split(_norm_positions(recipe, dataset), recipe.evaluation.batch_size):
             model(preprocessing.finish(preprocessing.policy(images.take(batch)[0])))
     for norm, momentum in zip(norms, before, strict=True):
