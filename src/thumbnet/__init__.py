@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from thumbnet.api import (
+        analyze_run,
         compare_runs,
         evaluate_run,
         load_data,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         open_run,
         pack_data,
         predict_images,
+        report_runs,
         resume_run,
         train_recipe,
     )
@@ -28,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ThumbnetError",
     "__version__",
+    "analyze_run",
     "compare_runs",
     "evaluate_run",
     "load_data",
@@ -37,6 +40,7 @@ __all__ = [
     "open_run",
     "pack_data",
     "predict_images",
+    "report_runs",
     "resume_run",
     "train_recipe",
 ]

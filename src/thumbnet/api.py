@@ -23,10 +23,13 @@ from thumbnet.metrics import Scores
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Recipe, assign, to_json
 from thumbnet.recipes import find_recipe
+from thumbnet.report import make_report, write_report
 from thumbnet.run import RunDirectory
 from thumbnet.train import Options, load_run_data, resume, start
 from thumbnet.train.hardware import choose_device
-from thumbnet.workflows.ensembling import Ensemble, Wish, write_ensemble
+from thumbnet.workflows.analyzing import Done, Wish, analyze
+from thumbnet.workflows.ensembling import Ensemble, write_ensemble
+from thumbnet.workflows.ensembling import Wish as EnsembleWish
 from thumbnet.workflows.ensembling import make_ensemble as combine
 from thumbnet.workflows.judging import judge
 from thumbnet.workflows.members import SPLITS, load_members
@@ -36,6 +39,7 @@ from thumbnet.workflows.souping import make_soup as average_weights
 from thumbnet.workflows.stored import require_labels
 
 __all__ = [
+    "analyze_run",
     "compare_runs",
     "evaluate_run",
     "load_data",
@@ -45,6 +49,7 @@ __all__ = [
     "open_run",
     "pack_data",
     "predict_images",
+    "report_runs",
     "resume_run",
     "train_recipe",
 ]
@@ -297,7 +302,7 @@ def make_ensemble(
         ThumbnetError: members do not fit together, or `out` exists.
     """
     found = load_members([Path(one) for one in members], list(dict.fromkeys([split, *SPLITS])), snapshots=snapshots)
-    made = combine(found, Wish(split, over, select, size, replacement))
+    made = combine(found, EnsembleWish(split, over, select, size, replacement))
     if out is not None:
         write_ensemble(made, Path(out), "thumbnet.make_ensemble")
     return made
@@ -329,6 +334,43 @@ def make_soup(
     """
     ingredients = find_ingredients([Path(run) for run in runs], weights=weights, snapshots=snapshots)
     return average_weights(ingredients, Path(out), select=select, device=choose_device(device, threads))
+
+
+def analyze_run(
+    run: RunDirectory,
+    only: Sequence[str] = (),
+    *,
+    again: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+) -> list[Done]:
+    """Compute what a report needs the network for, store it in the run, and return what became of each part.
+
+    What is stored already is kept; what was interrupted goes on.
+
+    Args:
+        run: the run, complete.
+        only: parts by name (`thumbnet.analyses.PARTS`); all of them without any.
+        again: compute anew what is stored.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        ThumbnetError: the run is unfinished, its data is gone, or a part that was asked for is impossible.
+    """
+    return analyze(run, Wish.of(only, again=again), device=choose_device(device, threads), watch=lambda *_: None)
+
+
+def report_runs(runs: Sequence[RunDirectory], out: Path | str, data: Path | str | None = None) -> Path:
+    """Write one HTML page about `runs` to the file `out` and return its path; JSON and CSV lie beside it.
+
+    Of exactly two runs, the second is compared with the first.
+
+    Raises:
+        ThumbnetError: a file of a run is damaged, or `out` cannot be written.
+    """
+    page, *_ = write_report(make_report(runs, None if data is None else Path(data)), Path(out))
+    return page
 
 
 def _as_text(key: str, value: object) -> str:

@@ -107,3 +107,14 @@ def test_errors_are_the_packages_own(
         thumbnet.open_run(tmp_path / "absent")
     monkeypatch.setenv("THUMBNET_DATA", str(dataset.path))
     assert thumbnet.load_data().fingerprint == dataset.fingerprint
+
+
+def test_a_run_is_analysed_and_reported(run: RunDirectory, tmp_path: Path) -> None:
+    found = thumbnet.analyze_run(run, ["layers"], device="cpu", threads=1)
+    assert [(done.part, done.state) for done in found] == [("layers", "computed")]
+    assert [done.state for done in thumbnet.analyze_run(run, ["layers"], device="cpu", threads=1)] == ["kept"]
+    with pytest.raises(thumbnet.ThumbnetError, match="part 'layer' of an analysis is unknown; did you mean layers"):
+        thumbnet.analyze_run(run, ["layer"])
+    page = thumbnet.report_runs([run], tmp_path / "page.html")
+    assert f"{thumbnet.evaluate_run(run).top1:.1%}" in page.read_text()
+    assert (tmp_path / "page.json").is_file()
