@@ -38,8 +38,12 @@ def programs() -> Path | None:
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Make, start and in the end remove a cluster. PostgreSQL refuses to run as root, so root lends it a user."""
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """Make, start and in the end remove a cluster. PostgreSQL refuses to run as root, so root lends it a user.
+
+    Args:
+        durable: wait for the disk at each commit, as PostgreSQL usually does; tests need not.
+    """
     binaries = programs()
     assert binaries is not None
     user = "postgres" if os.geteuid() == 0 else None
@@ -52,7 +56,8 @@ def cluster() -> Iterator[Cluster]:
         subprocess.run(command, check=True, capture_output=True, timeout=120, user=user, cwd=folder)
 
     call("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c max_connections=200"
+    options += "" if durable else " -c fsync=off"
     call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield Cluster(folder)

@@ -2,21 +2,16 @@
 
 import contextlib
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import numpy as np
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from tests.challenge.processes import ServerProcess
 from thumbnet.challenge import labels
 from thumbnet.challenge.database.schema import teams
 from thumbnet.challenge.people import accounts
@@ -93,34 +88,15 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @contextlib.contextmanager
 def server(folder: Path, *arguments: object, **environment: str) -> Iterator[tuple[str, str]]:
-    """Run `thumbnet serve` as a process of its own; yield its address and the first line that it printed."""
-    port = free_port()
-    program = str(Path(sys.executable).with_name("thumbnet"))
-    command = [program, "serve", "--folder", str(folder), "--port", str(port), *map(str, arguments)]
-    with (
-        (folder.parent / f"{folder.name}-{port}.log").open("w+") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | environment) as process,
-    ):
-        url = f"http://127.0.0.1:{port}"
-        try:
-            for _ in range(300):
-                with contextlib.suppress(httpx2.HTTPError):
-                    if httpx2.get(f"{url}/api/challenge").status_code == 200:
-                        break
-                assert process.poll() is None, Path(log.name).read_text()
-                time.sleep(0.1)
-            yield url, Path(log.name).read_text()
-        finally:
-            process.terminate()
-            process.wait(30)
+    """Run `thumbnet serve` as a process of its own; yield its address and what it printed at its start."""
+    process = ServerProcess(folder, *arguments, **environment)
+    try:
+        process.wait_until_ready()
+        yield process.url, process.printed()
+    finally:
+        process.end()
 
 
 def write_settings(folder: Path, **values: Any) -> Path:

@@ -33,7 +33,7 @@ def roster(
     config: ConfigOption = None,
 ) -> None:
     """Invite the people of a roster; their codes are printed as CSV, this one time. Who is invited is left out."""
-    from thumbnet.challenge.keeping.export import to_csv
+    from thumbnet.challenge.keeping.export import invites_csv
     from thumbnet.challenge.people import roster as rosters
 
     with storage_errors(file):
@@ -44,8 +44,7 @@ def roster(
         raise ChallengeError(f"{file}: not UTF-8 text; save it as UTF-8") from error
     with _open(folder, config) as challenge:
         made = rosters.invite(challenge, people)
-    lines = [(one.person.name, one.person.id, one.person.team, one.code) for one in made]
-    _write(to_csv([("name", "id", "team", "code"), *lines]), out)
+    _write(invites_csv(made), out)
 
 
 @app.command

@@ -1,6 +1,7 @@
 """`thumbnet serve`."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,8 +38,11 @@ def serve(
 ) -> None:
     """Serve a challenge: score submissions and show the scoreboard.
 
-    The first start needs the labels, and prints an admin token.
+    The first start needs the labels, and prints an admin token. SIGTERM ends it with status 0, as service managers
+    expect, Ctrl-C with 130.
     """
+    # While it serves, uvicorn ends it in order and then raises the signal once more, for this handler.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     settings = load_settings(folder, config, host=host, port=port, sign_up=sign_up)
     truth = _labels(labels, from_split, data, classes)
     with _listening(settings) as listening:

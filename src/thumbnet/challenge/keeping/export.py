@@ -9,6 +9,7 @@ from sqlalchemy import select
 from thumbnet.challenge import board
 from thumbnet.challenge.database.schema import accounts, teams
 from thumbnet.challenge.moments import iso
+from thumbnet.challenge.people.roster import Invite
 from thumbnet.challenge.state import Challenge
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -40,6 +41,12 @@ def board_csv(found: board.Board, mode: str) -> str:
         rest = (str(row.like_next).lower(), row.submissions, iso(row.received_at), row.public_rank, found.version)
         lines.append((row.rank, board.shown_name(row, mode), *score, *rest))
     return to_csv(lines)
+
+
+def invites_csv(made: Sequence[Invite]) -> str:
+    """Return one line for each person that was invited, with the code."""
+    lines = [(one.person.name, one.person.id, one.person.team, one.code) for one in made]
+    return to_csv([("name", "id", "team", "code"), *lines])
 
 
 def to_csv(lines: Sequence[Sequence[object]]) -> str:

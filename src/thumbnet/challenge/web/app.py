@@ -12,7 +12,9 @@ from thumbnet.challenge.state import Challenge, check_settings, sweep
 from thumbnet.challenge.web import admin, errors, people, scores
 from thumbnet.challenge.web.limits import BodyLimit
 from thumbnet.challenge.web.live import LiveBoard
+from thumbnet.challenge.web.pages import ROUTERS as PAGES
 from thumbnet.challenge.web.security import SafeHeaders
+from thumbnet.challenge.web.table import LiveTable
 
 _ABOUT = """
 Scores submissions of a class challenge. Sign in at `/api/sign-in`, which sets a session's cookie, or send an API token
@@ -23,8 +25,8 @@ as `Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", 
 def make_app(settings: Settings) -> FastAPI:
     """Return the server of the challenge of `settings`, which was set up (`state.set_up`).
 
-    `app.state.challenge` is the open `Challenge`, `app.state.board` its `LiveBoard`, `app.state.routers` what
-    it answers. The challenge is closed with the app.
+    `app.state.challenge` is the open `Challenge`, `app.state.board` its `LiveBoard`, `app.state.table`
+    that board as HTML, `app.state.routers` what it answers. The challenge is closed with the app.
 
     Raises:
         ChallengeError: not set up, the database cannot be reached, or a setting is not as it was at the first start.
@@ -52,8 +54,9 @@ def make_app(settings: Settings) -> FastAPI:
     )
     app.state.challenge = challenge
     app.state.board = LiveBoard(challenge)
+    app.state.table = LiveTable(settings)
     errors.add_handlers(app)
-    app.state.routers = (scores.router, people.router, admin.router)
+    app.state.routers = (scores.router, people.router, admin.router, *PAGES)
     for router in app.state.routers:
         app.include_router(router)
     # The last is the outermost.

@@ -1,4 +1,7 @@
-"""Every error as one JSON shape: {"error": {"code", "message", "line", "retry_after", "next_allowed"}}."""
+"""Every error of the API as one JSON shape, {"error": {"code", "message", "line", "retry_after", "next_allowed"}}.
+
+What is asked for outside /api is for people, who get a page.
+"""
 
 import logging
 from http import HTTPStatus
@@ -6,17 +9,17 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.routing import Route
 
 from thumbnet.challenge.moments import iso
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.web import models
+from thumbnet.challenge.web.frame import error_page
+from thumbnet.challenge.web.refused import refusal_headers
 from thumbnet.errors import ThumbnetError
-
-NEXT_ALLOWED = "Next-Submission"
-"""Header that says when the team may submit again."""
 
 _log = logging.getLogger("thumbnet.challenge")
 
@@ -26,18 +29,16 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": models.Error, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
-def error_response(refusal: RefusalError, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Return the response that tells of `refusal`."""
+def answer(request: Request, refusal: RefusalError, headers: dict[str, str] | None = None) -> Response:
+    """Return the response that tells of `refusal`: JSON in the API, else a page; who is to sign in is led there."""
+    sent = {**(headers or {}), **refusal_headers(refusal)}
+    if not request.url.path.startswith("/api/"):
+        if refusal.code == "sign_in":
+            return RedirectResponse("/sign-in", status_code=303)
+        return error_page(request, refusal, sent)
     moment = None if refusal.next_allowed is None else iso(refusal.next_allowed)
     detail = {"code": refusal.code, "message": " ".join(str(refusal).split()), "line": refusal.line}
     detail |= {"retry_after": refusal.retry_after, "next_allowed": moment}
-    sent = dict(headers or {})
-    if refusal.retry_after is not None:
-        sent["Retry-After"] = str(refusal.retry_after)
-    if moment is not None:
-        sent[NEXT_ALLOWED] = moment
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        sent["WWW-Authenticate"] = "Bearer"
     return JSONResponse({"error": detail}, refusal.status, sent)
 
 
@@ -50,39 +51,37 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _failed)
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusalError)
-    return error_response(error)
+    return answer(request, error)
 
 
-async def _failed(_request: Request, error: Exception) -> JSONResponse:
+async def _failed(request: Request, error: Exception) -> Response:
     # What failed may name paths of the server, so it goes to the log alone.
     _log.error("request failed: %s", error)
     message = "the server failed; nothing was counted, so try again, and tell who runs the challenge if it stays so"
-    return error_response(RefusalError(message, code="internal", status=500))
+    return answer(request, RefusalError(message, code="internal", status=500))
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     # The value itself is not repeated: it may be a password.
     where = ".".join(str(part) for part in first["loc"] if isinstance(part, str | int))
-    return error_response(
-        RefusalError(f"{ascii(where)[1:-1][:200]}: {first['msg']}", code="invalid_request", status=422)
-    )
+    message = f"{ascii(where)[1:-1][:200]}: {first['msg']}"
+    return answer(request, RefusalError(message, code="invalid_request", status=422))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         # Of several routes of one path, the framework names the first one's methods alone.
         headers["Allow"] = ", ".join(sorted(_methods(request)))
-    refusal = RefusalError(
-        f"{status.phrase.lower()}; see the API's description", code=_code(status), status=int(status)
-    )
-    return error_response(refusal, headers)
+    remedy = "see the API's description" if request.url.path.startswith("/api/") else "go on from the scoreboard"
+    refusal = RefusalError(f"{status.phrase.lower()}; {remedy}", code=_code(status), status=int(status))
+    return answer(request, refusal, headers)
 
 
 def _methods(request: Request) -> set[str]:

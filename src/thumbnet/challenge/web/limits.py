@@ -1,14 +1,15 @@
 """The size of requests, judged before their body is read and while it comes; and nothing is decompressed."""
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thumbnet.challenge.refusals import RefusalError
-from thumbnet.challenge.web.errors import error_response
+from thumbnet.challenge.web.errors import answer
 
 SMALL = 64 * 1024
 """Largest body of a request that sends no file, in bytes."""
 
-LARGE_PATHS = ("/api/submissions", "/submit", "/api/admin/roster")
+LARGE_PATHS = ("/api/submissions", "/submit", "/api/admin/roster", "/admin/roster")
 
 
 class BodyLimit:
@@ -31,7 +32,7 @@ class BodyLimit:
         limit = SMALL + (self._max_bytes if scope["path"].rstrip("/") in LARGE_PATHS else 0)
         refusal = _judge_headers(scope, limit)
         if refusal is not None:
-            await error_response(refusal, {"Connection": "close"})(scope, receive, send)
+            await answer(Request(scope), refusal, {"Connection": "close"})(scope, receive, send)
             return
         received, refused, started = 0, False, False
 
@@ -56,7 +57,7 @@ class BodyLimit:
             if not refused or started:
                 raise
         if refused and not started:
-            await error_response(_too_large(limit), {"Connection": "close"})(scope, receive, send)
+            await answer(Request(scope), _too_large(limit), {"Connection": "close"})(scope, receive, send)
 
 
 def _judge_headers(scope: Scope, limit: int) -> RefusalError | None:

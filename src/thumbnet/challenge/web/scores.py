@@ -17,8 +17,9 @@ from thumbnet.challenge.refusals import RefusalError, not_found
 from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.submissions.intake import Outcome, submit
 from thumbnet.challenge.web import models
-from thumbnet.challenge.web.errors import NEXT_ALLOWED, documented
+from thumbnet.challenge.web.errors import documented
 from thumbnet.challenge.web.live import Content, live_board
+from thumbnet.challenge.web.refused import NEXT_ALLOWED
 from thumbnet.challenge.web.security import Viewer, challenge_of, media_type, need_participant
 
 router = APIRouter(prefix="/api", tags=["challenge"])
