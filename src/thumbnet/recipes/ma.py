@@ -219,9 +219,9 @@ def finetune() -> Recipe:
 def finetune_lite0() -> Recipe:
     """The same from a pretrained network that installs offline, EfficientNet-Lite0, at 160 pixels.
 
-    A stand-in for `ma-finetune` where ResNet-18's weights cannot be had; the smaller images halve its time.
+    A stand-in for `ma-finetune` where ResNet-18's weights cannot be had.
     """
-    return stand_in(finetune(), "lite0", 160)
+    return stand_in(finetune(), "lite0")
 
 
 def _one_epoch(name: str, model: Model) -> Recipe:

@@ -132,7 +132,7 @@ def transfer_v3() -> Recipe:
 
 
 def transfer_v1_lite2() -> Recipe:
-    """`milani-transfer-v1` from a pretrained network that installs offline, EfficientNet-Lite2 at 260 pixels.
+    """`milani-transfer-v1` from a pretrained network that installs offline, EfficientNet-Lite2 at 160 pixels.
 
     Its features are computed once.
     """

@@ -14,7 +14,7 @@ from thumbnet.recipe import (
     Schedule,
     epochs,
 )
-from thumbnet.recipes.offline import SIZES, network
+from thumbnet.recipes.offline import IMAGE_SIZE, network
 from thumbnet.recipes.shared import SYMMETRIC, zoom
 
 CLASSIFIER = Head(start="classifier")
@@ -27,7 +27,7 @@ def linear(size: str) -> Recipe:
         name=f"linear-{size}",
         model=network(size, CLASSIFIER),
         optimizer=Optimizer("adamw", lr=1e-3, weight_decay=0.05),
-        phases=(Phase(epochs(10), image_size=SIZES[size], trainable="head", cached_features=1),),
+        phases=(Phase(epochs(10), image_size=IMAGE_SIZE, trainable="head", cached_features=1),),
         schedule=Schedule("cosine"),
         batch_size=256,
         loss=Loss(label_smoothing=0.1),
@@ -66,12 +66,12 @@ def finetune(size: str) -> Recipe:
 
 
 def linear_lite0() -> Recipe:
-    """A linear head on the features of a frozen EfficientNet-Lite0 at 224 pixels: a minute, once they are computed."""
+    """A linear head on the features of a frozen EfficientNet-Lite0 at 160 pixels: a minute, once they are computed."""
     return linear("lite0")
 
 
 def linear_lite2() -> Recipe:
-    """A linear head on the features of a frozen EfficientNet-Lite2 at 260 pixels: a minute, once they are computed."""
+    """A linear head on the features of a frozen EfficientNet-Lite2 at 160 pixels: a minute, once they are computed."""
     return linear("lite2")
 
 
