@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from tests.ensemble.test_averaging import predictions
-from thumbnet.comparison import compare, compare_right, mcnemar
+from thumbnet.comparison import compare, compare_right, holm, mcnemar
 from thumbnet.errors import PredictionError
 from thumbnet.metrics import paired_difference
 
@@ -91,3 +91,29 @@ def test_predictions_that_do_not_fit_are_refused() -> None:
         compare(replace(one, provenance={"data": "a" * 64}), replace(one, provenance={"data": "b" * 64}))
     with pytest.raises(PredictionError, match="label"):
         compare(replace(one, labels=np.full(3, -1)), replace(one, labels=np.full(3, -1)))
+
+
+def test_near_the_level_the_p_value_is_not_rounded_onto_it() -> None:
+    above, below = compare_right(*right(50, 10, 22, 18)), compare_right(*right(50, 25, 42, 0))
+    assert 0.05 < above.p_value < 0.0502
+    assert above.sentence().endswith("be as far apart or further 5.0 times in 100 (p = 0.0501).")
+    assert below.is_real
+    assert below.sentence().endswith("(p = 0.0498).")
+
+
+def test_holm_steps_down_until_one_is_kept() -> None:
+    values = [0.01, 0.04, 0.03, 0.005, 1.0]
+    # By hand: 5 x 0.005, 4 x 0.01, 3 x 0.03, then none below the one before, none above 1.
+    assert holm(values) == pytest.approx([0.04, 0.09, 0.09, 0.025, 1.0])
+    assert holm([]) == []
+    assert holm([0.7, 0.7]) == [1.0, 1.0]
+    # Its definition: with the least p-values in order, those are rejected that come before the first failure.
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        some = random.random(8) ** 4
+        kept = 0
+        for place in np.argsort(some):
+            if some[place] >= 0.05 / (8 - kept):
+                break
+            kept += 1
+        assert sum(value < 0.05 for value in holm(some.tolist())) == kept

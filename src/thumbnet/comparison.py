@@ -1,6 +1,7 @@
 """Whether one set of predictions is better than another on the same images, or differs by chance alone."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +48,12 @@ class Comparison:
     def sentence(self, first: str = "the first", second: str = "the second") -> str:
         """Return in one sentence whether the difference is real."""
         points = f"{100 * abs(self.difference):.2f} points"
-        chance = "p below 0.0001" if self.p_value < 1e-4 else f"p = {self.p_value:.2g}"
+        digits = 3 if 0.9 * LEVEL <= self.p_value < 1.1 * LEVEL else 2
+        chance = "p below 0.0001" if self.p_value < 1e-4 else f"p = {self.p_value:.{digits}g}"
         if not self.is_real:
             return (
-                f"No difference is shown: {second} and {first} are {points} apart, which chance alone would give "
-                f"({chance})."
+                f"No difference is shown: {second} and {first} are {points} apart; two equally good networks would "
+                f"be as far apart or further {100 * self.p_value:.1f} times in 100 ({chance})."
             )
         better = "better" if self.difference > 0 else "worse"
         return f"The difference is real: {second} is {points} {better} than {first} ({chance})."
@@ -108,3 +110,16 @@ def mcnemar(fixed: int, broken: int) -> float:
     if fixed == broken:
         return 1.0
     return min(1.0, 2 * float(bdtr(min(fixed, broken), fixed + broken, 0.5)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return each p-value adjusted for all of them, in [0, 1], so that a level bounds the family-wise error.
+
+    Source: Holm, 'A simple sequentially rejective multiple test procedure', Scandinavian Journal of Statistics 6
+    (1979).
+    """
+    adjusted, highest = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted

@@ -28,9 +28,10 @@ def run(short_run: RunDirectory, tmp_path: Path) -> RunDirectory:
     return RunDirectory(shutil.copytree(short_run.path, tmp_path / "run"))
 
 
-def predictions() -> Predictions:
-    logits = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
-    return Predictions("train", ("a", "b", "c"), logits, np.array([0, 1, 1]), ("x", "y"), {"cross_fitted": {}})
+def predictions(run: RunDirectory) -> Predictions:
+    classes = tuple(info["id"] for info in run.data()["classes"])
+    logits = np.random.default_rng(1).normal(size=(3, len(classes))).astype(np.float32)
+    return Predictions("train", ("a", "b", "c"), logits, np.array([0, 1, 1]), classes, {"cross_fitted": {}})
 
 
 def test_all_are_stored_and_found(run: RunDirectory) -> None:
@@ -39,21 +40,21 @@ def test_all_are_stored_and_found(run: RunDirectory) -> None:
     assert analyses.read_cross_fitted(run) is None
     for one in made.every_kind(origin):
         analyses.save_analysis(run, one)
-    analyses.save_cross_fitted(run, predictions(), origin)
+    analyses.save_cross_fitted(run, predictions(run), origin)
     for one in made.every_kind(origin):
         found = READERS[one.KIND](run)
         assert found is not None
         assert found.origin == origin
     stored = analyses.read_cross_fitted(run)
     assert stored is not None
-    np.testing.assert_array_equal(stored.logits, predictions().logits)
+    np.testing.assert_array_equal(stored.logits, predictions(run).logits)
 
 
 def test_those_of_other_weights_are_refused(run: RunDirectory) -> None:
     origin = analyses.current_origin(run)
     for one in made.every_kind(origin):
         analyses.save_analysis(run, one)
-    analyses.save_cross_fitted(run, predictions(), origin)
+    analyses.save_cross_fitted(run, predictions(run), origin)
     with run.weights_path("last").open("ab") as file:
         file.write(b"0")
     for part, read in {**READERS, "crossfit": analyses.read_cross_fitted}.items():
@@ -76,12 +77,12 @@ def test_without_weights_the_data_decides(run: RunDirectory) -> None:
 
 
 def test_damaged_cross_fitted_predictions_are_refused(run: RunDirectory) -> None:
-    analyses.save_cross_fitted(run, predictions(), analyses.current_origin(run))
+    analyses.save_cross_fitted(run, predictions(run), analyses.current_origin(run))
     path = run.analysis_path("crossfit")
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(RunError, match="damaged or not ours"):
         analyses.read_cross_fitted(run)
-    predictions().save(path)
+    predictions(run).save(path)
     with pytest.raises(RunError, match="damaged or not ours"):
         analyses.read_cross_fitted(run)
 

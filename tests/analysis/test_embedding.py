@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from thumbnet.analysis import Subject, chosen_classes, embed
+from thumbnet.analysis import Subject, chosen_classes, embed, named_classes
 from thumbnet.analysis.embedding import MILANI
 from thumbnet.errors import DataError
 
@@ -75,4 +75,13 @@ def test_two_images_are_too_few(subject: Subject) -> None:
     few = replace(subject.judged, positions=subject.judged.positions[:1], labels=subject.judged.labels[:1])
     none = replace(subject.train, labels=subject.train.labels * 0 + 3)
     with pytest.raises(DataError, match="embedding: 1 images"):
-        embed(replace(subject, judged=replace(few, labels=few.labels * 0), train=none), ["red circle"])
+        embed(replace(subject, find_judged=lambda: replace(few, labels=few.labels * 0), train=none), ["red circle"])
+
+
+def test_a_short_name_of_several_classes_is_no_choice() -> None:
+    names, ids = ["crane, bird", "crane, machine", "ox", "ox, beast"], ["n1", "n2", "n3", "n4"]
+    assert named_classes(names, ["Crane, machine", "n1", "OX"], ids) == (1, 0, 2)
+    with pytest.raises(DataError, match="'crane' is the name of 2 classes; give the id of one: n1: crane, bird; n2"):
+        named_classes(names, ["crane"], ids)
+    with pytest.raises(DataError, match="'crane, ship' is not one of the data's 4"):
+        named_classes(names, ["crane, ship"], ids)

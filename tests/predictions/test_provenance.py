@@ -1,6 +1,8 @@
 """Whether networks have seen the images that they judge."""
 
-from thumbnet.predictions import trained_on
+import numpy as np
+
+from thumbnet.predictions import judged_split, trained_on
 
 CLEAN, DIRTY, SILENT = {"train_on": "fit"}, {"train_on": "all"}, {"recipe": "x"}
 
@@ -16,3 +18,14 @@ def test_everyone_saw_the_training_images_and_nobody_val() -> None:
     for one in (CLEAN, DIRTY, SILENT, {"members": [CLEAN, SILENT]}):
         assert trained_on(one, "train") is True
         assert trained_on(one, "val") is False
+
+
+def test_val_is_judged_or_a_holdout_that_was_not_trained_on() -> None:
+    known, unknown, none = np.array([0, 1]), np.array([0, -1]), np.empty(0, np.int64)
+    assert judged_split(known, known, False) == "val"
+    for val in (None, none, unknown):
+        assert judged_split(val, known, False) == "holdout"
+        assert judged_split(val, known, True) is None
+        assert judged_split(val, known, None) is None
+        assert judged_split(val, none, False) is None
+        assert judged_split(val, None, False) is None

@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from thumbnet.errors import PredictionError
 from thumbnet.quality import confident
-from thumbnet.quality.confident import Method, suspects
+from thumbnet.quality.confident import Method, suspects, suspects_of_parts
 from thumbnet.quality.flips import flip_labels, found
 
 Array = NDArray[np.float64]
@@ -188,3 +188,22 @@ def test_unknown_choices_are_refused_with_the_known_ones() -> None:
         suspects(probabilities, labels, "noise-rate")  # type: ignore[arg-type]  # what a program may pass
     with pytest.raises(PredictionError, match="unknown ranking 'size'"):
         suspects(probabilities, labels, ranking="size")  # type: ignore[arg-type]  # what a program may pass
+
+
+def test_parts_of_the_probabilities_give_the_same_as_all_of_them() -> None:
+    probabilities, labels = noisy(700, 6, 3)
+    calls = []
+
+    def parts() -> list[Array]:
+        calls.append(1)
+        return [probabilities[start : start + 90] for start in range(0, 700, 90)]
+
+    whole, found = suspects(probabilities, labels), suspects_of_parts(parts, labels, 6)
+    assert len(whole.rows) > 20
+    assert len(calls) == 2
+    for name in ("rows", "suggested", "self_confidence", "margin", "thresholds", "joint"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    with pytest.raises(PredictionError, match="row 95 is not a row of probabilities"):
+        suspects_of_parts(lambda: [probabilities[:90], probabilities[90:] * (np.arange(610) != 5)[:, None]], labels, 6)
+    with pytest.raises(PredictionError, match="610 rows for 700 images"):
+        suspects_of_parts(lambda: [probabilities[:610]], labels, 6)

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from thumbnet import packed
 from thumbnet.errors import DataError
 from thumbnet.packed import ClassInfo, PackedDataset
-from thumbnet.quality import likeness
+from thumbnet.quality import duplicates, likeness
 from thumbnet.quality.duplicates import candidate_pairs, find_duplicates
 from thumbnet.quality.stored import duplicates_path, ensure_duplicates, stored_duplicates
 
@@ -82,7 +82,7 @@ def test_planted_pairs_are_all_that_is_found(planted: PackedDataset) -> None:
     assert ((found.agreement[4:] >= found.threshold) & (found.agreement[4:] < 1)).all()
     assert (np.diff(found.agreement[4:]) <= 0).all()
     assert found.by_splits(found.identical) == {"train-train": 1, "train-val": 2, "val-test": 1}
-    assert told[-1] == ("comparing", 370, 370)
+    assert told[-1] == ("comparing", 367, 367)  # without copies
     assert ("reading", 370, 370) in told
 
 
@@ -238,3 +238,54 @@ def test_the_cache_is_where_the_environment_says(
     assert duplicates_path(planted).parent == tmp_path / "duplicates"
     monkeypatch.delenv("THUMBNET_CACHE")
     assert duplicates_path(planted).name == duplicates_path(planted, tmp_path).name
+
+
+def flat_and_planted(tmp_path: Path, flat: int) -> PackedDataset:
+    """Images of one colour each, all different, behind a scene and its retouched copy."""
+    one = scenes(1, 11)[0]
+    colours = np.random.default_rng(0).permutation(256**2)[:flat]
+    plain = np.zeros((flat, SIDE, SIDE, 3), dtype=np.uint8)
+    plain[..., 0], plain[..., 1] = (colours // 256)[:, None, None], (colours % 256)[:, None, None]
+    images = np.concatenate([one[None], retouched(one)[None], plain])
+    return pack(tmp_path / "flat", {"train": (images, [0] * len(images))})
+
+
+def test_many_plain_images_do_not_hide_near_duplicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Their hashes are all the same: a pair each, which no radius tells apart.
+    monkeypatch.setattr(duplicates, "MOST_CANDIDATES", 500)
+    found = find_duplicates(flat_and_planted(tmp_path, 60))
+    assert (found.first.tolist(), found.second.tolist()) == ([0], [1])
+    assert found.radius == duplicates.RADIUS
+
+
+def test_the_radius_stops_at_nothing_and_one_stands_for_many_of_one_hash() -> None:
+    hashes = np.zeros((2, 90), dtype=np.uint64)
+    hashes[:, 70:] = np.random.default_rng(0).integers(0, 1 << 56, (2, 20), dtype=np.uint64)
+    pairs, radius = candidate_pairs(hashes, most=100)
+    assert radius == 0
+    assert len(pairs) == 70 * 69 // 2
+    places, extra = duplicates._thinned(hashes)
+    assert places.tolist() == [0, *range(70, 90)]
+    assert extra.tolist() == [[0, other] for other in range(1, 70)]
+    few = duplicates._thinned(hashes[:, 40:])
+    assert few[0].tolist() == list(range(50))
+    assert len(few[1]) == 0
+
+
+def test_copies_do_not_raise_the_threshold(tmp_path: Path) -> None:
+    images = scenes(60, 12)
+    images[20:] = images[np.arange(40) // 20]  # two images, each of them 21 times
+    near = [retouched(images[5])]
+    found = find_duplicates(pack(tmp_path / "copied", {"train": (np.concatenate([images, near]), [0] * 61)}))
+    assert found.threshold < 0.6
+    assert (5, 60) in zip(found.first.tolist(), found.second.tolist(), strict=True)
+    # The near copy of an image with copies is one of each of them.
+    images[50] = retouched(images[0])
+    again = find_duplicates(pack(tmp_path / "again", {"train": (images, [0] * 60)}))
+    assert (~again.identical).sum() == (images == images[0]).all(axis=(1, 2, 3)).sum()
+
+
+def test_few_pairs_are_said_to_be_few(tmp_path: Path) -> None:
+    found = find_duplicates(pack(tmp_path / "few", {"train": (scenes(10, 13), [0] * 10)}))
+    assert found.random_pairs == 45 < duplicates.FEWEST_PAIRS
+    assert found.threshold == duplicates.THRESHOLD

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from sklearn.metrics import accuracy_score
 from tests.report.analyzed import COARSE, analyze
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from tests.report.test_page import check
-from thumbnet.analyses import PARTS, read_robustness, save_analysis
+from thumbnet.analyses import PARTS, read_maps, read_robustness, save_analysis
 from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.report import Report, make_report
@@ -110,8 +112,6 @@ def test_what_is_missing_is_said_with_its_command(made: Made, data: PackedDatase
 
 
 def test_an_unfinished_analysis_shows_what_there_is(analyzed: RunDirectory, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     run = RunDirectory(shutil.copytree(analyzed.path, tmp_path / "run"))
     found = read_robustness(run)
     assert found is not None
@@ -199,3 +199,17 @@ def test_peaks_are_places_in_the_image() -> None:
     one[1, 0] = 1
     assert peak_of(one, (0, 0, 1, 1)) == (0.25, 0.75)
     assert peak_of(one, (0.25, 0.25, 0.5, 0.5)) == (0.375, 0.625)
+
+
+def test_right_answers_are_shown_from_sure_to_unsure(tmp_path: Path) -> None:
+    made = simple(2, 60, train=4)
+    data = make_data(made, tmp_path / "packed")
+    run = make_run(made, tmp_path / "run", data)
+    analyze(run, data)
+    found = read_maps(run)
+    assert found is not None
+    save_analysis(run, replace(found, predicted=np.where(np.arange(120) < 20, 1 - found.labels, found.labels)))
+    seen = re.findall(r'<div class="row"><img src="[^"]+" alt="val_(\d+)\.png', make_report([run]).html)
+    right = [int(number) for number in seen if int(number) >= 20]
+    assert len(seen) == 20 + 12
+    assert right == np.linspace(20, 119, 12).round().astype(int).tolist()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.report.browser import click_through, opened, overflow
-from tests.report.made import HOSTILE
+from tests.report.made import HOSTILE, Made, make_data, make_run, simple
+from thumbnet.packed import PackedDataset
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.run import RunDirectory
 
@@ -99,3 +100,51 @@ def luminance(colour: str) -> float:
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_curves_tell_their_own_values(made: Made, data: PackedDataset, file: Path, tmp_path: Path) -> None:
+    """What is told is what was measured, and never the value of one epoch as that of another."""
+    run, other = (make_run(made, tmp_path / name, data) for name in ("one", "two"))
+    rows = [row | {"val_top1": 0.123456} for row in run.read_metrics() if row["kind"] == "evaluation"]
+    run.truncate_metrics(0)
+    run.append_metrics([*rows[:3], rows[3] | {"val_top1": 0.98765}])
+    rows = [row | {"epoch": row["epoch"] + 0.5} for row in other.read_metrics() if row["kind"] == "evaluation"]
+    other.truncate_metrics(0)
+    other.append_metrics(rows)
+    write_report(make_report([run, other]), file)
+    with opened(file) as page:
+        chart, tip = page.locator("figure", has_text="Top-1 accuracy").locator("svg.lines"), page.locator("#tip")
+        chart.focus()
+        chart.press("Home")
+        assert "one: val: 12.3%" in tip.inner_text()
+        assert "two" not in tip.inner_text()
+        chart.press("ArrowRight")
+        assert tip.inner_text().startswith("epoch 1.5\ntwo: val: 20.0%")
+        assert "one" not in tip.inner_text()
+        chart.press("End")
+        chart.press("ArrowLeft")
+        assert tip.inner_text().startswith("epoch 4\none: val: 98.8%")
+
+
+def test_a_tap_tells_what_pointing_does(single_report: Report, file: Path) -> None:
+    write_report(single_report, file)
+    with opened(file, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}) as page:
+        tip, dots = page.locator("#tip"), page.locator("svg.dots [data-tip] circle").first
+        for target, told in ((dots, "class "), (page.locator("svg.lines").first, "epoch ")):
+            target.scroll_into_view_if_needed()
+            target.tap()
+            assert tip.is_visible()
+            assert tip.inner_text().startswith(told)
+
+
+def test_all_errors_can_be_seen_without_script(file: Path, tmp_path: Path) -> None:
+    made = simple(40, 8)
+    run = make_run(made, tmp_path / "many", make_data(made, tmp_path / "packed"), skill=0.0)
+    write_report(make_report([run]), file)
+    shown = {}
+    for script in (True, False):
+        with opened(file, java_script_enabled=script) as page:
+            shown[script] = page.locator(".gallery .items > li:visible").count()
+            every = page.locator(".gallery .items > li").count()
+    assert shown[True] == 60
+    assert shown[False] == every > 60

@@ -87,7 +87,7 @@ def test_ticks_are_round_and_inside() -> None:
 def test_a_curve_lies_where_its_values_say() -> None:
     assert draw_lines("t", "u", [Curve("empty", [], 0)]) == ""
     figure = draw_lines("title", "loss", [Curve("<one>", [(0, 1.0), (5, 3.0), (10, 2.0)], 0)])
-    places = figure.split('points="')[1].split('"')[0].split(" ")
+    places = figure.split(' points="')[1].split('"')[0].split(" ")
     xs, ys = zip(*(map(float, place.split(",")) for place in places), strict=True)
     assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)
     assert ys[0] - ys[2] == pytest.approx(ys[2] - ys[1], abs=0.2)
@@ -128,6 +128,6 @@ def test_runs_of_very_different_learning_rates_share_a_logarithmic_figure(
     assert "Learning rate (logarithmic)" not in make_report([run]).html
     # A tenth is a tenth of the height, wherever it stands; what lies below the floor lies on the axis.
     figure = draw_lines("t", "u", [Curve("lr", [(0, 1.0), (1, 0.1), (2, 0.01), (3, 1e-9)], 0)], floor=0.001)
-    ys = [float(place.split(",")[1]) for place in figure.split('points="')[1].split('"')[0].split(" ")]
+    ys = [float(place.split(",")[1]) for place in figure.split(' points="')[1].split('"')[0].split(" ")]
     assert ys[1] - ys[0] == pytest.approx(ys[2] - ys[1], abs=0.2)
     assert ys[3] - ys[2] == pytest.approx(ys[2] - ys[1], abs=0.2)

@@ -3,16 +3,19 @@
 import csv
 import io
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, sem
 from sklearn import metrics as oracle
 
+from tests.report.made import make_data, make_run, simple
 from thumbnet.predictions import Predictions
-from thumbnet.report import Report
+from thumbnet.report import Report, make_report
 from thumbnet.run import RunDirectory
 
 
@@ -156,3 +159,47 @@ def test_curves(single_report: Report) -> None:
     assert run["phase_changes"] == [
         {"phase": 2, "step": 10, "epoch": 2.0, "text": "phase 2: images of 12 pixels, other parameters train"}
     ]
+
+
+def test_the_gap_is_told_with_its_error(single_report: Report) -> None:
+    images, found = read(single_report, "images"), section(single_report, "calibration")
+    sure, right = np.array(column(images, "probability")), np.array(column(images, "right"))
+    gaps = sure - right
+    assert found["gap"] == pytest.approx(gaps.mean())
+    half = norm.ppf(0.975) * sem(gaps)
+    assert found["gap_interval"] == pytest.approx([gaps.mean() - half, gaps.mean() + half], rel=1e-5)
+    told = not found["gap_interval"][0] <= 0 <= found["gap_interval"][1]
+    assert ("not told apart" in single_report.html) == (not told)
+    # What perfect calibration shows, from other draws.
+    random = np.random.default_rng(5)
+    drawn = [expected_error(sure, (random.random(len(sure)) < sure).astype(float)) for _ in range(400)]
+    assert found["chance_ece"]["mean"] == pytest.approx(np.mean(drawn), rel=0.08)
+    assert found["chance_ece"]["high"] == pytest.approx(np.percentile(drawn, 95), rel=0.1)
+
+
+def test_a_perfect_network_is_not_told_from_its_answers() -> None:
+    from thumbnet.report.facts.calibration import gap_interval
+
+    random = np.random.default_rng(0)
+    sure = random.random((400, 200))
+    held = [low <= 0 <= high for low, high in (gap_interval(one, random.random(200) < one) for one in sure)]
+    assert 0.91 < np.mean(held) < 0.98
+
+
+def test_only_classes_that_differ_for_sure_are_named(pair_report: Report, tmp_path: Path) -> None:
+    rows = read(pair_report, "compare-classes")
+    for row in rows:
+        fixed, broken = int(row["fixed"]), int(row["broken"])
+        expected = binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0
+        assert float(row["p_value"]) == pytest.approx(expected)
+        assert min(1.0, expected * len(rows)) >= float(row["adjusted_p_value"]) >= float(row["p_value"])
+    sure = [row for row in rows if float(row["adjusted_p_value"]) < 0.05]
+    listed = re.findall(r"<b>[+-][\d.]+ points</b> ([\w ]+) <span", pair_report.html)
+    assert sorted(listed) == sorted(row["name"] for row in sure)
+    assert "Another seed would give other networks" in pair_report.html
+    # Runs that differ in many images of each class.
+    large = simple(3, val=60)
+    data = make_data(large, tmp_path / "packed")
+    runs = [make_run(large, tmp_path / name, data, seed=0, skill=s) for name, s in (("a", 0.0), ("b", 4.0))]
+    html = make_report(runs).html
+    assert len(re.findall(r"<b>[+][\d.]+ points</b>", html)) == 3

@@ -2,18 +2,24 @@
 
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.cli.calling import Shell
+from tests.report.analyzed import analyze
 from tests.report.made import HOSTILE, Made, make_data, make_run, on_everything, simple
 from thumbnet.errors import DataError, RunError, StorageError
-from thumbnet.packed import PackedDataset
+from thumbnet.packed import PackedDataset, PackedSplit
+from thumbnet.predictions import Predictions
 from thumbnet.report import Report, make_report, write_report
-from thumbnet.report.pictures import Budget, Pictures
+from thumbnet.report.pictures import Budget, Library
+from thumbnet.report.section import amount, percent
 from thumbnet.report.subject import labels, short_names
 from thumbnet.run import RunDirectory
 
@@ -206,8 +212,6 @@ def test_writing_replaces_and_removes_what_is_stale(
     assert not list(tmp_path.rglob("*.tmp"))
     with pytest.raises(StorageError, match=r"ends in \.html"):
         write_report(single_report, tmp_path / "page.txt")
-    figures.write_text("[]")
-    write_report(single_report, out)
     with pytest.raises(StorageError):
         write_report(single_report, out / "below.html")
 
@@ -236,11 +240,11 @@ def test_names_and_labels(tmp_path: Path) -> None:
 
 def test_images_keep_to_their_budget(data: PackedDataset) -> None:
     split = data.split("val")
-    pictures = Pictures(split, Budget(1000))
+    pictures = Library().pictures(data, "val", Budget(5000))
     found = [pictures.uri(image) for image in split.image_ids[:20]]
     kept = [uri for uri in found if uri is not None]
     assert 0 < len(kept) < 20
-    assert sum(map(len, kept)) <= 1000
+    assert sum(map(len, kept)) <= 5000
     assert pictures.budget.omitted == 20 - len(kept)
     assert pictures.uri("no such image") is None
 
@@ -257,3 +261,93 @@ def test_large_images_are_brought_down() -> None:
     assert uri.startswith("data:image/jpeg")
     with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
         assert image.size == (64, 96)
+
+
+def test_figures_replace_none_but_a_reports(
+    single_report: Report, pair: list[RunDirectory], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunDirectory(shutil.copytree(pair[0].path, tmp_path / "run"))
+    before = {file: file.read_bytes() for file in run.path.iterdir() if file.suffix == ".json"}
+    for name in ("data", "result", "recipe"):
+        with pytest.raises(StorageError, match="not the figures of a report"):
+            write_report(single_report, run.path / f"{name}.html")
+    # The command says so before it computes anything: here, before it sees that the run is damaged.
+    run.predictions_path("val").write_bytes(b"")
+    shell = Shell(capsys)
+    assert "not the figures of a report" in shell.error("report", run.path, "--out", run.path / "data.html")
+    assert {file: file.read_bytes() for file in run.path.iterdir() if file.suffix == ".json"} == before
+    assert not list(run.path.glob("*.html"))
+    assert not list(run.path.glob("*-csv"))
+
+
+@pytest.mark.parametrize("other", ["split", "data", "classes"])
+def test_predictions_of_something_else_are_refused(
+    other: str, made: Made, data: PackedDataset, tmp_path: Path
+) -> None:
+    run = make_run(made, tmp_path / "run", data)
+    found = Predictions.load(run.predictions_path("val"))
+    changes: dict[str, dict[str, Any]] = {
+        "split": {"split": "holdout"},
+        "data": {"provenance": {**found.provenance, "data": "0" * 64}},
+        "classes": {"classes": found.classes[::-1]},
+    }
+    replace(found, **changes[other]).save(run.predictions_path("val"))
+    with pytest.raises(RunError, match="predictions for 'val' are not of this run"):
+        make_report([run])
+
+
+def test_each_split_is_checked_once_a_page_and_only_where_it_is_shown(
+    pair: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thumbnet.report.panels import quality
+
+    opened: list[str] = []
+    whole = PackedDataset.split
+
+    def split(self: PackedDataset, name: str, verify: bool = True) -> PackedSplit:
+        opened.extend([name] * verify)
+        return whole(self, name, verify)
+
+    monkeypatch.setattr(PackedDataset, "split", split)
+    monkeypatch.setattr(quality, "_SOON", (0, 0))
+    make_report(pair)
+    assert opened == ["val"]
+
+
+def test_a_page_of_ten_analysed_runs_keeps_to_its_bytes(
+    made: Made, data: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run(made, tmp_path / f"run {number}", data, seed=number) for number in range(10)]
+    for run in runs:
+        analyze(run, data)
+    report = make_report(runs)
+    check(report)
+    assert "images were left out" not in report.html
+    assert "at most 16 of them" in report.html
+    room = len(report.html.encode())
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", room * 3 // 4)
+    less = make_report(runs)
+    check(less)
+    assert len(less.html.encode()) <= room * 3 // 4
+    assert "images were left out" in less.html
+    assert less.html.count("data:image") < report.html.count("data:image")
+    assert less.tables == report.tables
+
+
+def test_headings_go_down_by_one(single_report: Report, pair_report: Report) -> None:
+    for report in (single_report, pair_report):
+        levels = [int(tag[1]) for tag, _ in Reader(report.html).tags if re.fullmatch(r"h[1-6]", tag)]
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+        assert max(levels) >= 4
+
+
+def test_tables_are_called_what_they_are(pair_report: Report) -> None:
+    named = set(re.findall(r"<code>([\w.-]+\.csv)</code>", pair_report.html))
+    assert {"run-1-mistakes.csv", "run-2-confusion.csv"} <= named <= set(pair_report.tables)
+
+
+def test_numbers_in_words() -> None:
+    assert [amount(value) for value in (999, 999_400, 999_700, 2_849_000)] == ["999", "999 k", "1 M", "2.85 M"]
+    assert [percent(value) for value in (1.0, 0.9997, 0.9994, 0.0, 0.0001, 0.5)] == [
+        *("100.0%", "above 99.9%", "99.9%", "0.0%", "below 0.1%", "50.0%")
+    ]

@@ -1,9 +1,12 @@
 """Section 6 and the report on packed data: figures against other libraries, what is missing is said, names escape."""
 
 import csv
+import dataclasses
 import io
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,12 +18,15 @@ from tests.report.browser import opened
 from tests.report.made import HOSTILE, Made, image_ids, make_data, make_run, predictions, simple, two_phases
 from tests.report.test_page import check
 from thumbnet import packed
-from thumbnet.analyses.places import current_origin, save_cross_fitted
+from thumbnet.analyses.places import current_origin, read_cross_fitted, save_cross_fitted
+from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import make_report, write_report
 from thumbnet.report.data_page import make_data_report
+from thumbnet.report.facts.quality import make_twins
 from thumbnet.report.panels import quality
+from thumbnet.report.section import render
 from thumbnet.run import RunDirectory
 
 
@@ -101,14 +107,15 @@ def test_suspects_of_train_come_from_its_cross_fitted_probabilities(run: RunDire
         assert float(row["suggested_probability"]) > float(row["label_probability"])
 
 
+@pytest.mark.parametrize("limits", [(0, 1000), (10**9, 83)], ids=["bytes", "images"])
 def test_what_is_not_known_is_said_with_what_to_do(
-    twinned: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limits: tuple[int, int], twinned: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Made(HOSTILE, [4] * len(HOSTILE))
     run = make_run(made, tmp_path / "run", twinned)
     monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "cache"))
     # As if the data were too large to be searched while a report is made.
-    monkeypatch.setattr(quality, "_SOON", 0)
+    monkeypatch.setattr(quality, "_SOON", limits)
     report = make_report([run])
     check(report)
     facts = report.figures["sections"]["quality"]["run"]
@@ -219,3 +226,63 @@ def test_both_pages_in_a_browser(run: RunDirectory, twinned: PackedDataset, tmp_
         section.scroll_into_view_if_needed()
         assert section.locator(".twins li").count() == 2
         assert section.locator(".items li").count() > 2
+
+
+def test_a_holdout_is_held_against_the_rest_of_train_alone(tmp_path: Path) -> None:
+    made = simple(2, val=1, train=40, size=8)
+    random = np.random.default_rng(2)
+    labels = np.repeat([0, 1], 40)
+    images = random.integers(0, 256, (80, 8, 8, 3), dtype=np.uint8)
+    folder, ids = tmp_path / "packed", image_ids("train", 80)
+    with (
+        packed.create(folder, name="held", image_size=8, classes=made.classes) as writer,
+        writer.split("train", ids, labels, None) as split,
+    ):
+        split.append(images)
+    held = np.flatnonzero(packed.holdout_mask(packed.load(folder).split("train")))
+    rest = np.flatnonzero(~packed.holdout_mask(packed.load(folder).split("train")))
+    # Two of the holdout are alike, and a third is in the rest as well.
+    images[held[1]], images[held[2]] = images[held[0]], images[rest[0]]
+    with (
+        packed.create(tmp_path / "again", name="held", image_size=8, classes=made.classes) as writer,
+        writer.split("train", ids, labels, None) as split,
+    ):
+        split.append(images)
+    run = make_run(made, tmp_path / "run", packed.load(tmp_path / "again"), splits=("holdout",))
+    facts = make_report([run]).figures["sections"]["quality"]["run"]
+    assert facts["duplicates"]["identical"] == {"train-train": 2}
+    assert facts["without"]["without images that are identical in train"]["removed"] == 1
+
+
+def test_boxes_of_resized_images_have_no_area(tmp_path: Path) -> None:
+    made, boxes = simple(2, val=2, size=8), np.tile(np.array([[0, 0, 3, 3]], np.int32), (4, 1))
+    for converted, told in (({"val": {"resized": 1}}, False), ({"val": {"to RGB": 1}}, True), ({}, True)):
+        folder = tmp_path / f"{len(str(converted))}"
+        with packed.create(folder, name="boxes", image_size=8, classes=made.classes) as writer:
+            with writer.split("val", image_ids("val", 4), made.labels, boxes) as split:
+                split.append(np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8))
+            writer.facts["converted"] = converted
+        found = make_data_report(packed.load(folder), tmp_path).figures["boxes"]
+        assert ("mean_area" in found) == told
+        assert ("were scaled" in str(found)) == (not told)
+
+
+def test_what_is_unsure_of_near_duplicates_is_said(twinned: PackedDataset, tmp_path: Path) -> None:
+    found = ensure_duplicates(twinned, tmp_path)
+    twins = make_twins(twinned, found)
+    assert twins.notes == []
+    assert twins.to_json()["radius"] == 28
+    narrow = make_twins(twinned, dataclasses.replace(found, radius=9, random_pairs=3))
+    assert ["9 bits or fewer instead of 28" in narrow.notes[0], "3 pairs" in narrow.notes[1]] == [True, True]
+    page = str(render("data-duplicates.html", facts=SimpleNamespace(twins=narrow, names=HOSTILE), shown=[]))
+    assert all(note in page for note in narrow.notes)
+
+
+def test_cross_fitted_predictions_of_something_else_are_refused(run: RunDirectory, tmp_path: Path) -> None:
+    copy = RunDirectory(shutil.copytree(run.path, tmp_path / "run"))
+    found = read_cross_fitted(copy)
+    assert found is not None
+    for change in ({"split": "val"}, {"classes": found.classes[::-1]}):
+        save_cross_fitted(copy, dataclasses.replace(found, **change), current_origin(copy))
+        with pytest.raises(RunError, match="not for the run's training images"):
+            make_report([copy])

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -172,7 +173,10 @@ def test_without_val_after_training_on_all(without_val: PackedDataset, tmp_path:
     recipe = short_recipe(evaluation=Evaluation(splits=(), train_images=6), train_on="all")
     run = train.start(recipe, without_val, tmp_path / "run", QUIET, "a test")
     with pytest.raises(DataError, match="no image is left that the network did not train on"):
-        go(run)
+        go(run, Wish.of(["maps"]))
+    # What needs no image to judge is computed all the same.
+    states = {done.part: done.state for done in go(run)}
+    assert states == {part: "computed" if part == "crossfit" else "impossible" for part in PARTS}
 
 
 def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Path) -> None:
@@ -228,3 +232,29 @@ def test_killed_and_gone_on(moment: int, run: RunDirectory, analyzed: RunDirecto
     assert "computed" in [one.state for one in done]
     assert stored(found) == stored(analyzed)
     assert not list((found.path / "analysis").glob(".*"))
+
+
+def test_corruptions_of_an_older_definition_are_computed_anew(analyzed: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(analyzed, tmp_path / "run")
+    stored_before = analyses.read_robustness(found)
+    assert stored_before is not None
+    analyses.save_analysis(found, replace(stored_before, definition=stored_before.definition - 1))
+    assert [done.state for done in go(found, Wish.of(["robustness"]))] == ["computed"]
+    again = analyses.read_robustness(found)
+    assert again is not None
+    assert again.definition == stored_before.definition
+
+
+def test_an_unlabelled_val_and_an_empty_holdout_are_not_judged(dataset: PackedDataset, tmp_path: Path) -> None:
+    train_split, path = dataset.split("train"), tmp_path / "packed"
+    first = np.sort(np.unique(train_split.labels, return_index=True)[1])
+    with packed.create(path, name="shapes", image_size=32, classes=dataset.classes) as writer:
+        with writer.split("train", [train_split.image_ids[i] for i in first], train_split.labels[first], None) as one:
+            one.append(train_split.images[first])
+        val = dataset.split("val")
+        with writer.split("val", val.image_ids, np.full(len(val), -1), None) as other:
+            other.append(val.images)
+    recipe = short_recipe(evaluation=Evaluation(splits=(), train_images=0), train_on="all")
+    run = train.start(recipe, packed.load(path), tmp_path / "run", QUIET, "a test")
+    with pytest.raises(DataError, match="no class has an image to hold out"):
+        go(run, Wish.of(["neighbours"]))

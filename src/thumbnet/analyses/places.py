@@ -86,6 +86,8 @@ def read_cross_fitted(run: RunDirectory, origin: Origin | None = None) -> Predic
     except (PredictionError, KeyError, TypeError) as error:
         raise RunError(f"{path}: these cross-fitted predictions are damaged or not ours; {again}") from error
     _check(path.name, made_from, origin or current_origin(run), run)
+    if found.split != "train" or found.classes != tuple(info["id"] for info in run.data()["classes"]):
+        raise RunError(f"{path}: these cross-fitted predictions are not for the run's training images; {again}")
     return found
 
 

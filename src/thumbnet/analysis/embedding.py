@@ -32,7 +32,11 @@ _PERPLEXITY = 30.0
 
 
 def chosen_classes(
-    names: Sequence[str], logits: NDArray[np.float32], labels: NDArray[np.int64], given: Sequence[str] = ()
+    names: Sequence[str],
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    given: Sequence[str] = (),
+    ids: Sequence[str] = (),
 ) -> tuple[tuple[int, ...], Choice]:
     """Return the labels of the classes to show, and why these.
 
@@ -43,16 +47,17 @@ def chosen_classes(
         names: of all classes; what stands before a comma is enough.
         logits: f32[N,K], of images that the network did not train on.
         labels: i64[N], theirs.
-        given: names of classes, or beginnings of their lists of names.
+        given: names or ids of classes, see `named_classes`.
+        ids: of all classes.
 
     Raises:
-        DataError: a given class is unknown.
+        DataError: a given class is unknown, or several have this name.
     """
     if given:
-        return named_classes(names, given), "given"
+        return named_classes(names, given, ids), "given"
     short = _short_names(names)
-    if all(name.lower() in short for name in MILANI):
-        return tuple(short[name.lower()] for name in MILANI), "milani"
+    if all(len(short.get(name.lower(), ())) == 1 for name in MILANI):
+        return tuple(short[name.lower()][0] for name in MILANI), "milani"
     if len(names) <= COUNT:
         return tuple(range(len(names))), "all"
     return _most_confused(logits.argmax(1), labels, len(names)), "confused"
@@ -72,7 +77,8 @@ def embed(subject: Subject, given: Sequence[str] = ()) -> Embedding:
         ThumbnetError: the features cannot be computed or kept, or a class is unknown.
     """
     judged, train = subject.judged, subject.train
-    classes, choice = chosen_classes(subject.class_names, subject.logits().numpy(), judged.labels.numpy(), given)
+    logits, names = subject.logits().numpy(), subject.class_names
+    classes, choice = chosen_classes(names, logits, judged.labels.numpy(), given, subject.class_ids)
     own = set(judged.positions.tolist()) if subject.split == "train" else set()
     theirs = [row for row in _first_of_each(train.labels.numpy(), classes, _TRAIN_EACH) if row not in own]
     rows = np.flatnonzero(np.isin(judged.labels.numpy(), classes))
@@ -122,24 +128,41 @@ def _project(
     return components[:, :2].astype(np.float32), (float(shares[0]), float(shares[1])), tsne, perplexity
 
 
-def named_classes(names: Sequence[str], given: Sequence[str]) -> tuple[int, ...]:
-    """Return the labels of the `given` classes, each once; case and what stands behind a comma do not matter.
+def named_classes(names: Sequence[str], given: Sequence[str], ids: Sequence[str] = ()) -> tuple[int, ...]:
+    """Return the labels of the `given` classes, each once; case does not matter.
+
+    A class is given by its id, by its whole name, or by what stands before the first comma where one class alone is
+    called so.
 
     Raises:
-        DataError: one is not among `names`.
+        DataError: no class is called so, or several are.
     """
-    short = _short_names(names)
+    short, whole, known = _short_names(names), _labels_of(names), _labels_of(ids)
+    found = []
     for name in given:
-        if _short(name) not in short:
-            raise DataError(
-                f"class {name!r} is not one of the data's {len(names)}; {nearest(_short(name), short)[:300]}"
-            )
-    return tuple(dict.fromkeys(short[_short(name)] for name in given))
+        key = name.strip().lower()
+        labels = known.get(key) or whole.get(key) or short.get(key, [])
+        if not labels:
+            hint = nearest(_short(name), {*short, *known} if ids else short)[:300]
+            raise DataError(f"class {name!r} is not one of the data's {len(names)}; {hint}")
+        if len(labels) > 1:
+            candidates = "; ".join(f"{ids[label]}: {names[label]}" if ids else names[label] for label in labels[:8])
+            raise DataError(f"class {name!r} is the name of {len(labels)} classes; give the id of one: {candidates}")
+        found.append(labels[0])
+    return tuple(dict.fromkeys(found))
 
 
-def _short_names(names: Sequence[str]) -> dict[str, int]:
-    """Return the label of each short name; of classes that share one, the first."""
-    return {_short(name): label for label, name in reversed(list(enumerate(names)))}
+def _labels_of(texts: Sequence[str]) -> dict[str, list[int]]:
+    """Return the labels of each text, whatever its case."""
+    found: dict[str, list[int]] = {}
+    for label, text in enumerate(texts):
+        found.setdefault(text.strip().lower(), []).append(label)
+    return found
+
+
+def _short_names(names: Sequence[str]) -> dict[str, list[int]]:
+    """Return the labels of each short name."""
+    return _labels_of([_short(name) for name in names])
 
 
 def _short(name: str) -> str:

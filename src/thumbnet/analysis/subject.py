@@ -1,6 +1,8 @@
 """What is analysed: a run's network, the images that it is judged on, and those that it trained on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -25,7 +27,8 @@ class Subject:
         recipe: states the preprocessing and the seed.
         image_size: side of the packed images, in pixels.
         class_names: one a class.
-        judged: images with labels that the network did not train on.
+        class_ids: the same.
+        find_judged: returns images with labels that the network did not train on, where there are any.
         train: all training images.
         device: where to compute.
         folder: of all cached features.
@@ -37,12 +40,22 @@ class Subject:
     recipe: Recipe
     image_size: int
     class_names: tuple[str, ...]
-    judged: Subset
+    class_ids: tuple[str, ...]
+    find_judged: Callable[[], Subset]
     train: Subset
     device: torch.device
     folder: Path
     watch: Watch
     _known: dict[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def judged(self) -> Subset:
+        """Images with labels that the network did not train on, opened when a part first needs them.
+
+        Raises:
+            DataError: there are none.
+        """
+        return self.find_judged()
 
     @property
     def split(self) -> str:

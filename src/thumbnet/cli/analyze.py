@@ -2,12 +2,11 @@
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from thumbnet.cli.options import CacheOption, ComputeOptions, JsonFlag, RunArgument, open_run
+from thumbnet.cli.options import CacheOption, ComputeOptions, JsonFlag, RunArgument, RunDataOption, open_run
 from thumbnet.cli.printing import print_json, tell
 
 if TYPE_CHECKING:
@@ -32,9 +31,9 @@ def analyze(
     again: Annotated[bool, Parameter(name="--again", negative=(), help="Compute what is stored anew.")] = False,
     classes: Annotated[
         list[str] | None,
-        Parameter(name="--class", negative=(), help="A class of the embedding, by its name; may be given again."),
+        Parameter(name="--class", negative=(), help="A class of the embedding, by its name or id; may be repeated."),
     ] = None,
-    data: Annotated[Path | None, Parameter(name="--data", help="Where the run's packed data lies now.")] = None,
+    data: RunDataOption = None,
     cache: CacheOption = None,
     compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from cyclopts import App, Parameter
 
+from thumbnet.cli.options import JsonFlag
 from thumbnet.cli.printing import print_json, tell
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ class Show(Protocol):
 
 
 app = App(name="data", help="Pack images into one fast folder, and look at packed data.")
-
-JsonFlag = Annotated[bool, Parameter(name="--json", negative=())]
 
 
 @app.command
@@ -49,7 +48,7 @@ def pack(
             their shorter side and cropped at the centre.
         val_fraction: Share of each class that becomes val, where SOURCE has no val split.
         threads: Threads that decode; 0 is one for each processor.
-        as_json: Print the facts as JSON.
+        as_json: Print the result as JSON.
     """
     from thumbnet import packed
     from thumbnet.sources import pack as pack_source
@@ -74,7 +73,7 @@ def info(data: Path | None = None, /, *, as_json: JsonFlag = False) -> None:
 
     Args:
         data: Packed folder. By default $THUMBNET_DATA, else one in the user's cache folder.
-        as_json: Print the facts as JSON.
+        as_json: Print the result as JSON.
     """
     from thumbnet import packed
 
@@ -92,7 +91,7 @@ def report(data: Path | None = None, /, *, out: Path = Path("data-report.html"),
     Args:
         data: Packed folder. By default $THUMBNET_DATA, else one in the user's cache folder.
         out: The page (.html); the figures are written beside it.
-        as_json: Print the figures as JSON.
+        as_json: Print the result as JSON.
     """
     from thumbnet import packed
     from thumbnet.report.data_page import make_data_report

@@ -24,10 +24,11 @@ def report(
     as_json: JsonFlag = False,
 ) -> None:
     """Write one HTML page that shows what runs learned and where they fail, with its figures as JSON and CSV."""
-    from thumbnet.report import make_report, write_report
+    from thumbnet.report import check_place, make_report, write_report
 
     opened = [open_run(path) for path in runs]
     target = out or (opened[0].report_path if len(opened) == 1 else opened[0].comparison_path)
+    check_place(target)
     page, figures, tables = write_report(make_report(opened, data), target)
     if as_json:
         print_json({"page": str(page), "figures": str(figures), "tables": str(tables)})

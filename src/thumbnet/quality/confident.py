@@ -4,8 +4,9 @@ Source: Northcutt, Jiang and Chuang, 'Confident learning: estimating uncertainty
 Artificial Intelligence Research 70 (2021).
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,34 +75,98 @@ def suspects(
         PredictionError: there are no images, shapes do not fit, a row is no probabilities, a label is out of range,
             or the method or the ranking is unknown.
     """
-    _check(probabilities, labels)
+    _check_shape(probabilities.shape, labels)
     _check_choice("method", method, get_args(Method))
     _check_choice("ranking", ranking, get_args(Ranking))
-    thresholds = class_thresholds(probabilities, labels)
+    if method == "class":
+        return suspects_of_parts(lambda: [probabilities], labels, probabilities.shape[1], ranking)
+    answers = _read([probabilities], labels)
+    thresholds = _thresholds(answers.own, labels, probabilities.shape[1])
     members = confident_classes(probabilities, thresholds)
     joint = confident_joint(members, labels, probabilities.shape[1])
     chosen = _chosen(probabilities, labels, joint, members, method)
-    likeliest = np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
-    rows = np.flatnonzero(chosen & (likeliest != labels))
-    own = probabilities[rows, labels[rows]]
-    margin = probabilities[rows, likeliest[rows]] - own
+    return _ranked(answers, chosen & (answers.likeliest != labels), thresholds, joint, ranking)
+
+
+def suspects_of_parts(
+    parts: Callable[[], Iterable[Probabilities]],
+    labels: NDArray[np.int64],
+    classes: int,
+    ranking: Ranking = "self_confidence",
+) -> Suspects:
+    """Return what `suspects` returns by the method `class`, from probabilities that are never all in memory.
+
+    Args:
+        parts: returns f64[n,K] of successive images; it is called twice.
+        labels: i64[N], of all of them.
+        classes: their number K.
+        ranking: by what they are ordered.
+
+    Raises:
+        PredictionError: as `suspects`.
+    """
+    answers = _read(parts(), labels)
+    thresholds = _thresholds(answers.own, labels, classes)
+    members = np.concatenate([confident_classes(part, thresholds) for part in parts()])
+    joint = confident_joint(members, labels, classes)
+    chosen = _by_class(answers.own, labels, estimated_errors(joint, labels))
+    return _ranked(answers, chosen & (answers.likeliest != labels), thresholds, joint, ranking)
+
+
+class _Answers(NamedTuple):
+    """Of each image the likeliest class i64[N], and the probabilities f64[N] of its label and of that class."""
+
+    likeliest: NDArray[np.int64]
+    own: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+
+def _read(parts: Iterable[Probabilities], labels: NDArray[np.int64]) -> _Answers:
+    likeliest = np.empty(len(labels), dtype=np.int64)
+    own, highest = np.empty(len(labels)), np.empty(len(labels))
+    done = 0
+    for part in parts:
+        rows, place = np.arange(len(part)), slice(done, done + len(part))
+        _check_rows(part, done)
+        _check_labels(labels[place], part.shape[1])
+        likeliest[place] = part.argmax(axis=1)
+        own[place], highest[place] = part[rows, labels[place]], part[rows, likeliest[place]]
+        done += len(part)
+    if done != len(labels) or not done:
+        raise PredictionError(f"suspected labels: {done} rows for {len(labels)} images; give one row an image")
+    return _Answers(likeliest, own, highest)
+
+
+def _ranked(
+    answers: _Answers,
+    chosen: NDArray[np.bool_],
+    thresholds: NDArray[np.float64],
+    joint: NDArray[np.int64],
+    ranking: Ranking,
+) -> Suspects:
+    """Return the chosen images, ordered."""
+    rows = np.flatnonzero(chosen)
+    own, margin = answers.own[rows], answers.highest[rows] - answers.own[rows]
     order = np.argsort(own if ranking == "self_confidence" else -margin, kind="stable")
     return Suspects(
         rows=rows[order],
-        suggested=likeliest[rows][order],
+        suggested=answers.likeliest[rows][order],
         self_confidence=own[order],
         margin=margin[order],
         thresholds=thresholds,
         joint=joint,
-        images=len(labels),
+        images=len(chosen),
     )
 
 
 def class_thresholds(probabilities: Probabilities, labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the mean probability of each class over the images labelled so, f64[K]; inf where there are none."""
-    classes = probabilities.shape[1]
+    return _thresholds(probabilities[np.arange(len(labels)), labels], labels, probabilities.shape[1])
+
+
+def _thresholds(own: NDArray[np.float64], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
     counts = np.bincount(labels, minlength=classes)
-    sums = np.bincount(labels, weights=probabilities[np.arange(len(labels)), labels], minlength=classes)
+    sums = np.bincount(labels, weights=own, minlength=classes)
     means = np.full(classes, np.inf)
     np.divide(sums, counts, out=means, where=counts > 0)
     return means
@@ -149,19 +214,18 @@ def _chosen(
     if method == "joint":
         return np.asarray((members >= 0) & (members != labels))
     errors = estimated_errors(joint, labels)
-    if method == "class":
-        return _by_class(probabilities, labels, errors)
     if method == "noise_rate":
         return _by_noise_rate(probabilities, labels, errors)
-    return _by_class(probabilities, labels, errors) & _by_noise_rate(probabilities, labels, errors)
+    own = probabilities[np.arange(len(labels)), labels]
+    return _by_class(own, labels, errors) & _by_noise_rate(probabilities, labels, errors)
 
 
-def _by_class(probabilities: Probabilities, labels: NDArray[np.int64], errors: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _by_class(own: NDArray[np.float64], labels: NDArray[np.int64], errors: NDArray[np.int64]) -> NDArray[np.bool_]:
     chosen = np.zeros(len(labels), dtype=np.bool_)
     for label, wrong in enumerate(errors.sum(axis=1).tolist()):
         if wrong:
             rows = np.flatnonzero(labels == label)
-            chosen[rows[np.argsort(probabilities[rows, label], kind="stable")[:wrong]]] = True
+            chosen[rows[np.argsort(own[rows], kind="stable")[:wrong]]] = True
     return chosen
 
 
@@ -177,27 +241,32 @@ def _by_noise_rate(
     return chosen
 
 
-def _check(probabilities: Probabilities, labels: NDArray[np.int64]) -> None:
-    if probabilities.ndim != 2 or 0 in probabilities.shape:
+def _check_shape(shape: tuple[int, ...], labels: NDArray[np.int64]) -> None:
+    if len(shape) != 2 or 0 in shape:
         raise PredictionError(
-            f"suspected labels: probabilities of the shape {probabilities.shape}; give one row an image and one "
+            f"suspected labels: probabilities of the shape {shape}; give one row an image and one "
             "column a class, at least one of each"
         )
-    images, classes = probabilities.shape
+    if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
+        raise PredictionError(
+            f"suspected labels: labels {labels.dtype} of the shape {labels.shape} for {shape[0]} images; give one "
+            "class index an image"
+        )
+
+
+def _check_rows(probabilities: Probabilities, first: int) -> None:
     # What is not a number fails every comparison, so it fails here too.
     sums_to_one = np.abs(probabilities.sum(axis=1) - 1) <= 1e-3
     bad = np.flatnonzero(~(sums_to_one & (probabilities >= 0).all(axis=1)))
     if len(bad):
         raise PredictionError(
-            f"suspected labels: row {bad[0]} is not a row of probabilities (0 or more, sum 1); give the softmax of "
-            "finite logits"
+            f"suspected labels: row {first + bad[0]} is not a row of probabilities (0 or more, sum 1); give the "
+            "softmax of finite logits"
         )
-    if labels.shape != (images,) or labels.dtype.kind not in "iu":
-        raise PredictionError(
-            f"suspected labels: labels {labels.dtype} of the shape {labels.shape} for {images} images; give one class "
-            "index an image"
-        )
-    if labels.min() < 0 or labels.max() >= classes:
+
+
+def _check_labels(labels: NDArray[np.int64], classes: int) -> None:
+    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
         raise PredictionError(
             f"suspected labels: labels range from {labels.min()} to {labels.max()}, not in 0 to {classes - 1}; "
             "give a split whose labels are known"

@@ -26,12 +26,16 @@ MOST_CANDIDATES = 2_000_000
 """Candidates that are kept at once; with more, the radius shrinks until they fit."""
 
 DEVIATIONS = 6
-"""Near duplicates agree by so many standard deviations more than pairs drawn at random do on average."""
+"""Near duplicates agree by so many deviations more than pairs drawn at random do in the middle."""
+
+FEWEST_PAIRS = 100
+"""Pairs of different images below which chance cannot be judged, so that the threshold is 0.48 alone."""
 
 _CHUNK = 2048
 _ROWS, _COLUMNS = 256, 8192
 _RANDOM_PAIRS = 4000
 _LARGEST_GROUP = 50
+_LEAST_SPREAD = 0.005
 
 Watch = Callable[[str, int, int], None]
 """Is told what is going on, images done and images in all."""
@@ -52,6 +56,7 @@ class Duplicates:
         identical: bool[P], whether the pixels are the same.
         threshold: agreement from which pairs count as nearly alike; above 1 where random pairs agree too well to tell.
         radius: bits of the hash in which candidates could differ.
+        random_pairs: pairs drawn at random that the threshold was held against.
     """
 
     fingerprint: str
@@ -64,6 +69,7 @@ class Duplicates:
     identical: NDArray[np.bool_]
     threshold: float
     radius: int
+    random_pairs: int
 
     def __len__(self) -> int:
         return len(self.first)
@@ -95,7 +101,8 @@ def find_duplicates(dataset: PackedDataset, watch: Watch = lambda *_: None) -> D
 
     Candidates differ in few bits of a perceptual hash; of those whose outlines match, the agreement is measured. The
     threshold is 0.48, or more where images are alike by their nature: there, what random pairs seldom reach. In a
-    group of more than 50 identical images each is paired with the first alone.
+    group of more than 50 identical images each is paired with the first alone, and so is each of more than 50 images
+    of one hash. An image without an outline, such as one of a single colour, is alike to none but identical ones.
 
     Args:
         dataset: packed.
@@ -109,10 +116,13 @@ def find_duplicates(dataset: PackedDataset, watch: Watch = lambda *_: None) -> D
     grey, digests = _read(dataset, total, watch)
     if total < 2:
         raise DataError(f"{dataset.path}: {total} image; duplicates need at least two")
-    same = _identical_pairs(digests)
-    threshold = max(THRESHOLD, _beyond_chance(grey))
-    near, agreements, radius = _near_pairs(grey, threshold, watch)
-    near, agreements = _without(near, agreements, digests)
+    groups = _groups(digests)
+    same = _identical_pairs(groups)
+    different = np.array([group[0] for group in groups], dtype=np.int64)
+    chance, random_pairs = _beyond_chance(grey, different)
+    threshold = max(THRESHOLD, chance)
+    near, agreements, radius = _near_pairs(grey, different, threshold, watch)
+    near, agreements = _with_copies(near, agreements, groups)
     pairs = np.concatenate([same, near])
     first_split, second_split = (np.searchsorted(starts, pairs[:, side], side="right") - 1 for side in (0, 1))
     return Duplicates(
@@ -126,6 +136,7 @@ def find_duplicates(dataset: PackedDataset, watch: Watch = lambda *_: None) -> D
         identical=np.arange(len(pairs)) < len(same),
         threshold=threshold,
         radius=radius,
+        random_pairs=random_pairs,
     )
 
 
@@ -144,11 +155,16 @@ def _read(dataset: PackedDataset, total: int, watch: Watch) -> tuple[NDArray[np.
     return grey, digests
 
 
-def _identical_pairs(digests: list[bytes]) -> NDArray[np.int64]:
+def _groups(digests: list[bytes]) -> list[list[int]]:
+    """Return the places of the images of each digest, in the order of the first of each."""
     groups: dict[bytes, list[int]] = {}
     for place, digest in enumerate(digests):
         groups.setdefault(digest, []).append(place)
-    pairs = sorted(pair for group in groups.values() if len(group) > 1 for pair in _pairs_of(group))
+    return list(groups.values())
+
+
+def _identical_pairs(groups: list[list[int]]) -> NDArray[np.int64]:
+    pairs = sorted(pair for group in groups if len(group) > 1 for pair in _pairs_of(group))
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
@@ -158,40 +174,84 @@ def _pairs_of(group: list[int]) -> Iterator[tuple[int, int]]:
     return ((group[0], other) for other in group[1:])
 
 
-def _without(
-    pairs: NDArray[np.int64], agreements: NDArray[np.float32], digests: list[bytes]
+def _with_copies(
+    pairs: NDArray[np.int64], agreements: NDArray[np.float32], groups: list[list[int]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the pairs that are not identical, the most alike first."""
-    kept = np.array([digests[one] != digests[other] for one, other in pairs.tolist()], dtype=np.bool_)
-    pairs, agreements = pairs[kept], agreements[kept]
-    order = np.lexsort((pairs[:, 1], pairs[:, 0], -agreements))
-    return pairs[order], agreements[order]
+    """Return the pairs of first images and those of their identical copies, the most alike first."""
+    copies = {group[0]: group for group in groups if 1 < len(group) <= _LARGEST_GROUP}
+    found, values = [], []
+    for (one, other), value in zip(pairs.tolist(), agreements.tolist(), strict=True):
+        both = itertools.product(copies.get(one, [one]), copies.get(other, [other]))
+        every = [(min(pair), max(pair)) for pair in both]
+        found += every
+        values += [value] * len(every)
+    joined = np.array(found, dtype=np.int64).reshape(-1, 2)
+    sure = np.array(values, dtype=np.float32)
+    order = np.lexsort((joined[:, 1], joined[:, 0], -sure))
+    return joined[order], sure[order]
 
 
-def _beyond_chance(grey: NDArray[np.uint8]) -> float:
-    """Return the agreement that pairs drawn at random hardly reach."""
-    draw = np.random.default_rng(0)
-    first = draw.integers(0, len(grey), _RANDOM_PAIRS)
-    second = (first + draw.integers(1, len(grey), _RANDOM_PAIRS)) % len(grey)
-    values = _measure(grey, np.stack([first, second], axis=1))
-    return float(values.mean() + DEVIATIONS * values.std())
+def _beyond_chance(grey: NDArray[np.uint8], different: NDArray[np.int64]) -> tuple[float, int]:
+    """Return the agreement that pairs of `different` i64[D] images drawn at random hardly reach, and their number.
+
+    The middle and the spread are the median and the median distance from it, which a few near duplicates do not
+    raise; the latter times 1.4826 is the standard deviation of normal values. With too few pairs it is -1.
+    """
+    count = len(different)
+    if count * (count - 1) // 2 <= _RANDOM_PAIRS:
+        pairs = np.stack(np.triu_indices(count, 1), axis=1)
+    else:
+        draw = np.random.default_rng(0)
+        first = draw.integers(0, count, _RANDOM_PAIRS)
+        pairs = np.stack([first, (first + draw.integers(1, count, _RANDOM_PAIRS)) % count], axis=1)
+    if len(pairs) < FEWEST_PAIRS:
+        return -1.0, len(pairs)
+    values = _measure(grey, different[pairs]).astype(np.float64)
+    middle = float(np.median(values))
+    spread = max(_LEAST_SPREAD, 1.4826 * float(np.median(np.abs(values - middle))))
+    return middle + DEVIATIONS * spread, len(pairs)
 
 
 def _near_pairs(
-    grey: NDArray[np.uint8], threshold: float, watch: Watch
+    grey: NDArray[np.uint8], different: NDArray[np.int64], threshold: float, watch: Watch
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
-    """Return the pairs that agree by `threshold` or more, their agreement, and the radius of the candidates."""
-    parts = [grey[start : start + _CHUNK].astype(np.float32) for start in range(0, len(grey), _CHUNK)]
-    hashes = np.concatenate([perceptual_hash(part) for part in parts], axis=1)
-    outlines = np.concatenate([outline(part) for part in parts])
-    del parts
-    candidates, radius = candidate_pairs(hashes, watch)
+    """Return the pairs of `different` images that agree by `threshold` or more, their agreement, and the radius."""
+    hashes, outlines = _described(grey, different)
+    shaped = np.flatnonzero(outlines.any(axis=1))
+    places, extra = _thinned(hashes[:, shaped])
+    candidates, radius = candidate_pairs(hashes[:, shaped[places]], watch)
+    candidates = shaped[np.concatenate([places[candidates], extra])]
     chunks = [candidates[start : start + 16 * _CHUNK] for start in range(0, len(candidates), 16 * _CHUNK)]
     matching = [chunk[match(outlines[chunk[:, 0]], outlines[chunk[:, 1]]) >= OUTLINE_MATCH] for chunk in chunks]
-    pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *matching])
+    pairs = different[np.concatenate([np.empty((0, 2), dtype=np.int64), *matching])]
     agreements = _measure(grey, pairs)
     alike = agreements >= threshold
     return pairs[alike], agreements[alike], radius
+
+
+def _described(grey: NDArray[np.uint8], chosen: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.int8]]:
+    """Return hashes u64[2,D] and outlines i8[D,256] of the `chosen` i64[D] images, chunk by chunk."""
+    hashes = np.empty((2, len(chosen)), dtype=np.uint64)
+    outlines = np.empty((len(chosen), 256), dtype=np.int8)
+    for start in range(0, len(chosen), _CHUNK):
+        part = grey[chosen[start : start + _CHUNK]].astype(np.float32)
+        hashes[:, start : start + len(part)] = perceptual_hash(part)
+        outlines[start : start + len(part)] = outline(part)
+    return hashes, outlines
+
+
+def _thinned(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of u64[2,N] to compare with each other, i64[M], and further candidates, i64[C,2].
+
+    Of more than 50 images of one hash only the first is compared with all others; each of the rest with that one.
+    Else their pairs, which no radius tells apart, would crowd out all others.
+    """
+    _, group, counts = np.unique(hashes, axis=1, return_inverse=True, return_counts=True)
+    group = group.ravel()
+    order = np.argsort(group, kind="stable")
+    first = order[np.cumsum(counts) - counts][group]
+    rest = (counts[group] > _LARGEST_GROUP) & (first != np.arange(len(group)))
+    return np.flatnonzero(~rest), np.stack([first[rest], np.flatnonzero(rest)], axis=1)
 
 
 def candidate_pairs(
@@ -200,7 +260,7 @@ def candidate_pairs(
     """Return all pairs i64[C,2] of images whose hashes u64[2,N] differ in `radius` bits or fewer, and the radius.
 
     All pairs are compared, block by block, so that memory stays bounded. With more than `most` pairs the radius is
-    lowered until they fit; what is returned is then all pairs of that lower radius.
+    lowered until they fit, at the least to 0; what is returned is then all pairs of that lower radius.
     """
     kept, sizes, held = [], [], 0
     for start in range(0, hashes.shape[1], _ROWS):
@@ -208,7 +268,7 @@ def candidate_pairs(
             kept.append(pairs)
             sizes.append(bits)
             held += len(pairs)
-            while held > most:
+            while held > most and radius > 0:
                 radius -= 1
                 narrower = [bits <= radius for bits in sizes]
                 kept = [pairs[inside] for pairs, inside in zip(kept, narrower, strict=True)]

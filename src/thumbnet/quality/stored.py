@@ -13,7 +13,7 @@ from thumbnet.files import atomic_file, storage_errors
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.duplicates import Duplicates, Watch, find_duplicates
 
-VERSION = 1
+VERSION = 2
 """Of the search and of the file: raised when either changes, so that older files are not read."""
 
 _ARRAYS = ("first_split", "first", "second_split", "second", "agreement", "identical")
@@ -68,6 +68,7 @@ def _load(path: Path, dataset: PackedDataset) -> Duplicates:
             splits=tuple(str(one) for one in values["splits"].tolist()),
             threshold=float(values["threshold"]),
             radius=int(values["radius"]),
+            random_pairs=int(values["random_pairs"]),
             **{name: values[name] for name in _ARRAYS},
         )
         _check(found, dataset)

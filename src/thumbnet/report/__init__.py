@@ -4,6 +4,6 @@
 `sections` lists all of them in their order. `page` makes the whole.
 """
 
-from thumbnet.report.page import Report, make_report, write_report
+from thumbnet.report.page import Report, check_place, make_report, write_report
 
-__all__ = ["Report", "make_report", "write_report"]
+__all__ = ["Report", "check_place", "make_report", "write_report"]

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from thumbnet.files import atomic_file, read_json, storage_errors, write_json
 from thumbnet.predictions import Predictions
 from thumbnet.report.facts.judged import Judged, judge_images
 from thumbnet.report.facts.table import Missing
-from thumbnet.report.pictures import Budget, Pictures, open_pictures
-from thumbnet.report.section import Drawn, Scene, render
+from thumbnet.report.pictures import Budget, Library
+from thumbnet.report.section import Made, Scene, Section, render
 from thumbnet.report.sections import SECTIONS
 from thumbnet.report.subject import Subject, read_subjects
 from thumbnet.run import RunDirectory
 
-IMAGE_BYTES = 6_500_000
-"""What all images of a page may take, so that it stays below 10 MB with all else."""
+PAGE_BYTES = 9_700_000
+"""What a page may take: its text, and as many images as fit beside it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,11 @@ class _Block:
 
     title: str
     key: str
-    sections: Sequence[Drawn]
+    sections: Sequence[Made]
+
+    def draw(self, budget: Budget) -> list[tuple[Section[Any], str, Markup]]:
+        """Return each section with its anchor and its HTML."""
+        return [(one.section, one.scene.key, one.draw(budget)) for one in self.sections]
 
 
 def make_report(runs: Sequence[RunDirectory], data: Path | None = None) -> Report:
@@ -82,13 +86,13 @@ def write_report(report: Report, out: Path) -> list[Path]:
     What an earlier report of the same name wrote is replaced, and tables that this one does not have are removed.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the place cannot be written, or holds other figures than a report's.
     """
     check_place(out)
     figures, folder = out.with_suffix(".json"), out.with_name(f"{out.stem}-csv")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    stale = set(_earlier(figures)) - report.tables.keys()
+    stale = set(_earlier(figures) or ()) - report.tables.keys()
     for name, text in report.tables.items():
         with atomic_file(folder / name, "w") as handle:
             handle.write(text)
@@ -102,47 +106,50 @@ def write_report(report: Report, out: Path) -> list[Path]:
 
 
 def check_place(out: Path) -> None:
-    """Check that `out` names a page.
+    """Check that a report can be written to `out`: it names a page, and its figures replace none but a report's.
 
     Raises:
-        StorageError: it does not.
+        StorageError: it does not, or the JSON file of its name is something else, such as a run's own.
     """
     if out.suffix != ".html":
         raise StorageError(f"{out}: a report is a page; give a file that ends in .html")
+    figures = out.with_suffix(".json")
+    if figures.exists() and _earlier(figures) is None:
+        raise StorageError(f"{figures}: not the figures of a report, which would replace it; give another --out")
 
 
-def _earlier(figures: Path) -> list[str]:
-    """Return the tables of the report that `figures` belongs to; none where there is no such report."""
+def _earlier(figures: Path) -> list[str] | None:
+    """Return the tables of the report that `figures` belongs to; `None` where it is no report's."""
     try:
-        found = read_json(figures)["tables"]
-        return [name for name in found if Path(name).name == name and name.endswith(".csv")]
-    except (StorageError, KeyError, TypeError):
-        return []
+        found = read_json(figures)
+    except StorageError:
+        return None
+    tables = found.get("tables") if isinstance(found, dict) and "thumbnet" in found else None
+    if not isinstance(tables, list):
+        return None
+    return [name for name in map(str, tables) if Path(name).name == name and name.endswith(".csv")]
 
 
 def _blocks(subjects: Sequence[Subject]) -> list[_Block]:
-    """Return all sections, made, in the order of the page."""
+    """Return all sections with their figures, in the order of the page."""
     judged = [_judge(one) for one in subjects]
-    count, share = len(subjects), dict[tuple[str, str], str]()
-    pictures = [_pictures(one, Budget(IMAGE_BYTES // (count + (count == 2))), share) for one in subjects]
-    every = Scene(tuple(subjects), tuple(judged), tuple(pictures), "all", count)
-    blocks = [_Block("", "all", _drawn("all", every))]
-    for subject, one, images in zip(subjects, judged, pictures, strict=True):
-        scene = Scene((subject,), (one,), (images,), subject.key, count)
-        blocks.append(_Block(subject.label if count > 1 else "", subject.key, _drawn("run", scene)))
+    count, library = len(subjects), Library()
+    every = Scene(tuple(subjects), tuple(judged), library, Budget(0), "all", count)
+    blocks = [_Block("", "all", _made("all", every))]
     if count == 2:
-        images = _pictures(subjects[0], Budget(IMAGE_BYTES // 3), share)
-        both = Scene(tuple(subjects), tuple(judged), (images, images), "pair", count)
-        blocks.insert(1, _Block("", "pair", _drawn("pair", both)))
-    return [block for block in blocks if block.sections]
+        blocks.append(_Block("", "pair", _made("pair", replace(every, key="pair"))))
+    for subject, one in zip(subjects, judged, strict=True):
+        scene = Scene((subject,), (one,), library, Budget(0), subject.key, count)
+        blocks.append(_Block(subject.label if count > 1 else "", subject.key, _made("run", scene)))
+    return blocks
 
 
-def _drawn(scope: str, scene: Scene) -> list[Drawn]:
+def _made(scope: str, scene: Scene) -> list[Made]:
     found = []
     for section in SECTIONS:
         if section.scope == scope:
-            own = Scene(scene.subjects, scene.judged, scene.pictures, f"{scene.key}-{section.key}", scene.runs)
-            found.append(Drawn(section, own, section.make(own)))
+            own = replace(scene, key=f"{scene.key}-{section.key}")
+            found.append(Made(section, own, section.make(own)))
     return found
 
 
@@ -150,12 +157,7 @@ def _judge(subject: Subject) -> Judged | Missing:
     return judge_images(subject.judged, subject.names) if isinstance(subject.judged, Predictions) else subject.judged
 
 
-def _pictures(subject: Subject, budget: Budget, share: dict[tuple[str, str], str]) -> Pictures:
-    split = subject.judged.split if isinstance(subject.judged, Predictions) else ""
-    return open_pictures(subject.dataset, split, budget, share)
-
-
-def _figures(subjects: Sequence[Subject], parts: Sequence[Drawn]) -> dict[str, Any]:
+def _figures(subjects: Sequence[Subject], parts: Sequence[Made]) -> dict[str, Any]:
     """Return the JSON data of each section; of one about single runs, by the run's label."""
     found: dict[str, Any] = {}
     for one in parts:
@@ -170,16 +172,19 @@ def _figures(subjects: Sequence[Subject], parts: Sequence[Drawn]) -> dict[str, A
     return found
 
 
-def _tables(parts: Sequence[Drawn]) -> dict[str, str]:
+def _tables(parts: Sequence[Made]) -> dict[str, str]:
     """Return all tables as CSV text by file name."""
     return {one.scene.file(table.name): table.to_csv() for one in parts for table in one.facts.tables()}
 
 
 def _page(subjects: Sequence[Subject], blocks: Sequence[_Block]) -> str:
-    drawn = [(block, [(one.section, one.scene.key, one.html) for one in block.sections]) for block in blocks]
-    scenes = {id(images): images for block in blocks for one in block.sections for images in one.scene.pictures}
+    """Return the page; what its text leaves of its bytes is shared evenly between the runs, and the comparison."""
     title = " and ".join(one.label for one in subjects[:3]) + (" and others" if len(subjects) > 3 else "")
-    return whole_page(title, drawn, sum(images.budget.omitted for images in scenes.values()), subjects)
+    bare = whole_page(title, [(block, block.draw(Budget(0))) for block in blocks], 0, subjects)
+    share = max(0, PAGE_BYTES - len(bare.encode())) // max(1, len(blocks) - 1)
+    budgets = [Budget(0 if block.key == "all" else share) for block in blocks]
+    drawn = [(block, block.draw(budget)) for block, budget in zip(blocks, budgets, strict=True)]
+    return whole_page(title, drawn, sum(one.omitted for one in budgets), subjects)
 
 
 def whole_page(title: str, blocks: Sequence[Any], omitted: int, subjects: Sequence[Subject] = ()) -> str:
@@ -205,14 +210,6 @@ def whole_page(title: str, blocks: Sequence[Any], omitted: int, subjects: Sequen
             version=environment.versions()["thumbnet"],
         )
     )
-
-
-def _title(subjects: Sequence[Subject]) -> str:
-    """Return the names of the runs; of a single one with its recipe, where that has another name."""
-    if len(subjects) > 1:
-        return " and ".join(one.label for one in subjects[:3]) + (" and others" if len(subjects) > 3 else "")
-    (only,) = subjects
-    return only.label if only.recipe.name in only.label else f"{only.label} ({only.recipe.name})"
 
 
 def _asset(name: str) -> str:

@@ -1,15 +1,17 @@
-"""Packed images as data URIs for a page, each encoded once, within a limit of bytes for the whole page."""
+"""Packed images as data URIs for a page: a split is opened once, an image encoded once, within a limit of bytes."""
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from thumbnet.packed import PackedDataset, PackedSplit
+from thumbnet.quality.duplicates import Duplicates
 from thumbnet.report.facts.table import Missing
 
 _LARGEST_SIDE = 96
@@ -21,6 +23,10 @@ _LOSSLESS_SIDE = 32
 _QUALITY = 85
 
 
+_TAG = 300
+"""Bytes that the page takes for an image besides its pixels: its tag, its words, its caption."""
+
+
 @dataclass
 class Budget:
     """How many bytes of images a page may still take, and how many images were left out for want of them."""
@@ -28,67 +34,110 @@ class Budget:
     left: int
     omitted: int = 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether no image fits any more, so that none need be encoded."""
+        return self.left <= _TAG
+
     def take(self, size: int) -> bool:
-        """Return whether `size` bytes more fit, and take them."""
-        if size > self.left:
+        """Return whether an image of `size` bytes more fits, and take them."""
+        if size + _TAG > self.left:
             self.omitted += 1
             return False
-        self.left -= size
+        self.left -= size + _TAG
         return True
 
+    def fit(self, make: Callable[[], str]) -> str | None:
+        """Return the data URI that `make` makes; `None` where it does not fit. Once nothing fits, none is made."""
+        if self.is_spent:
+            self.omitted += 1
+            return None
+        uri = make()
+        return uri if self.take(len(uri)) else None
 
-@dataclass
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One packed split that a page takes images from: opened and checked when the first of them is wanted.
+
+    Args:
+        dataset: packed.
+        name: of the split.
+        uris: data URIs by the id of the image: an image is encoded once, whichever runs show it.
+    """
+
+    dataset: PackedDataset
+    name: str
+    uris: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def split(self) -> PackedSplit:
+        """The split, whose files have been compared with their checksums.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        return self.dataset.split(self.name)
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of each image by its id."""
+        return {image: row for row, image in enumerate(self.split.image_ids)}
+
+
+@dataclass(frozen=True, eq=False)
 class Pictures:
     """The images of one split by their ids.
 
     Args:
-        split: packed; `None` where the data is not at hand, and then there are no pictures.
-        budget: of the page, shared with the pictures of other runs.
-        share: URIs by (fingerprint, id), shared in the same way: two runs on the same data encode an image once.
-        fingerprint: of the data.
+        source: where they come from; `None` where the data is not at hand, and then there are no pictures.
+        budget: bytes that they may take.
     """
 
-    split: PackedSplit | None
+    source: Source | None
     budget: Budget
-    share: dict[tuple[str, str], str] = field(default_factory=dict)
-    fingerprint: str = ""
 
-    def __post_init__(self) -> None:
-        ids: Iterable[str] = () if self.split is None else self.split.image_ids
-        self._rows = {image: row for row, image in enumerate(ids)}
+    @property
+    def at_hand(self) -> bool:
+        """Whether there are any pictures."""
+        return self.source is not None
 
     def pixels(self, image: str) -> NDArray[np.uint8] | None:
         """Return the pixels u8[H,W,3] of the image with this id; `None` where there are none."""
-        row = self._rows.get(image)
-        return None if row is None or self.split is None else self.split.images[row]
+        row = None if self.source is None else self.source.rows.get(image)
+        return None if row is None or self.source is None else self.source.split.images[row]
 
     def uri(self, image: str) -> str | None:
         """Return a data URI of the image with this id; `None` where there are no pixels or no room on the page."""
-        pixels = self.pixels(image)
-        if pixels is None:
+        if self.source is None or (not self.budget.is_spent and image not in self.source.rows):
             return None
-        key = (self.fingerprint, image)
-        if key not in self.share:
-            self.share[key] = encode(pixels)
-        uri = self.share[key]
-        # The page holds it wherever it is shown.
-        return uri if self.budget.take(len(uri)) else None
+        return self.budget.fit(lambda: self._encoded(image))
+
+    def _encoded(self, image: str) -> str:
+        assert self.source is not None
+        if image not in self.source.uris:
+            self.source.uris[image] = encode(self.source.split.images[self.source.rows[image]])
+        return self.source.uris[image]
 
 
-def open_pictures(
-    dataset: PackedDataset | Missing, split: str, budget: Budget, share: dict[tuple[str, str], str]
-) -> Pictures:
-    """Return the pictures of a split of predictions; those of 'holdout' are in the training split.
+@dataclass(frozen=True, eq=False)
+class Library:
+    """All that a page takes from packed data, each once for all runs on the same data.
 
-    Raises:
-        DataError: the packed split is damaged.
+    Args:
+        sources: splits, by the fingerprint of their data and their name.
+        duplicates: what is alike in it, by its fingerprint.
     """
-    if isinstance(dataset, Missing):
-        return Pictures(None, budget)
-    name = "train" if split == "holdout" else split
-    if name not in dataset.split_names:
-        return Pictures(None, budget)
-    return Pictures(dataset.split(name), budget, share, f"{dataset.fingerprint}/{name}")
+
+    sources: dict[tuple[str, str], Source] = field(default_factory=dict)
+    duplicates: dict[str, Duplicates] = field(default_factory=dict)
+
+    def pictures(self, dataset: PackedDataset | Missing, split: str, budget: Budget) -> Pictures:
+        """Return the pictures of a split of predictions; those of 'holdout' are in the training split."""
+        name = "train" if split == "holdout" else split
+        if isinstance(dataset, Missing) or name not in dataset.split_names:
+            return Pictures(None, budget)
+        return Pictures(self.sources.setdefault((dataset.fingerprint, name), Source(dataset, name)), budget)
 
 
 def encode(pixels: NDArray[np.uint8]) -> str:
@@ -104,12 +153,10 @@ def encode(pixels: NDArray[np.uint8]) -> str:
 
 
 def png_uri(pixels: NDArray[np.uint8]) -> str:
-    """Return pixels u8[H,W,3] or u8[H,W,4] as the data URI of a PNG, without loss."""
+    """Return pixels u8[H,W,3] or u8[H,W,4] as the data URI of a PNG, without loss; grey ones need one channel."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        pixels = pixels[..., [0, 3]] if pixels.shape[2] == 4 else red
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def samples(rows: NDArray[np.int64], ids: Sequence[str], count: int) -> list[str]:
-    """Return the ids of up to `count` of `rows`, in their order."""
-    return [ids[row] for row in rows[:count].tolist()]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Facts, Missing
-from thumbnet.report.pictures import Pictures
+from thumbnet.report.pictures import Budget, Library, Pictures
 from thumbnet.report.subject import Subject
 
 F = TypeVar("F", bound=Facts)
@@ -27,14 +27,16 @@ class Scene:
     Args:
         subjects: one run, both or all, as the section's scope says.
         judged: of each its judged split, or why there is none.
-        pictures: of each the images of that split.
+        library: the packed splits of the whole page.
+        budget: bytes that images of this section may take, shared with others.
         key: a prefix of all anchors within the section, unlike that of every other section of the page.
         runs: how many runs the whole report has.
     """
 
     subjects: tuple[Subject, ...]
     judged: tuple[Judged | Missing, ...]
-    pictures: tuple[Pictures, ...]
+    library: Library
+    budget: Budget
     key: str
     runs: int
 
@@ -50,11 +52,23 @@ class Scene:
 
     def render(self, template: str, **values: Any) -> Markup:
         """Return a template of `templates/` filled with `values`; what is no Markup is escaped."""
-        return render(template, scene=self, key=self.key, **values)
+        # Under the page's heading come sections, or runs with sections.
+        level = 4 if self.runs > 1 and len(self.subjects) == 1 else 3
+        return render(template, scene=self, key=self.key, level=level, **values)
 
-    def picture(self, image: str, side: int = 0) -> str | None:
-        """Return the data URI of an image of the run at place `side`; `None` where it cannot be shown."""
-        return self.pictures[side].uri(image)
+    def pictures_of(self, split: str) -> Pictures:
+        """Return the pictures of a split of the first run's data ('holdout' is in the training split)."""
+        return self.library.pictures(self.subject.dataset, split, self.budget)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """The pictures of the judged split of the first run."""
+        judged = self.judged[0]
+        return self.pictures_of("" if isinstance(judged, Missing) else judged.predictions.split)
+
+    def picture(self, image: str) -> str | None:
+        """Return the data URI of an image of the judged split; `None` where it cannot be shown."""
+        return self.pictures.uri(image)
 
 
 @dataclass(frozen=True)
@@ -77,19 +91,19 @@ class Section(Generic[F]):
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """A section that is made and drawn: its figures and its HTML."""
+class Made:
+    """A section with its figures, to be drawn."""
 
     section: Section[Any]
     scene: Scene
     facts: Facts
 
-    @cached_property
-    def html(self) -> Markup:
-        """The HTML, a note where there are no figures."""
+    def draw(self, budget: Budget) -> Markup:
+        """Return its HTML with the images that the `budget` allows; a note where there are no figures."""
+        scene = replace(self.scene, budget=budget)
         if isinstance(self.facts, Missing):
-            return self.scene.render("missing.html", missing=self.facts)
-        return self.section.draw(self.facts, self.scene)
+            return scene.render("missing.html", missing=self.facts)
+        return self.section.draw(self.facts, scene)
 
 
 def for_judged(make: Callable[[Judged], F]) -> Callable[[Scene], F | Missing]:
@@ -112,7 +126,9 @@ def percent(value: float | None, digits: int = 1) -> str:
     if value is None or math.isnan(value):
         return "none"
     least = 10.0**-digits
-    return f"below {least:g}%" if 0 < 100 * value < least / 2 else f"{100 * value:.{digits}f}%"
+    if 0 < 100 * value < least / 2:
+        return f"below {least:g}%"
+    return f"above {100 - least:g}%" if 100 - least / 2 <= 100 * value < 100 else f"{100 * value:.{digits}f}%"
 
 
 def span(interval: Sequence[float]) -> str:
@@ -124,7 +140,8 @@ def span(interval: Sequence[float]) -> str:
 def amount(value: float) -> str:
     """Return a large number with a unit: '2.85 M'."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
+        # What rounds to 1000 of the smaller unit is one of the larger.
+        if value >= 0.9995 * size:
             return f"{value / size:.3g} {unit}"
     return f"{value:,.0f}"
 

@@ -24,6 +24,7 @@ from thumbnet.report.section import Section
 SECTIONS: tuple[Section[Any], ...] = (
     header.SECTION,
     curves.SECTION,
+    compare.SECTION,
     classes.SECTION,
     confusions.SECTION,
     errors.SECTION,
@@ -33,6 +34,5 @@ SECTIONS: tuple[Section[Any], ...] = (
     filters.SECTION,
     maps.SECTION,
     robustness.SECTION,
-    compare.SECTION,
 )
-"""Sections about all runs come first on the page, then each run's, then those of a pair."""
+"""Sections about all runs come first on the page, then those of a pair, then each run's."""

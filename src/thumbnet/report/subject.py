@@ -11,7 +11,7 @@ from thumbnet import packed
 from thumbnet.analyses import Origin, Part, current_origin
 from thumbnet.errors import DataError, PredictionError, RunError
 from thumbnet.packed import PackedDataset
-from thumbnet.predictions import Predictions, trained_on
+from thumbnet.predictions import Predictions, judged_split, trained_on
 from thumbnet.recipe import Recipe
 from thumbnet.report.facts.table import Missing
 from thumbnet.run import RunDirectory
@@ -52,10 +52,9 @@ class Subject:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The name of each class in the order of the judged columns (of the data, where nothing is judged)."""
+        """The short name of each class, in the order of the data's labels, which is that of the judged columns."""
         known = {info["id"]: info["name"] for info in self.data["classes"]}
-        ids = list(known) if isinstance(self.judged, Missing) else self.judged.classes
-        return short_names([(key, known.get(key, key)) for key in ids])
+        return short_names(list(known.items()))
 
     @cached_property
     def origin(self) -> Origin:
@@ -138,10 +137,12 @@ def _judged(run: RunDirectory, complete: bool, holdout: Predictions | Missing) -
     if not complete:
         return _unfinished(run)
     val = _stored(run, "val")
-    if val is not None and len(val.labels) and val.labels.min() >= 0:
-        return val
-    if isinstance(holdout, Predictions):
-        return holdout
+    held = holdout if isinstance(holdout, Predictions) else None
+    # What a `holdout` is, the network did not train on: `_holdout` says why there is none else.
+    chosen = judged_split(None if val is None else val.labels, None if held is None else held.labels, False)
+    found = {"val": val, "holdout": held, None: None}[chosen]
+    if found is not None:
+        return found
     return Missing(
         "the run stored no predictions for a labelled val split, and none for a holdout that it did not train on",
         "train with data that has a val split, or with train_on=fit",
@@ -178,7 +179,22 @@ def _stored(run: RunDirectory, split: str) -> Predictions | None:
             found.scores()
     except PredictionError as error:
         raise RunError(f"run {run.path}: its stored predictions for {split!r} are damaged ({error})") from error
+    _check_own(run, found, split)
     return found
+
+
+def _check_own(run: RunDirectory, found: Predictions, split: str) -> None:
+    """Raise where stored predictions are not for `split` of the run's data."""
+    about = run.data()
+    stated = {"split": found.split, "data": found.provenance.get("data"), "classes": found.classes}
+    wanted = {"split": split, "data": about["fingerprint"], "classes": tuple(info["id"] for info in about["classes"])}
+    for key, value in wanted.items():
+        if stated[key] != value:
+            what = f"{key} {stated[key]!r:.70}, not {value!r:.70}" if key != "classes" else "other classes"
+            raise RunError(
+                f"run {run.path}: its stored predictions for {split!r} are not of this run ({what}); put its own file "
+                f"back at {run.predictions_path(split)}, or train again"
+            )
 
 
 def _dataset(about: Mapping[str, Any]) -> PackedDataset | Missing:

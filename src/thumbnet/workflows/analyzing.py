@@ -11,12 +11,13 @@ import torch
 from thumbnet import analyses, analysis
 from thumbnet.analyses import PARTS, Part
 from thumbnet.analysis import Subject
+from thumbnet.augment.corruptions import DEFINITION
 from thumbnet.data import judged_subset, whole_split
 from thumbnet.errors import DataError, RecipeError, RunError, nearest
 from thumbnet.features.cache import features_folder
 from thumbnet.features.entry import Watch
-from thumbnet.packed import PackedDataset
-from thumbnet.predictions import trained_on
+from thumbnet.packed import PackedDataset, subset_indices
+from thumbnet.predictions import judged_split, trained_on
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
 from thumbnet.workflows.judging import load_network
@@ -41,7 +42,7 @@ class Wish:
     Attributes:
         only: parts, all of them where there are none.
         again: whether parts that are stored are computed anew.
-        classes: names of the classes of the embedding; without any they are chosen.
+        classes: names or ids of the classes of the embedding; without any they are chosen.
     """
 
     only: tuple[Part, ...] = ()
@@ -95,14 +96,16 @@ def analyze(
 
     Raises:
         ThumbnetError: the run is unfinished, damaged or in use, its data is gone or another one, what is stored is
-            damaged or of other weights, or a part that was asked for by name is impossible.
+            damaged or of other weights, or a part that was asked for by name is impossible, as where it needs images
+            to judge and the network trained on all of them.
     """
     run.require_complete()
     dataset = load_run_data(run, data)
     if dataset.fingerprint != run.data()["fingerprint"]:
         raise DataError(f"{dataset.path}: not the data that run {run.path} trained on; give that with --data")
     if wish.classes:
-        analysis.named_classes([info.name for info in dataset.classes], wish.classes)
+        infos = dataset.classes
+        analysis.named_classes([info.name for info in infos], wish.classes, [info.id for info in infos])
     origin = analyses.current_origin(run)
     found = []
     with run.lock():
@@ -126,14 +129,14 @@ def _subject(
     watch: Watch,
     cache: Path | None,
 ) -> Subject:
-    judged = judged_split(run, dataset)
     return Subject(
         origin=origin,
         model=load_network(run, origin.weights, device),
         recipe=run.recipe(),
         image_size=dataset.image_size,
         class_names=tuple(info.name for info in dataset.classes),
-        judged=judged_subset(dataset, judged, device),
+        class_ids=tuple(info.id for info in dataset.classes),
+        find_judged=lambda: judged_subset(dataset, _judged(run, dataset), device),
         train=whole_split(dataset, "train", device),
         device=device,
         folder=features_folder(cache),
@@ -141,20 +144,29 @@ def _subject(
     )
 
 
-def judged_split(run: RunDirectory, dataset: PackedDataset) -> str:
-    """Return what is judged: 'val' where the data has it, else 'holdout'.
+class _NothingJudgedError(DataError):
+    """No image is left that could be judged."""
+
+
+def _judged(run: RunDirectory, dataset: PackedDataset) -> str:
+    """Return what is judged: 'val' or 'holdout' (see `predictions.judged_split`).
 
     Raises:
-        DataError: neither can be, because the run trained on the holdout.
+        DataError: neither can be.
     """
-    if dataset.counts.get("val"):
-        return "val"
-    if trained_on({"train_on": run.recipe().train_on}, "holdout"):
-        raise DataError(
-            f"{dataset.path}: there is no val split and run {run.path} trained on the holdout, so no image is left "
-            "that the network did not train on; train with --set train_on=fit"
+    train = dataset.split("train", verify=False)
+    val = dataset.split("val", verify=False).labels if "val" in dataset.counts else None
+    held = train.labels[subset_indices(train, "holdout")]
+    seen = trained_on({"train_on": run.recipe().train_on}, "holdout")
+    chosen = judged_split(val, held, seen)
+    if chosen is None:
+        why = f"run {run.path} trained on the holdout" if len(held) else "no class has an image to hold out"
+        raise _NothingJudgedError(
+            f"{dataset.path}: there is no val split with labels and {why}, so no image is left that the network did "
+            "not train on; "
+            + ("train with --set train_on=fit" if len(held) else "pack data whose classes have two images or more")
         )
-    return "holdout"
+    return chosen
 
 
 def _is_stored(run: RunDirectory, part: Part, origin: analyses.Origin, wish: Wish) -> bool:
@@ -171,7 +183,7 @@ def _is_stored(run: RunDirectory, part: Part, origin: analyses.Origin, wish: Wis
             return stored is not None and not wish.classes
         case "robustness":
             begun = analyses.read_robustness(run, origin)
-            return begun is not None and begun.is_complete
+            return begun is not None and begun.is_complete and begun.definition == DEFINITION
         case "crossfit":
             return analyses.read_cross_fitted(run, origin) is not None
         case _:
@@ -182,7 +194,7 @@ def _compute(run: RunDirectory, subject: Subject, part: Part, wish: Wish) -> Don
     started = time.perf_counter()
     try:
         _compute_part(run, subject, part, wish)
-    except RecipeError as error:
+    except (RecipeError, _NothingJudgedError) as error:
         if wish.only:
             raise
         return Done(part, "impossible", reason=str(error))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from thumbnet.report.charts.axes import BOTTOM, LEFT, RIGHT, TOP, Axes, Scale, frame, make_axes, svg
+from thumbnet.report.charts.axes import Axes, frame, make_axes, svg
 
 _HEIGHT = 240
 
@@ -34,15 +34,15 @@ def draw_dots(
     """
     high = -low if low < 0 else 1.0
     axes = make_axes((0, len(dots)), (low, high), width=920, height=_HEIGHT)
-    axes = Axes(
-        axes.width, axes.height, Scale(0, len(dots), LEFT, 920 - RIGHT), Scale(low, high, _HEIGHT - BOTTOM, TOP)
-    )
     radius = max(1.2, min(4.0, 300 / len(dots)))
     drawn = [_dot(axes, place, one, radius) for place, one in enumerate(dots)]
     if line is not None:
         y = axes.y(line)
         drawn.insert(
-            0, Markup('<line class="level" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(LEFT, 920 - RIGHT, y, y)
+            0,
+            Markup('<line class="level" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(
+                axes.x.start, axes.x.end, y, y
+            ),
         )
     return svg(axes, title, frame(axes, across, up, percent=True) + Markup("").join(drawn), kind="dots wide")
 

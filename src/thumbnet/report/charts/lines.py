@@ -120,8 +120,11 @@ def _line(axes: Axes, curve: Curve) -> Markup:
             for x, y in points
         )
     return (
-        Markup('<polyline class="line{}" data-label="{}" points="{}" stroke="{}" stroke-dasharray="{}"/>').format(
-            " faint" if curve.faint else "", curve.label, places, colour(curve.colour), dash(curve.dash)
+        Markup(
+            '<polyline class="line{}" data-label="{}" data-points="{}" points="{}" stroke="{}" stroke-dasharray="{}"/>'
+        ).format(
+            *(" faint" if curve.faint else "", curve.label, "" if curve.faint else _values(points), places),
+            *(colour(curve.colour), dash(curve.dash)),
         )
         + dots
     )
@@ -146,8 +149,12 @@ def _spoken(curve: Curve, percent: bool) -> str:
     return f"{curve.label} ends at {100 * last:.1f}%" if percent else f"{curve.label} ends at {last:.4g}"
 
 
+def _values(points: Sequence[tuple[float, float]]) -> str:
+    """Return the points themselves, '1,0.5 2,0.6', as the script tells them."""
+    return " ".join(f"{x:.7g},{y:.7g}" for x, y in points)
+
+
 def _data(axes: Axes, percent: bool) -> str:
-    """Return what turns places back into values, as JSON."""
+    """Return what the script needs besides the points, as JSON: the scale across, and the ends of the plot."""
     x, y = axes.x, axes.y
-    scales = {"x": [x.low, x.high, x.start, x.end], "y": [y.low, y.high, y.start, y.end]}
-    return json.dumps({**scales, "log": y.log, "percent": percent})
+    return json.dumps({"x": [x.low, x.high, x.start, x.end], "y": [y.start, y.end], "percent": percent})

@@ -32,7 +32,7 @@ def _bar(axes: Axes, found: Reliability, place: int) -> Markup:
     assert math.isfinite(accuracy)
     top, base, said = axes.y(accuracy), axes.y(0), axes.y(confidence)
     tip = (
-        f"{place / bins:.0%} to {(place + 1) / bins:.0%}: {count:,} of {images:,} images, "
+        f"{place / bins:.2%} to {(place + 1) / bins:.2%}: {count:,} of {images:,} images, "
         f"confidence {confidence:.1%}, accuracy {accuracy:.1%}"
     )
     return Markup(

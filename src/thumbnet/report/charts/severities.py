@@ -43,6 +43,8 @@ def draw_severities(title: str, clean: float, found: Mapping[str, Values]) -> Ma
                     text, axes.x(at), axes.y(value), colour(number)
                 )
             )
-    spoken = "; ".join(f"{name} falls to {100 * values[-1][1]:.1f}%" for name, values in found.items() if values)
+    spoken = "; ".join(
+        f"{name} {100 * values[-1][1]:.1f}% at the worst severity" for name, values in found.items() if values
+    )
     content = frame(axes, "severity (0 is clean)", "accuracy", percent=True) + Markup("").join(drawn)
     return svg(axes, f"{title}. Clean {100 * clean:.1f}%; {spoken}", content)

@@ -1,5 +1,6 @@
 """Section 7: whether the network is right as often as it says, before and after a temperature."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Cell, Missing, Table, finite_list
 
 BINS = 15
+_DRAWS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,7 @@ class Scaled:
         reliability: of the scaled probabilities.
         nll: mean negative log-likelihood, in nats.
         confidence: f64[N], the scaled probability of the predicted class.
+        chance_ece: as that of `Calibration`, for these.
     """
 
     temperature: float
@@ -33,6 +36,7 @@ class Scaled:
     reliability: Reliability
     nll: float
     confidence: NDArray[np.float64]
+    chance_ece: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,9 @@ class Calibration:
         confidence: f64[N], the probability of the predicted class.
         mean_confidence: mean of it.
         accuracy: share of images that are right.
+        gap_interval: 95% interval of the mean confidence less the accuracy, by the normal approximation over images.
+        chance_ece: mean and 95th percentile of the calibration error of networks that are right exactly as often as
+            these confidences say, on as many images: what is seen of perfect calibration.
         scaled: with a temperature, or why there is none.
     """
 
@@ -57,7 +64,19 @@ class Calibration:
     confidence: NDArray[np.float64]
     mean_confidence: float
     accuracy: float
+    gap_interval: tuple[float, float]
+    chance_ece: tuple[float, float]
     scaled: Scaled | Missing
+
+    @property
+    def gap(self) -> float:
+        """The mean confidence less the accuracy: above 0 where the network is too sure."""
+        return self.mean_confidence - self.accuracy
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the gap can be told from none: its interval does not hold 0."""
+        return not self.gap_interval[0] <= 0 <= self.gap_interval[1]
 
     def to_json(self) -> dict[str, Any]:
         """Return both as JSON data; shares are fractions, with null for an empty bin."""
@@ -65,12 +84,20 @@ class Calibration:
             "split": self.split,
             "accuracy": self.accuracy,
             "mean_confidence": self.mean_confidence,
+            "gap": self.gap,
+            "gap_interval": list(self.gap_interval),
+            "chance_ece": {"mean": self.chance_ece[0], "high": self.chance_ece[1]},
             "nll": self.nll,
             **_bins(self.reliability),
         }
         if isinstance(self.scaled, Missing):
             return found | {"scaled": self.scaled.to_json()}
-        scaled = {"temperature": self.scaled.temperature, "fitted_on": self.scaled.fitted_on, "nll": self.scaled.nll}
+        scaled: dict[str, Any] = {
+            "temperature": self.scaled.temperature,
+            "fitted_on": self.scaled.fitted_on,
+            "nll": self.scaled.nll,
+        }
+        scaled["chance_ece"] = {"mean": self.scaled.chance_ece[0], "high": self.scaled.chance_ece[1]}
         return found | {"scaled": scaled | _bins(self.scaled.reliability)}
 
     def tables(self) -> Sequence[Table]:
@@ -105,6 +132,8 @@ def make_calibration(judged: Judged, holdout: Predictions | Missing) -> Calibrat
         confidence=confidence,
         mean_confidence=float(confidence.mean()),
         accuracy=float(1 - judged.wrong.mean()),
+        gap_interval=gap_interval(confidence, ~judged.wrong),
+        chance_ece=chance_ece(confidence),
         scaled=_scaled(judged, holdout),
     )
 
@@ -121,13 +150,37 @@ def _scaled(judged: Judged, holdout: Predictions | Missing) -> Scaled | Missing:
         return Missing("the stored predictions of the holdout have other classes", "train the run again")
     temperature = metrics.fit_temperature(holdout.logits, holdout.labels)
     logits, labels = judged.predictions.logits.astype(np.float64) / temperature, judged.labels
+    confidence = metrics.softmax(logits).max(axis=1)
     return Scaled(
         temperature=temperature,
         fitted_on=len(holdout.labels),
         reliability=metrics.reliability(logits, labels, BINS),
         nll=metrics.negative_log_likelihood(logits, labels),
-        confidence=metrics.softmax(logits).max(axis=1),
+        confidence=confidence,
+        chance_ece=chance_ece(confidence),
     )
+
+
+def gap_interval(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the 95% interval of the mean of `confidence` f64[N] less `right` bool[N], by the normal approximation."""
+    gaps = confidence - right
+    half = 1.959964 * float(gaps.std(ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 1.0
+    return float(gaps.mean()) - half, float(gaps.mean()) + half
+
+
+def chance_ece(confidence: NDArray[np.float64], draws: int = _DRAWS) -> tuple[float, float]:
+    """Return mean and 95th percentile of the calibration error where each answer is right with its confidence f64[N].
+
+    Whether an answer is right is drawn anew each time, from a fixed seed. Source: Bröcker and Smith, 'Increasing the
+    reliability of reliability diagrams', Weather and Forecasting 22 (2007), for diagrams.
+    """
+    random = np.random.default_rng(0)
+    place = metrics.confidence_bins(confidence, BINS)
+    errors = []
+    for _ in range(draws):
+        right = random.random(len(confidence)) < confidence
+        errors.append(np.abs(np.bincount(place, weights=right - confidence, minlength=BINS)).sum() / len(confidence))
+    return float(np.mean(errors)), float(np.percentile(errors, 95))
 
 
 def _bins(one: Reliability) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet import metrics
-from thumbnet.comparison import Comparison, compare_right
+from thumbnet.comparison import LEVEL, Comparison, compare_right, holm, mcnemar
 from thumbnet.errors import PredictionError
 from thumbnet.predictions import Predictions, align
 from thumbnet.report.facts.table import Missing, Table, finite
@@ -17,7 +17,18 @@ from thumbnet.report.subject import Subject
 
 @dataclass(frozen=True)
 class ClassDifference:
-    """One class in both runs: its index, its images, how many each gets right, and how they differ by image."""
+    """One class in both runs.
+
+    Args:
+        label: its index.
+        images: how many it has.
+        first_right: how many of them the first run gets right.
+        second_right: how many the second.
+        fixed: images that the second alone gets right.
+        broken: images that the first alone gets right.
+        p_value: of McNemar's exact test on these.
+        adjusted: the same adjusted for all classes that have images, by Holm's method.
+    """
 
     label: int
     images: int
@@ -25,6 +36,13 @@ class ClassDifference:
     second_right: int
     fixed: int
     broken: int
+    p_value: float
+    adjusted: float
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the difference is more than chance gives to one of so many classes."""
+        return self.adjusted < LEVEL
 
     @property
     def difference(self) -> float:
@@ -87,11 +105,22 @@ class Compared:
         classes = [
             (
                 *(self.ids[one.label], self.names[one.label], one.images, one.first_right, one.second_right),
-                *(one.fixed, one.broken, one.difference),
+                *(one.fixed, one.broken, one.difference, one.p_value, one.adjusted),
             )
             for one in self.classes
         ]
-        head = ("class", "name", "images", "first_right", "second_right", "fixed", "broken", "difference")
+        head = (
+            "class",
+            "name",
+            "images",
+            "first_right",
+            "second_right",
+            "fixed",
+            "broken",
+            "difference",
+            "p_value",
+            "adjusted_p_value",
+        )
         columns = (
             self.images,
             *([self.ids[label] for label in part] for part in (self.truth, *self.answers)),
@@ -145,4 +174,10 @@ def _differences(truth: NDArray[np.int64], right: NDArray[np.bool_], classes: in
         count(right[1] & ~right[0]),
         count(right[0] & ~right[1]),
     )
-    return tuple(ClassDifference(label, *row) for label, row in enumerate(zip(*columns, strict=True)))
+    known = [label for label in range(classes) if columns[0][label]]
+    p_values = [mcnemar(columns[3][label], columns[4][label]) for label in range(classes)]
+    adjusted = dict(zip(known, holm([p_values[label] for label in known]), strict=True))
+    return tuple(
+        ClassDifference(label, *row, p_values[label], adjusted.get(label, 1.0))
+        for label, row in enumerate(zip(*columns, strict=True))
+    )

@@ -51,7 +51,7 @@ class DataFacts:
         grey_per_class: i64[K], of labelled images of all splits.
         mean: f64[3], mean of each channel over the split of `means_of`, in [0, 1].
         deviation: f64[3], standard deviation of each channel there.
-        means: f64[K,H,W,3], mean image of each class there, in 0 to 255; nan where the class has none.
+        means: f32[K,H,W,3], mean image of each class there, in 0 to 255; nan where the class has none.
         means_of: the split that `mean`, `deviation` and `means` are of.
         boxes: or why there are none.
         twins: duplicates.
@@ -65,7 +65,7 @@ class DataFacts:
     grey_per_class: NDArray[np.int64]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
-    means: NDArray[np.float64]
+    means: NDArray[np.float32]
     means_of: str
     boxes: Boxes | Missing
     twins: Twins
@@ -102,7 +102,7 @@ class DataFacts:
     def tables(self) -> Sequence[Table]:
         """Return one row a class, and one a pair of duplicates."""
         ids = [info.id for info in self.dataset.classes]
-        colours = self.means.mean(axis=(1, 2)) / 255
+        colours = self.means.mean(axis=(1, 2), dtype=np.float64) / 255
         columns: list[Sequence[Any]] = [ids, [info.name for info in self.dataset.classes]]
         columns += [found.tolist() for found in self.per_class.values()]
         columns += [self.grey_per_class.tolist(), *(finite_list(channel) for channel in colours.T)]
@@ -142,7 +142,7 @@ def make_data_facts(dataset: PackedDataset, twins: Twins, watch: Watch = lambda 
         deviation=deviation,
         means=means,
         means_of=means_of.name,
-        boxes=_boxes(splits, dataset.image_size, count),
+        boxes=_boxes(splits, dataset),
         twins=twins,
     )
 
@@ -160,27 +160,31 @@ def _grey(split: PackedSplit, watch: Watch) -> NDArray[np.bool_]:
 
 def _means(
     split: PackedSplit, classes: int, watch: Watch
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean f64[3] and deviation f64[3] of the channels, and mean images f64[K,H,W,3] of the classes."""
-    sums = np.zeros((classes, *split.images.shape[1:]))
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """Return mean f64[3] and deviation f64[3] of the channels, and mean images f32[K,H,W,3] of the classes."""
+    sums = np.zeros((classes, *split.images.shape[1:]), dtype=np.float32)
     total, squares = np.zeros(3), np.zeros(3)
     for start in range(0, len(split), _CHUNK):
         chunk = split.images[start : start + _CHUNK].astype(np.float32)
         labels = split.labels[start : start + _CHUNK]
         for label in np.unique(labels[labels >= 0]).tolist():
-            sums[label] += chunk[labels == label].sum(axis=0, dtype=np.float64)
-        values = (chunk / 255).reshape(-1, 3)
+            sums[label] += chunk[labels == label].sum(axis=0)
+        chunk /= 255
+        values = chunk.reshape(-1, 3)
         total += values.sum(axis=0, dtype=np.float64)
-        squares += (values * values).sum(axis=0, dtype=np.float64)
+        np.square(values, out=values)
+        squares += values.sum(axis=0, dtype=np.float64)
         watch(f"mean images of {split.name}", start + len(chunk), len(split))
     counts = np.bincount(split.labels[split.labels >= 0], minlength=classes).astype(np.float64)
     counts[counts == 0] = np.nan
     pixels = len(split) * split.images.shape[1] * split.images.shape[2]
     mean = total / pixels
-    return mean, np.sqrt(np.maximum(squares / pixels - mean * mean, 0)), sums / counts[:, None, None, None]
+    sums /= counts[:, None, None, None].astype(np.float32)
+    return mean, np.sqrt(np.maximum(squares / pixels - mean * mean, 0)), sums
 
 
-def _boxes(splits: Sequence[PackedSplit], side: int, classes: int) -> Boxes | Missing:
+def _boxes(splits: Sequence[PackedSplit], dataset: PackedDataset) -> Boxes | Missing:
+    side, classes = dataset.image_size, len(dataset.classes)
     known = [(one.name, one.boxes, one.labels) for one in splits if one.boxes is not None]
     known = [
         (name, boxes[(boxes >= 0).all(axis=1)], labels[(boxes >= 0).all(axis=1)]) for name, boxes, labels in known
@@ -189,7 +193,10 @@ def _boxes(splits: Sequence[PackedSplit], side: int, classes: int) -> Boxes | Mi
         return Missing("the data has no boxes")
     boxes = np.concatenate([found for _, found, _ in known]).astype(np.int64)
     labels = np.concatenate([found for _, _, found in known])
-    if boxes.max() >= side:
+    converted = dataset.facts.get("converted", {})
+    # Boxes are in pixels of the source, and how large that was is not kept: larger or smaller, no area can be told.
+    resized = any(converted.get(name, {}).get("resized") for name, found, _ in known if len(found))
+    if resized or boxes.max() >= side:
         return Missing(
             "the boxes are in pixels of the source images, which were scaled when they were packed",
             f"pack the data at its own size instead of {side} pixels",

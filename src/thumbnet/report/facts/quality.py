@@ -1,22 +1,31 @@
 """Section 6: labels that are probably wrong, images that are there twice, and the accuracy without them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thumbnet import metrics
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.quality.cleaned import Cleaned, accuracy_without
-from thumbnet.quality.confident import Suspects, suspects
-from thumbnet.quality.duplicates import Duplicates
+from thumbnet.quality.confident import Suspects, suspects, suspects_of_parts
+from thumbnet.quality.duplicates import FEWEST_PAIRS, RADIUS, Duplicates
 from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Missing, Table
 
 SUREST = 0.01
 """The share of a split's images that the surest suspects are; see docs/quality.md for how often they are wrong."""
+
+
+_CHUNK = 10_000
+
+
+def surest_count(images: int) -> int:
+    """Return how many of the suspects of `images` images are the surest, at most."""
+    return max(1, round(SUREST * images))
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Suspected:
     @property
     def surest(self) -> int:
         """How many of them are the surest."""
-        return min(len(self.found), max(1, round(SUREST * self.images)))
+        return min(len(self.found), surest_count(self.images))
 
 
 class End(NamedTuple):
@@ -85,6 +94,8 @@ class Twins:
         near: the same of those that are nearly alike.
         conflicts: pairs of either kind whose labels differ.
         threshold: agreement from which images count as nearly alike; above 1 where none can be told.
+        radius: bits of the hash in which near pairs could differ; below `duplicates.RADIUS` some may be missing.
+        random_pairs: how many pairs drawn at random the threshold was held against.
     """
 
     pairs: tuple[Twin, ...]
@@ -92,6 +103,24 @@ class Twins:
     near: Mapping[str, int]
     conflicts: Mapping[str, int]
     threshold: float
+    radius: int
+    random_pairs: int
+
+    @property
+    def notes(self) -> list[str]:
+        """What is not sure about the near duplicates, in words."""
+        notes = []
+        if self.radius < RADIUS:
+            notes.append(
+                f"Many images of this data are alike, so that only pairs were measured whose hashes differ in "
+                f"{self.radius} bits or fewer instead of {RADIUS}; some near duplicates are missing"
+            )
+        if self.random_pairs < FEWEST_PAIRS:
+            notes.append(
+                f"The data has {self.random_pairs} pairs of different images, too few to say how alike unrelated ones "
+                "are, so that near duplicates may be unrelated"
+            )
+        return notes
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts."""
@@ -100,6 +129,8 @@ class Twins:
             "near": dict(self.near),
             "conflicting": dict(self.conflicts),
             "threshold": self.threshold,
+            "radius": self.radius,
+            "random_pairs": self.random_pairs,
         }
 
     def table(self, ids: Sequence[str]) -> Table:
@@ -169,7 +200,7 @@ def make_quality(
     if not isinstance(duplicates, Missing):
         without |= _without_twins(judged, *duplicates)
     return Quality(
-        judged=_suspected(judged.predictions, judged.probabilities, found, how),
+        judged=_suspected(judged.predictions, found, how),
         train=_of_train(train),
         twins=duplicates if isinstance(duplicates, Missing) else make_twins(*duplicates),
         without=without,
@@ -201,19 +232,25 @@ def make_twins(dataset: PackedDataset, found: Duplicates) -> Twins:
         near=found.by_splits(~found.identical),
         conflicts=found.by_splits(conflicts),
         threshold=found.threshold,
+        radius=found.radius,
+        random_pairs=found.random_pairs,
     )
 
 
 def _of_train(train: Predictions | Missing) -> Suspected | Missing:
     if isinstance(train, Missing):
         return train
-    probabilities = train.probabilities()
-    found = suspects(probabilities, train.labels, "class")
+
+    def parts() -> Iterator[NDArray[np.float64]]:
+        for start in range(0, len(train.labels), _CHUNK):
+            yield metrics.softmax(train.logits[start : start + _CHUNK])
+
+    found = suspects_of_parts(parts, train.labels, len(train.classes))
     how = "a linear layer on the network's features, fitted to other images than those that it judges"
-    return _suspected(train, probabilities, found, how)
+    return _suspected(train, found, how)
 
 
-def _suspected(predictions: Predictions, probabilities: NDArray[np.float64], found: Suspects, how: str) -> Suspected:
+def _suspected(predictions: Predictions, found: Suspects, how: str) -> Suspected:
     return Suspected(
         split=predictions.split,
         images=found.images,
@@ -222,10 +259,16 @@ def _suspected(predictions: Predictions, probabilities: NDArray[np.float64], fou
                 predictions.image_ids[row],
                 int(predictions.labels[row]),
                 suggested,
-                float(probabilities[row, predictions.labels[row]]),
-                float(probabilities[row, suggested]),
+                own,
+                own + margin,
             )
-            for row, suggested in zip(found.rows.tolist(), found.suggested.tolist(), strict=True)
+            for row, suggested, own, margin in zip(
+                found.rows.tolist(),
+                found.suggested.tolist(),
+                found.self_confidence.tolist(),
+                found.margin.tolist(),
+                strict=True,
+            )
         ),
         how=how,
     )
@@ -234,7 +277,7 @@ def _suspected(predictions: Predictions, probabilities: NDArray[np.float64], fou
 def _without_suspects(judged: Judged, found: Suspects) -> dict[str, Cleaned]:
     right = ~judged.wrong
     surest = np.zeros(len(right), dtype=np.bool_)
-    surest[found.rows[: max(1, round(SUREST * found.images))]] = True
+    surest[found.rows[: surest_count(found.images)]] = True
     return {
         "nothing taken out": accuracy_without(right, np.zeros(len(right), dtype=np.bool_)),
         "without the surest suspected labels": accuracy_without(right, surest),
@@ -247,16 +290,27 @@ def _without_twins(judged: Judged, dataset: PackedDataset, found: Duplicates) ->
     split = "train" if judged.predictions.split == "holdout" else judged.predictions.split
     if split not in found.splits:
         return {}
-    ids = dataset.split(split, verify=False).image_ids
+    ids, images = dataset.split(split, verify=False).image_ids, set(judged.predictions.image_ids)
+    own = np.array([image in images for image in ids], dtype=np.bool_)
     result = {}
     for what, chosen in (
         ("without images that are identical in train", found.identical),
         ("without images that are identical or nearly alike in train", np.ones(len(found), dtype=np.bool_)),
     ):
-        twins = {ids[row] for row in found.twins(split, "train", chosen).tolist()}
+        # An image of the holdout is in train itself: what counts is a pair with an image that is not judged.
+        outside = chosen & ~(_inside(found, split, own, 0) & _inside(found, split, own, 1))
+        twins = {ids[row] for row in found.twins(split, "train", outside).tolist()}
         removed = np.array([image in twins for image in judged.predictions.image_ids], dtype=np.bool_)
         result[what] = accuracy_without(~judged.wrong, removed)
     return result
+
+
+def _inside(found: Duplicates, split: str, own: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """Return of which pairs the first (or second) image is one of `split` that `own` bool[N] marks, bool[P]."""
+    splits, rows = ((found.first_split, found.first), (found.second_split, found.second))[side]
+    inside = splits == found.splits.index(split)
+    inside[inside] = own[rows[inside]]
+    return np.asarray(inside)
 
 
 def _cells(end: End, ids: Sequence[str]) -> tuple[str, str, str | None]:

@@ -49,8 +49,8 @@ class Corrupted:
     @property
     def clean(self) -> tuple[float, tuple[float, float]]:
         """The accuracy without corruption, with its 95% interval."""
-        right = int(np.count_nonzero(self.found.clean == self.found.labels))
-        return right / len(self.images), metrics.accuracy_interval(right, len(self.images))
+        accuracy, total = self.found.clean_accuracy(), len(self.images)
+        return accuracy, metrics.accuracy_interval(round(accuracy * total), total)
 
     def cells(self) -> list[Cell5]:
         """Return what is computed, corruption by corruption, mildest first."""

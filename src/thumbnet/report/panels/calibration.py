@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from thumbnet.report.charts.reliability import draw_reliability
-from thumbnet.report.facts.calibration import Calibration, Scaled, make_calibration
+from thumbnet.report.facts.calibration import BINS, Calibration, Scaled, make_calibration
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.section import Scene, Section
 
@@ -23,6 +23,7 @@ def draw(facts: Calibration, scene: Scene) -> Markup:
     return scene.render(
         "calibration.html",
         facts=facts,
+        bins=BINS,
         scaled=scaled,
         missing=facts.scaled if isinstance(facts.scaled, Missing) else None,
         before=draw_reliability("Reliability of the probabilities as they are", facts.reliability),

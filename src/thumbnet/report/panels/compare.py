@@ -39,8 +39,8 @@ def draw(facts: Compared, scene: Scene) -> Markup:
         fixed=_changes(facts, scene, fixed=True),
         broken=_changes(facts, scene, fixed=False),
         figure=_figure(facts, known),
-        gained=[one for one in reversed(known) if one.difference > 0][:_CLASSES],
-        lost=[one for one in known if one.difference < 0][:_CLASSES],
+        gained=[one for one in reversed(known) if one.difference > 0 and one.is_real][:_CLASSES],
+        lost=[one for one in known if one.difference < 0 and one.is_real][:_CLASSES],
         known=known,
     )
 

@@ -12,9 +12,9 @@ from thumbnet.report.charts.scatter import Group, draw_scatter
 from thumbnet.report.facts.features import CHOICES, Alike, Features, Placed
 from thumbnet.report.facts.places import class_ids, ids_of
 from thumbnet.report.facts.table import Missing
-from thumbnet.report.pictures import Pictures, open_pictures
+from thumbnet.report.pictures import Pictures
 from thumbnet.report.section import Scene, Section
-from thumbnet.report.subject import Subject, short_names
+from thumbnet.report.subject import Subject
 
 _SHEET = (16, 12)
 _QUERIES = 24
@@ -42,16 +42,13 @@ class Query(NamedTuple):
 def make(scene: Scene) -> Features:
     """Return the figures of the section's run."""
     subject = scene.subject
-    ids = class_ids(subject)
-    names = short_names([(info["id"], info["name"]) for info in subject.data["classes"]])
-    return Features(_placed(subject), _alike(subject), ids, names)
+    return Features(_placed(subject), _alike(subject), class_ids(subject), subject.names)
 
 
 def draw(facts: Features, scene: Scene) -> Markup:
     """Return the section."""
     placed = facts.placed if isinstance(facts.placed, Placed) else None
     alike = facts.alike if isinstance(facts.alike, Alike) else None
-    train = _pictures(scene, "train")
     return scene.render(
         "features.html",
         facts=facts,
@@ -63,10 +60,10 @@ def draw(facts: Features, scene: Scene) -> Markup:
         if placed is None
         else _scatter("The first two principal components", placed, placed.embedding.pca, facts),
         legend=[] if placed is None else [(facts.names[x], colour(n)) for n, x in enumerate(placed.embedding.classes)],
-        sheet=[] if placed is None else _sheet(placed, facts, _pictures(scene, placed.embedding.split)),
+        sheet=[] if placed is None else _sheet(placed, facts, scene.pictures_of(placed.embedding.split)),
         alike=alike,
         alike_missing=facts.alike if isinstance(facts.alike, Missing) else None,
-        queries=[] if alike is None else _queries(alike, facts, _pictures(scene, alike.neighbours.split), train),
+        queries=[] if alike is None else _queries(alike, facts, scene),
     )
 
 
@@ -122,9 +119,10 @@ def _shares(one: Embedding) -> list[tuple[float, float]]:
     return [(x, y) for x, y in shares.tolist()]
 
 
-def _queries(alike: Alike, facts: Features, judged: Pictures, train: Pictures) -> list[Query]:
+def _queries(alike: Alike, facts: Features, scene: Scene) -> list[Query]:
     """Return a few judged images, evenly spread over the split, with their neighbours."""
     one = alike.neighbours
+    judged, train = scene.pictures_of(one.split), scene.pictures_of("train")
     rows = np.unique(np.linspace(0, len(one.labels) - 1, _QUERIES).round().astype(np.int64))
     queries = []
     for row in rows.tolist():
@@ -141,14 +139,6 @@ def _queries(alike: Alike, facts: Features, judged: Pictures, train: Pictures) -
         image = alike.images[row]
         queries.append(Query(image, judged.uri(image), facts.names[label], neighbours))
     return queries
-
-
-def _pictures(scene: Scene, split: str) -> Pictures:
-    """Return the pictures of a packed split, within the page's limit of bytes."""
-    own = scene.pictures[0]
-    if own.split is not None and own.split.name == split:
-        return own
-    return open_pictures(scene.subject.dataset, split, own.budget, own.share)
 
 
 SECTION = Section("features", "Features", "run", make, draw)

@@ -1,6 +1,7 @@
 """Section 9 as HTML: first-layer filters by stage, the most changed ones, and images on their way through."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,20 +14,21 @@ from thumbnet.report.charts.mosaic import mosaic, ranged_tiles, signed_tiles
 from thumbnet.report.facts.filters import FirstLayers, stages_of
 from thumbnet.report.facts.places import ids_of
 from thumbnet.report.facts.table import Missing
-from thumbnet.report.pictures import png_uri
+from thumbnet.report.pictures import Budget, png_uri
 from thumbnet.report.section import Scene, Section
-from thumbnet.report.subject import short_names
 
 _CHANGED = 12
 _KERNELS = 32
+_CHANNELS, _CHANNELS_OF_SEVERAL = 64, 16
+"""How many channels of an image on its way are shown on a page of one run, and of several."""
 
 
 class Changed(NamedTuple):
     """A filter before and after, as pictures, with how far it went."""
 
     number: int
-    before: str
-    after: str
+    before: str | None
+    after: str | None
     distance: float
     relative: float
     cosine: float
@@ -36,8 +38,8 @@ class Passing(NamedTuple):
     """An image as the network sees it, and what the first and the second layer make of it."""
 
     text: str
-    image: str
-    first: str
+    image: str | None
+    first: str | None
     second: str | None
 
 
@@ -54,7 +56,7 @@ def make(scene: Scene) -> FirstLayers:
 
 def draw(facts: FirstLayers, scene: Scene) -> Markup:
     """Return the section."""
-    names = short_names([(info["id"], info["name"]) for info in scene.subject.data["classes"]])
+    names, budget = scene.subject.names, scene.budget
     filters = facts.filters if not isinstance(facts.filters, Missing) else {}
     layers = facts.layers if isinstance(facts.layers, Layers) else None
     shown = filters and next(iter(filters.values())).shape[1] in (1, 3)
@@ -63,15 +65,17 @@ def draw(facts: FirstLayers, scene: Scene) -> Markup:
         facts=facts,
         missing=facts.filters if isinstance(facts.filters, Missing) else None,
         stages=[
-            (title_of(tag), png_uri(mosaic(tiles, 8))) for tag, tiles in (_tiles(filters) if shown else {}).items()
+            (title_of(tag), budget.fit(partial(_picture, tiles, 8)))
+            for tag, tiles in (_tiles(filters) if shown else {}).items()
         ],
         count=len(next(iter(filters.values()))) if filters else 0,
-        changed=_changed(facts, _tiles(filters)) if shown else [],
+        changed=_changed(facts, _tiles(filters), budget) if shown else [],
         layers=layers,
         layers_missing=facts.layers if isinstance(facts.layers, Missing) else None,
-        kernels=None if layers is None or layers.weights.size == 0 else _kernels(layers),
+        kernels=None if layers is None or layers.weights.size == 0 else budget.fit(partial(_kernels, layers)),
         shown_kernels=_KERNELS,
-        passing=[] if layers is None else _passing(layers, [names[label] for label in layers.labels.tolist()]),
+        passing=[] if layers is None else _passing(layers, names, scene),
+        channels=_channels(scene),
     )
 
 
@@ -94,15 +98,15 @@ def _tiles(filters: Mapping[str, Filters]) -> dict[str, NDArray[np.uint8]]:
     }
 
 
-def _changed(facts: FirstLayers, tiles: Mapping[str, NDArray[np.uint8]]) -> list[Changed]:
+def _changed(facts: FirstLayers, tiles: Mapping[str, NDArray[np.uint8]], budget: Budget) -> list[Changed]:
     if facts.whole is None:
         return []
     stage = facts.whole
     return [
         Changed(
             number,
-            png_uri(np.ascontiguousarray(tiles[stage.before][number])),
-            png_uri(np.ascontiguousarray(tiles[stage.after][number])),
+            budget.fit(partial(png_uri, tiles[stage.before][number])),
+            budget.fit(partial(png_uri, tiles[stage.after][number])),
             float(stage.change.distance[number]),
             float(stage.change.relative[number]),
             float(stage.change.cosine[number]),
@@ -118,16 +122,27 @@ def _kernels(layers: Layers) -> str:
     return png_uri(mosaic(signed_tiles(chosen.reshape(-1, *chosen.shape[2:]), scale), chosen.shape[1]))
 
 
-def _passing(layers: Layers, names: list[str]) -> list[Passing]:
+def _passing(layers: Layers, names: Sequence[str], scene: Scene) -> list[Passing]:
+    count, fit = _channels(scene), scene.budget.fit
     return [
         Passing(
-            name,
-            png_uri(image),
-            png_uri(mosaic(ranged_tiles(first), 8)),
-            png_uri(mosaic(ranged_tiles(second), 8)) if len(second) else None,
+            names[label],
+            fit(partial(png_uri, image)),
+            fit(partial(_picture, ranged_tiles(first[:count]), 8)),
+            fit(partial(_picture, ranged_tiles(second[:count]), 8)) if len(second) else None,
         )
-        for name, image, first, second in zip(names, layers.inputs, layers.first, layers.second, strict=True)
+        for label, image, first, second in zip(
+            layers.labels.tolist(), layers.inputs, layers.first, layers.second, strict=True
+        )
     ]
+
+
+def _channels(scene: Scene) -> int:
+    return _CHANNELS if scene.runs == 1 else _CHANNELS_OF_SEVERAL
+
+
+def _picture(tiles: NDArray[np.uint8], columns: int) -> str:
+    return png_uri(mosaic(tiles, columns))
 
 
 SECTION = Section("filters", "Filters", "run", make, draw)

@@ -10,9 +10,8 @@ from thumbnet.report.charts.mosaic import overlay
 from thumbnet.report.facts.maps import Looked
 from thumbnet.report.facts.places import class_ids, ids_of
 from thumbnet.report.facts.table import Missing
-from thumbnet.report.pictures import Pictures, encode, open_pictures
+from thumbnet.report.pictures import Pictures, encode
 from thumbnet.report.section import Scene, Section
-from thumbnet.report.subject import short_names
 
 _ERRORS, _RIGHT = 36, 12
 
@@ -33,31 +32,31 @@ def make(scene: Scene) -> Looked | Missing:
     found = read_maps(subject.run, subject.origin)
     if found is None:
         return subject.not_analyzed("maps of where it looked", "maps")
-    names = short_names([(info["id"], info["name"]) for info in subject.data["classes"]])
-    return Looked(found, ids_of(subject, found.split, found.positions), class_ids(subject), names)
+    return Looked(found, ids_of(subject, found.split, found.positions), class_ids(subject), subject.names)
 
 
 def draw(facts: Looked, scene: Scene) -> Markup:
     """Return the section."""
-    pictures = scene.pictures[0]
-    if pictures.split is None or pictures.split.name != facts.maps.split:
-        pictures = open_pictures(scene.subject.dataset, facts.maps.split, pictures.budget, pictures.share)
-    errors, right = np.flatnonzero(~facts.right)[:_ERRORS], np.flatnonzero(facts.right)[:_RIGHT]
+    pictures = scene.pictures_of(facts.maps.split)
+    errors, right = np.flatnonzero(~facts.right)[:_ERRORS], np.flatnonzero(facts.right)
+    # They are stored from sure to unsure: some of all along.
+    right = right[np.unique(np.linspace(0, max(len(right) - 1, 0), min(_RIGHT, len(right))).round().astype(int))]
     return scene.render(
         "maps.html",
         facts=facts,
         errors=_shown(facts, errors.tolist(), pictures),
         right=_shown(facts, right.tolist(), pictures),
         side=facts.maps.for_label.shape[1],
-        at_hand=pictures.split is not None,
+        at_hand=pictures.at_hand,
     )
 
 
 def _shown(facts: Looked, rows: list[int], pictures: Pictures) -> list[Seen]:
     found = []
     for row in rows:
-        pixels = pictures.pixels(facts.images[row])
+        pixels = None if pictures.budget.is_spent else pictures.pixels(facts.images[row])
         if pixels is None:
+            pictures.budget.omitted += pictures.at_hand
             continue
         maps, error = facts.maps, not facts.right[row]
         uris = [

@@ -13,14 +13,17 @@ from thumbnet.quality.duplicates import Duplicates, find_duplicates
 from thumbnet.quality.stored import stored_duplicates
 from thumbnet.report.facts.quality import Quality, Suspected, Suspicion, Twin, Twins, make_quality
 from thumbnet.report.facts.table import Missing
-from thumbnet.report.pictures import Budget, Pictures, open_pictures
+from thumbnet.report.pictures import Budget, Library, Pictures
 from thumbnet.report.section import Scene, Section
 from thumbnet.report.subject import Subject
 
 _SUSPECTS = 48
 _TWINS = 60
-_SOON = 100_000_000
-"""Bytes of packed images up to which duplicates are searched while the report is made: a few seconds."""
+_SOON = 100_000_000, 20_000
+"""Bytes of packed images, and images, up to which duplicates are searched while the report is made: a few seconds.
+
+Reading takes time by the bytes, comparing by the square of the images.
+"""
 
 
 class SuspectShown(NamedTuple):
@@ -43,23 +46,22 @@ def make(scene: Scene) -> Quality | Missing:
     judged = scene.judged[0]
     if isinstance(judged, Missing):
         return judged
-    return make_quality(judged, _cross_fitted(scene.subject), _duplicates(scene.subject.dataset))
+    return make_quality(judged, _cross_fitted(scene.subject), _duplicates(scene))
 
 
 def draw(facts: Quality, scene: Scene) -> Markup:
     """Return the section."""
-    pictures = scene.pictures[0]
     train = facts.train if isinstance(facts.train, Suspected) else None
     twins = facts.twins if isinstance(facts.twins, Twins) else None
     return scene.render(
         "quality.html",
         facts=facts,
-        judged=_shown(facts.judged, pictures),
+        judged=_shown(facts.judged, scene.pictures),
         train=train,
-        train_shown=None if train is None else _shown(train, _other(scene, "train", pictures)),
+        train_shown=None if train is None else _shown(train, scene.pictures_of("train")),
         train_missing=facts.train if isinstance(facts.train, Missing) else None,
         twins=twins,
-        twins_shown=() if twins is None else show_twins(twins.pairs[:_TWINS], _of_splits(scene, twins, pictures)),
+        twins_shown=() if twins is None else show_twins(twins.pairs[:_TWINS], _of_splits(scene, twins)),
         twins_missing=facts.twins if isinstance(facts.twins, Missing) else None,
     )
 
@@ -78,47 +80,38 @@ def _shown(suspected: Suspected, pictures: Pictures) -> list[SuspectShown]:
     return [SuspectShown(one, pictures.uri(one.image)) for one in suspected.found[:_SUSPECTS]]
 
 
-def _of_splits(scene: Scene, twins: Twins, pictures: Pictures) -> dict[str, Pictures]:
+def _of_splits(scene: Scene, twins: Twins) -> dict[str, Pictures]:
     names = {name for one in twins.pairs[:_TWINS] for name in (one.first.split, one.second.split)}
-    return {name: _other(scene, name, pictures) for name in names}
-
-
-def _other(scene: Scene, split: str, pictures: Pictures) -> Pictures:
-    """Return the pictures of another split, within the same limit of bytes."""
-    if pictures.split is not None and pictures.split.name == split:
-        return pictures
-    return open_pictures(scene.subject.dataset, split, pictures.budget, pictures.share)
+    return {name: scene.pictures_of(name) for name in names}
 
 
 def _cross_fitted(subject: Subject) -> Predictions | Missing:
-    found = read_cross_fitted(subject.run)
-    if found is None:
-        return Missing(
-            "the run has no out-of-sample probabilities of its training images",
-            f"thumbnet analyze {shlex.quote(str(subject.run.path))} --only crossfit",
-        )
-    return found
+    found = read_cross_fitted(subject.run, subject.origin)
+    return found or subject.not_analyzed("out-of-sample probabilities of its training images", "crossfit")
 
 
-def _duplicates(dataset: PackedDataset | Missing) -> tuple[PackedDataset, Duplicates] | Missing:
+def _duplicates(scene: Scene) -> tuple[PackedDataset, Duplicates] | Missing:
+    """Return the data with its duplicates; those of one data set are read or searched once a page."""
+    dataset, known = scene.subject.dataset, scene.library.duplicates
     if isinstance(dataset, Missing):
         return Missing("duplicates cannot be searched, as the packed data is not at hand", dataset.remedy)
-    found = stored_duplicates(dataset)
+    found = known[dataset.fingerprint] if dataset.fingerprint in known else stored_duplicates(dataset)
     if found is None:
         total = sum(dataset.counts.values())
-        if total < 2 or total * dataset.image_size**2 * 3 > _SOON:
+        if total < 2 or total * dataset.image_size**2 * 3 > _SOON[0] or total > _SOON[1]:
             return Missing(
                 "the duplicates of this data have not been searched yet",
                 f"thumbnet data report {shlex.quote(str(dataset.path))}, once; then write this report anew",
             )
         found = find_duplicates(dataset)
+    known[dataset.fingerprint] = found
     return dataset, found
 
 
 def alone(dataset: PackedDataset, names: Sequence[str], budget: Budget) -> dict[str, Pictures]:
     """Return the pictures of splits of a data set, within one limit of bytes."""
-    share: dict[tuple[str, str], str] = {}
-    return {name: open_pictures(dataset, name, budget, share) for name in names}
+    library = Library()
+    return {name: library.pictures(dataset, name, budget) for name in names}
 
 
 SECTION = Section("quality", "Suspected labels and duplicates", "run", make, draw)

@@ -43,11 +43,11 @@ def draw(facts: Corrupted, scene: Scene) -> Markup:
 
 def _examples(facts: Corrupted, scene: Scene) -> list[tuple[str, list[str]]]:
     """Return one image under each corruption, mildest first."""
-    budget = scene.pictures[0].budget
+    budget = scene.budget
     found = []
     for name, severities in zip(facts.found.corruptions, facts.found.examples, strict=True):
-        uris = [encode(pixels) for pixels in severities]
-        if budget.take(sum(map(len, uris))):
+        uris = [] if budget.is_spent else [encode(pixels) for pixels in severities]
+        if uris and budget.take(sum(map(len, uris))):
             found.append((name, uris))
     return found
 

@@ -37,11 +37,13 @@
     tip.style.top = `${y + 18 + box.height > innerHeight ? y - box.height - 10 : y + 18}px`;
   };
   const hideTip = () => { tip.hidden = true; again = null; };
-  document.addEventListener("pointermove", (event) => {
+  const pointTip = (event) => {
     const target = event.target instanceof Element ? event.target.closest("[data-tip]") : null;
     if (target) showTip(target.dataset.tip, event.clientX, event.clientY);
     else if (!again && !(event.target instanceof Element && event.target.closest(".lines"))) hideTip();
-  });
+  };
+  document.addEventListener("pointermove", pointTip);
+  document.addEventListener("pointerdown", pointTip); // A finger does not move before it taps.
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
   document.addEventListener("scroll", () => (again ? again() : hideTip()), { passive: true });
 
@@ -52,32 +54,38 @@
     const scale = JSON.parse(chart.dataset.chart);
     const curves = all("polyline:not(.faint)", chart).map((line) => ({
       label: line.dataset.label,
-      points: line.getAttribute("points").split(" ").map((pair) => pair.split(",").map(Number)),
+      points: line.dataset.points.split(" ").map((pair) => pair.split(",").map(Number)),
     }));
     const cursor = chart.querySelector(".cursor");
-    const back = ([low, high, start, end], place, log) => {
-      const part = (place - start) / (end - start);
-      return log ? low * Math.pow(high / low, part) : low + part * (high - low);
-    };
+    const [low, high, start, end] = scale.x;
+    const across = (x) => start + ((x - low) / (high - low)) * (end - start);
     const places = [...new Set(curves.flatMap((curve) => curve.points.map(([x]) => x)))].sort((a, b) => a - b);
     let at = places.length - 1;
     const nearest = (points, x) => points.reduce((best, one) => (Math.abs(one[0] - x) < Math.abs(best[0] - x) ? one : best));
+    const near = (high - low) / 200;
     const read = (x) => {
-      const lines = [`epoch ${short(back(scale.x, x), false)}`];
+      const lines = [`epoch ${short(x, false)}`];
       for (const curve of curves) {
-        const [, y] = nearest(curve.points, x);
-        lines.push(`${curve.label}: ${short(back(scale.y, y, scale.log), scale.percent)}`);
+        // A value is that of one of the curve's own points; where that lies elsewhere, its place is told too.
+        const [there, y] = nearest(curve.points, x);
+        const apart = Math.abs(there - x);
+        const where = apart === 0 ? "" : ` (epoch ${short(there, false)})`;
+        if (apart <= near || curves.length === 1) lines.push(`${curve.label}: ${short(y, scale.percent)}${where}`);
       }
-      cursor.innerHTML = `<line x1="${x}" x2="${x}" y1="${scale.y[2]}" y2="${scale.y[3]}"/>`;
+      const place = across(x);
+      cursor.innerHTML = `<line x1="${place}" x2="${place}" y1="${scale.y[0]}" y2="${scale.y[1]}"/>`;
       return lines.join("\n");
     };
-    chart.addEventListener("pointermove", (event) => {
+    const follow = (event) => {
       const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(chart.getScreenCTM().inverse());
-      const [x] = nearest(places.map((place) => [place]), point.x);
+      const [x] = nearest(places.map((place) => [place]), low + ((point.x - start) / (end - start)) * (high - low));
       at = places.indexOf(x);
       showTip(read(x), event.clientX, event.clientY);
-    });
-    chart.addEventListener("pointerleave", () => {
+    };
+    chart.addEventListener("pointermove", follow);
+    chart.addEventListener("pointerdown", follow);
+    chart.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "touch") return; // A finger has gone: what it tapped stays told.
       cursor.textContent = "";
       if (!again) hideTip(); // Else the keyboard reads another place.
     });
@@ -89,7 +97,7 @@
       at = Math.max(0, Math.min(places.length - 1, at + step));
       const show = () => {
         const box = chart.getBoundingClientRect();
-        const x = box.left + (places[at] / chart.viewBox.baseVal.width) * box.width;
+        const x = box.left + (across(places[at]) / chart.viewBox.baseVal.width) * box.width;
         showTip(read(places[at]), x, box.top + box.height / 3, show);
       };
       show();
@@ -155,9 +163,10 @@
       const [is, named] = [form.elements.true.value, form.elements.predicted.value];
       for (const item of items) {
         const fits = (!is || item.dataset.true === is) && (!named || item.dataset.predicted === named);
-        item.hidden = !fits || (!is && !named && "more" in item.dataset);
+        item.classList.toggle("away", !fits);
+        item.classList.toggle("found", fits && Boolean(is || named));
       }
-      const shown = items.filter((item) => !item.hidden).length;
+      const shown = items.filter((item) => getComputedStyle(item).display !== "none").length;
       form.querySelector("output").textContent = `${shown} image${shown === 1 ? "" : "s"} shown`;
     };
     form.addEventListener("change", apply);
