@@ -34,7 +34,7 @@ programs:
 	  '(Debian: sudo apt-get install $(PACKAGES)) and run make test again' >&2; exit 1; }
 
 # DATA is the archive or folder of Tiny ImageNet, PACKED where the programs keep it packed.
-bench: $(STAMP)
+bench: $(STAMP) programs
 	$(BIN)/python benchmarks/startup.py --record records/startup.json
 	$(BIN)/python benchmarks/pack.py $(DATA) --record records/pack.json
 	$(BIN)/python benchmarks/ensemble.py --record records/ensemble.json
@@ -44,6 +44,9 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/loop.py --data $(PACKED) --threads $(THREADS) --record records/training-loop.json
 	$(BIN)/python benchmarks/features.py --data $(PACKED) --threads $(THREADS) --record records/features.json
 	$(BIN)/python benchmarks/kill.py --threads $(THREADS) --record records/resume-after-kill.json
+	$(BIN)/python -m benchmarks.challenge load --record records/challenge-load.json
+	$(BIN)/python -m benchmarks.challenge race --record records/challenge-race.json
+	$(BIN)/python -m benchmarks.challenge kill --record records/challenge-kill.json
 	$(BIN)/python benchmarks/expected.py --threads $(THREADS) --record records/expected-times.json
 
 # Writes the tables that pages take from records and registries.

@@ -158,6 +158,33 @@ def _quality(figures: Mapping[str, Any]) -> str:
     )
 
 
+def _challenge_load(figures: Mapping[str, Any]) -> str:
+    parts = []
+    for name, found in figures.items():
+        lost = sum(found[key] for key in ("lost", "doubled", "wrong_scores", "server_errors", "without_answer"))
+        parts.append(
+            f"{_DATABASES[name]}: {found['accepted']} of {found['clients']} accepted, {lost} lost, doubled or failed, "
+            f"p99 {found['submissions']['p99_ms']:.0f} ms"
+        )
+    return "; ".join(parts)
+
+
+def _challenge_race(figures: Mapping[str, Any]) -> str:
+    rounds = [one for found in figures.values() for one in found.values()]
+    good = sum(one["rounds_with_one_accepted"] for one in rounds)
+    return f"one accepted in {good} of {sum(one['rounds'] for one in rounds)} rounds"
+
+
+def _challenge_kill(figures: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{_DATABASES[name]}: {found['good_checks']} of {found['checks']} checks after {found['kills']} kills found "
+        f"all of {found['acknowledged']:,} acknowledged submissions and nothing half-written"
+        for name, found in figures.items()
+    )
+
+
+_DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
 _MEASUREMENTS = (
     ("pack", "`thumbnet data pack tiny-imagenet-200.zip`", _pack),
     ("startup", "`thumbnet --help`", _startup),
@@ -167,6 +194,9 @@ _MEASUREMENTS = (
     ("augmentation", "augmentation of 64x64 images", _augmentation),
     ("training-loop", "images/s of the training loop, as a share of the bare model step's", _loop),
     ("resume-after-kill", "killed with SIGKILL at a random moment, then resumed", _kill),
+    ("challenge-load", "`thumbnet serve`: 500 teams submit in the last minute while 2,000 watch", _challenge_load),
+    ("challenge-race", "50 posts of one team at the same moment, one and two server processes", _challenge_race),
+    ("challenge-kill", "`thumbnet serve` killed with SIGKILL under load", _challenge_kill),
 )
 
 

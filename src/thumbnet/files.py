@@ -70,8 +70,13 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+def atomic_file(path: Path, mode: str = "wb", *, permissions: int = 0o666) -> Iterator[IO[Any]]:
     """Open a new file that replaces `path` when the block ends well, and leaves `path` alone when it does not.
+
+    Args:
+        path: the file.
+        mode: as of `open`.
+        permissions: of the file, less what the process masks.
 
     Raises:
         StorageError: the place cannot be written or the disk is full.
@@ -86,13 +91,24 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
                 temporary = Path(handle.name)
                 yield handle
                 sync(handle)
-            temporary.chmod(0o666 & ~_UMASK)
+            temporary.chmod(permissions & ~_UMASK)
             temporary.replace(path)
             sync_folder(path.parent)
         except BaseException:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
             raise
+
+
+@contextlib.contextmanager
+def private_file(path: Path) -> Iterator[IO[Any]]:
+    """Open a new file as `atomic_file` does, which its owner alone can read from the start.
+
+    Raises:
+        StorageError: the place cannot be written or the disk is full.
+    """
+    with atomic_file(path, permissions=0o600) as handle:
+        yield handle
 
 
 @contextlib.contextmanager

@@ -224,7 +224,7 @@ def reliability(logits: Logits, labels: Labels, bins: int = 15) -> Reliability:
     correct = top_k_correct(logits, labels, 1)
     # A probability can round to a little above 1.
     confidence = np.minimum(softmax(logits).max(axis=1), 1.0)
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    place = confidence_bins(confidence, bins)
     counts = np.bincount(place, minlength=bins).astype(np.int64)
     gaps = np.bincount(place, weights=correct - confidence, minlength=bins)
     known = np.where(counts > 0, counts, np.nan)
@@ -234,6 +234,11 @@ def reliability(logits: Logits, labels: Labels, bins: int = 15) -> Reliability:
         confidence=np.bincount(place, weights=confidence, minlength=bins) / known,
         ece=float(np.abs(gaps).sum() / len(labels)),
     )
+
+
+def confidence_bins(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """Return the bin of each `confidence` f64[N], i64[N]: of `bins` of equal width, each with its upper end."""
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float:

@@ -3,13 +3,16 @@
 import gzip
 import io
 import re
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.challenge.world import CLASSES, IMAGES, PASSWORD, TEXT, World, answers, bearer
+from thumbnet.challenge.people import accounts
 from thumbnet.challenge.web import make_app
 from thumbnet.challenge.web.limits import SMALL
 from thumbnet.errors import ChallengeError
@@ -66,7 +69,8 @@ def test_the_whole_way_in_a_browser(world: World) -> None:
         history = client.get("/api/board/history", params={"team": pseudonym})
         assert history.json() == client.get("/api/submissions").json() == [answer["submission"]]
         assert client.get("/api/board.csv").text.splitlines()[1].startswith(f"1,{pseudonym},0.775,")
-        (link,) = client.get("/api/ledger").json()
+        first, link = client.get("/api/ledger").json()
+        assert (first["sequence"], link["sequence"]) == (0, 1)
         assert link["hash"] == answer["receipt"]["hash"]
         assert client.post("/api/sign-out", headers=ORIGIN).status_code == 204
         error(client.get("/api/me"), 401, "sign_in")
@@ -111,11 +115,13 @@ def test_an_admin_ends_it_and_corrects_nothing_by_accident(world: World) -> None
         grades = client.get("/api/admin/grades.csv", headers=admin)
         assert grades.text.splitlines()[1].startswith("anna,,,Owls,")
         text = admin | {"Content-Type": "text/csv"}
-        invited = client.post("/api/admin/roster", content="name,team\nBert Bär,Owls\n", headers=text).json()
+        invited = client.post("/api/admin/roster", content="name,team\nBert Bär,Bats\n", headers=text).json()
         made = client.post(
             "/api/sign-up", json={"name": "bert", "password": PASSWORD, "code": invited["invites"][0]["code"]}
         )
-        assert made.json()["team"] == "Owls"
+        assert made.json()["team"] == "Bats"
+        again = client.post("/api/admin/roster", content="name,team\nBert Bär,Bats\n", headers=text).json()
+        assert again == {"invites": [], "left_out": ["Bert Bär"]}
         error(client.post("/api/admin/roster", content=b"\xff", headers=text), 422, "invalid_request")
         error(client.post("/api/admin/roster", content="name\n", headers=admin), 415, "unsupported_media_type")
         error(client.get("/api/board/version/2"), 404, "not_found")
@@ -125,7 +131,8 @@ def test_an_admin_ends_it_and_corrects_nothing_by_accident(world: World) -> None
 def test_tokens_can_be_made_listed_and_removed(world: World) -> None:
     token = bearer(world.token(world.join("anna")))
     with world.client() as client:
-        other = client.post("/api/tokens", json={"label": "laptop"}, headers=token).json()["token"]
+        wanted = {"label": "laptop", "password": PASSWORD}
+        other = client.post("/api/tokens", json=wanted, headers=token).json()["token"]
         assert [one["label"] for one in client.get("/api/tokens", headers=token).json()] == ["a test", "laptop"]
         assert client.get("/api/me", headers=bearer(other)).status_code == 200
         assert client.delete("/api/tokens/2", headers=token).status_code == 204
@@ -138,6 +145,71 @@ def test_tokens_can_be_made_listed_and_removed(world: World) -> None:
         error(client.post("/api/password", json=changed | {"old": "no"}, headers=ORIGIN), 401, "wrong_password")
         assert client.post("/api/password", json=changed, headers=ORIGIN).status_code == 204
         error(client.get("/api/me"), 401, "sign_in")
+
+
+def test_an_older_board_is_built_once_for_each_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from thumbnet.challenge import board
+
+    built = []
+
+    def build(*given: Any) -> Any:
+        built.append(given[2:])
+        return board_build(*given)
+
+    board_build = board.build
+    monkeypatch.setattr(board, "build", build)
+    world.send(world.join("anna"), answers(5))
+    with world.client() as client:
+        for _ in range(5):
+            assert client.get("/api/board/version/1").json()["rows"][0]["correct"] == 5
+        assert built == [(1,)]
+        world.send(world.join("bert"), answers(9))
+        assert [row["correct"] for row in client.get("/api/board/version/1").json()["rows"]] == [9, 5]
+        assert built == [(1,), (1,)]
+
+
+def test_a_stolen_token_or_session_cannot_make_itself_at_home(both: World) -> None:
+    """Neither replaces the password or makes tokens, and both end with the password."""
+    anna = both.join("anna")
+    token = bearer(both.token(anna))
+    cookie = {"Cookie": f"thumbnet_session={accounts.make_session(both.challenge, anna)}", **ORIGIN}
+    with both.client() as client:
+        for known in (token, cookie):
+            client.cookies.clear()
+            assert client.get("/api/me", headers=known).status_code == 200
+            for old in ({}, {"old": "wrong horse"}):
+                changed = {"new": "another horse", **old}
+                error(client.post("/api/password", json=changed, headers=known), 401, "wrong_password")
+            error(client.post("/api/tokens", json={"label": "x"}, headers=known), 401, "wrong_password")
+        changed = {"old": PASSWORD, "new": "another horse"}
+        assert client.post("/api/password", json=changed, headers=token).status_code == 204
+        error(client.get("/api/me", headers=token), 401, "bad_token")
+        client.cookies.clear()
+        error(client.get("/api/me", headers=cookie), 401, "sign_in")
+        # An admin has no password, and a new token of theirs can end the others.
+        first = bearer(both.admin_token())
+        made = client.post("/api/tokens", json={"label": "laptop"}, headers=first).json()["token"]
+        newest = accounts.make_admin(both.challenge, "admin", revoke=True)
+        for ended in (first, bearer(made)):
+            error(client.get("/api/me", headers=ended), 401, "bad_token")
+        assert client.get("/api/me", headers=bearer(newest or "")).json()["role"] == "admin"
+
+
+def test_waiting_passwords_leave_the_threads_to_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred that sign in at once, each of whose hashes takes long, and the rest of the server answers."""
+    world.join("anna")
+    release = threading.Event()
+    monkeypatch.setattr("thumbnet.challenge.people.secrets.verify_password", lambda *_: release.wait(30))
+    with world.client() as client, ThreadPoolExecutor(101) as pool:
+        given = {"name": "anna", "password": PASSWORD}
+        waiting = [pool.submit(client.post, "/api/sign-in", json=given) for _ in range(100)]
+        try:
+            assert pool.submit(client.get, "/api/challenge").result(10).status_code == 200
+        except TimeoutError:
+            pytest.fail("no thread was left")
+        finally:
+            release.set()
+        assert {one.result(30).status_code for one in waiting} <= {200, 429}
 
 
 @pytest.mark.parametrize(
@@ -225,7 +297,9 @@ def test_hostile_uploads_are_refused(
         sent = client.post("/api/submissions", content=content, headers=TEXT | token | headers)
         error(sent, status, code)
         assert "evil" not in sent.headers
-        assert sorted(path.name for path in world.settings.folder.iterdir() if "sqlite3" not in path.name) == []
+        assert sorted(path.name for path in world.settings.folder.iterdir() if "sqlite3" not in path.name) == [
+            "challenge.id"
+        ]
         assert client.post("/api/submissions", content=answers(1), headers=TEXT | token).status_code == 201
 
 
@@ -268,7 +342,7 @@ def test_a_fault_of_the_server_tells_nothing_of_it(world: World) -> None:
         sent = client.post("/api/submissions", content=answers(1), headers=TEXT | token)
     found = error(sent, 500, "internal")
     assert str(world.settings.folder) not in sent.text
-    assert "nothing was counted" in found["message"]
+    assert "may have been counted, and can be sent again" in found["message"]
     world.challenge.files.folder.unlink()
 
 

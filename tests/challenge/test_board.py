@@ -149,7 +149,7 @@ def test_a_correction_that_was_broken_off_goes_on(both: World, monkeypatch: pyte
     monkeypatch.setattr("thumbnet.challenge.rescoring._AT_ONCE", 2)
     with monkeypatch.context() as patch:
         calls = iter([None, None, None])
-        patch.setattr("thumbnet.challenge.rescoring.write_score", lambda *_: next(calls))
+        patch.setattr("thumbnet.challenge.rescoring.write_score", lambda *_, **__: next(calls))
         with pytest.raises(StopIteration):
             correct_labels(both.challenge, corrected, "one")
     assert look(both).version == 1

@@ -1,5 +1,6 @@
 """What the client does when the network or the other side is not as it should be."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from thumbnet.challenge.client import RefusedError, Server
 from thumbnet.errors import ChallengeError, PredictionError
 
 FORMAT = json.dumps({"images": ["a", "b"], "classes": ["x", "y"], "max_bytes": 100})
-RECEIPT = ledger.seal(ledger.canonical({"sequence": 1}), ledger.FIRST).to_json()
+CONTENT = b"a x\n"
+ENTRY = {"sequence": 1, "file": hashlib.sha256(CONTENT).hexdigest(), "size": len(CONTENT)}
+RECEIPT = ledger.seal(ledger.canonical(ENTRY), ledger.FIRST).to_json()
 SENT = json.dumps({"receipt": RECEIPT, "is_new": True})
 
 
@@ -109,6 +112,27 @@ def test_a_file_is_checked_before_it_is_sent(tmp_path: Path) -> None:
         handle.truncate(2**30)
     with pytest.raises(ChallengeError, match="are no submission"):
         client.read_file(large)
+
+
+@pytest.mark.parametrize("wrong", [{"file": "0" * 64}, {"size": 5}])
+def test_a_receipt_of_another_file_is_refused(wrong: dict[str, object]) -> None:
+    sealed = ledger.seal(ledger.canonical(ENTRY | wrong), ledger.FIRST).to_json()
+    taken = Asked((201, json.dumps({"receipt": sealed, "is_new": True})))
+    with answering(taken) as url, pytest.raises(ChallengeError, match="the receipt is of another file"):
+        Server(url, "t").send(CONTENT)
+    # The same answers may have come in another file before.
+    with answering(Asked((200, json.dumps({"receipt": sealed, "is_new": False})))) as url:
+        assert Server(url, "t").send(CONTENT)["receipt"] == sealed
+
+
+def test_a_receipt_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "receipt.json"
+    client.save_receipt(path, {"receipt": RECEIPT})
+    client.save_receipt(path, {"receipt": RECEIPT})
+    other = ledger.seal(ledger.canonical(ENTRY | {"sequence": 2}), ledger.FIRST).to_json()
+    with pytest.raises(ChallengeError, match="another receipt is there"):
+        client.save_receipt(path, {"receipt": other})
+    assert json.loads(path.read_text()) == RECEIPT
 
 
 def test_a_receipt_that_does_not_fit_is_refused() -> None:

@@ -51,7 +51,25 @@ def test_the_ledger_only_grows(statement: object, both: World) -> None:
     with pytest.raises(DBAPIError, match="only grows"), both.challenge.database.write() as connection:
         connection.execute(statement)  # type: ignore[call-overload] # one of two kinds of statement
     with both.challenge.database.read() as connection:
-        assert connection.execute(select(ledger.c.sequence)).scalars().all() == [1]
+        assert connection.execute(select(ledger.c.sequence)).scalars().all() == [0, 1]
+
+
+@pytest.mark.parametrize("sequence", [-1, 1, 3])
+def test_the_ledger_grows_at_its_end_alone(sequence: int, both: World) -> None:
+    both.send(both.join("anna"), answers(3))
+    row = f"({sequence}, NULL, '{{}}', '', '')"
+    with pytest.raises(DBAPIError, match="at its end alone"), both.challenge.database.write() as connection:
+        connection.execute(text(f"INSERT INTO ledger VALUES {row}"))
+    with both.challenge.database.write() as connection:
+        connection.execute(text(f"INSERT INTO ledger VALUES {row.replace(str(sequence), '2', 1)}"))
+
+
+def test_the_ledger_is_not_replaced_either(world: World) -> None:
+    world.send(world.join("anna"), answers(3))
+    with world.challenge.database.write() as connection:
+        connection.execute(text("DROP TRIGGER ledger_in_order"))
+    with pytest.raises(DBAPIError, match="only grows"), world.challenge.database.write() as connection:
+        connection.execute(text("INSERT OR REPLACE INTO ledger VALUES (1, 1, '{}', '', '')"))
 
 
 def test_a_reader_sees_one_state_while_others_write(both: World) -> None:

@@ -6,17 +6,19 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, text, update
 
 from tests.challenge.postgres import Cluster
-from tests.challenge.world import World, answers
-from thumbnet.challenge import keeping, ledger
+from tests.challenge.world import IMAGES, TRUTH, World, answers
+from thumbnet.challenge import keeping, labels, ledger
+from thumbnet.challenge.database.schema import label_versions, metadata, scores, submissions
 from thumbnet.challenge.database.schema import ledger as ledger_table
-from thumbnet.challenge.database.schema import metadata, scores, submissions
 from thumbnet.challenge.keeping.export import to_csv
+from thumbnet.challenge.rescoring import correct_labels
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import Challenge, set_phase
 from thumbnet.errors import ChallengeError, StorageError
@@ -41,7 +43,14 @@ def test_a_challenge_that_is_right_verifies(filled: World) -> None:
     # The chain by hand, from what everyone can see.
     previous = "0" * 64
     with filled.challenge.database.read() as connection:
-        links = ledger.links(connection, 0, 100)
+        links = list(ledger.links(connection, -1, 100))
+        first = connection.execute(select(ledger_table.c.entry).where(ledger_table.c.sequence == 0)).scalar_one()
+    # Entry 0 commits to the labels and their division, salted.
+    assert json.loads(first)["labels"] == hashlib.sha256(filled.challenge.labels(1).encode()).hexdigest()
+    assert len(json.loads(first)["nonce"]) == 32
+    assert hashlib.sha256(first.encode()).hexdigest() == links[0].entry_hash
+    previous = hashlib.sha256((previous + links[0].entry_hash).encode()).hexdigest()
+    assert links.pop(0).hash == previous
     for link, receipt in zip(links, receipts, strict=True):
         assert receipt.previous == previous
         assert hashlib.sha256(receipt.entry.encode()).hexdigest() == link.entry_hash
@@ -98,6 +107,41 @@ def _remove_score(world: World) -> None:
         connection.execute(delete(scores).where(scores.c.submission_id == 3))
 
 
+def _remove_submission(world: World) -> None:
+    """Remove all of a submission but its place in the log."""
+    _remove_score(world)
+    with world.challenge.database.write() as connection:
+        if world.challenge.database.is_sqlite:
+            connection.execute(text("DROP TRIGGER ledger_no_update"))
+            connection.execute(update(ledger_table).where(ledger_table.c.sequence == 3).values(submission_id=None))
+        else:
+            connection.execute(text("ALTER TABLE ledger DROP CONSTRAINT fk_ledger_submission_id"))
+        connection.execute(delete(submissions).where(submissions.c.id == 3))
+
+
+def _remove_older_score(world: World) -> None:
+    """A score that the board no longer shows."""
+    corrected = labels.make(IMAGES, ["n04", *TRUTH[1:]])
+    correct_labels(world.challenge, corrected, "one was wrong")
+    with world.challenge.database.write() as connection:
+        connection.execute(delete(scores).where(scores.c.submission_id == 3, scores.c.version == 1))
+
+
+def _exchange_labels(world: World, *, digest: bool = False) -> None:
+    """Change a label, and where wanted what its row says of it."""
+    with world.challenge.database.write() as connection:
+        found = world.challenge.labels(1)
+        changed = replace(found, labels=(found.labels + 1) % 4)
+        values = {"content": changed.encode()} | ({"digest": changed.digest()} if digest else {})
+        connection.execute(update(label_versions).values(**values))
+
+
+def _exchange_division(world: World) -> None:
+    with world.challenge.database.write() as connection:
+        changed = replace(world.challenge.labels(1), private=~world.challenge.labels(1).private)
+        connection.execute(update(label_versions).values(content=changed.encode(), digest=changed.digest()))
+
+
 def _move_back(world: World) -> None:
     with world.challenge.database.write() as connection:
         connection.execute(update(submissions).where(submissions.c.id == 3).values(received_at=0))
@@ -118,7 +162,12 @@ def _remove_file(world: World) -> None:
         (_reseal_entry, "ledger: entry 4 is not chained"),
         (_remove_entry, "ledger: number 3 is missing"),
         (_raise_score, "submission 3: its score by version 1 is not what its file gives"),
-        (_remove_score, "submission 3: without a score"),
+        (_remove_score, "submission 3: without a score by version 1"),
+        (_remove_older_score, "submission 3: without a score by version 1"),
+        (_remove_submission, "ledger: entry 3 logs submission 3, which is not there"),
+        (_exchange_labels, "labels, version 1: not what their digest says"),
+        (partial(_exchange_labels, digest=True), "labels, version 1: not those of entry 0 of the ledger"),
+        (_exchange_division, "labels, version 1: not those of entry 0 of the ledger"),
         (_move_back, "submission 3: received_at not as the ledger has it"),
         (_change_file, "not the file that was submitted"),
         (_remove_file, "no such file"),
@@ -220,5 +269,16 @@ def test_a_spreadsheet_runs_nothing(world: World) -> None:
     assert [row["team"] for row in rows] == [f"'{team}" for team in evil]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row.values())
     assert list(csv.reader(io.StringIO(to_csv([["\t=1", "a,b", 'c"d', None, -1.5]])))) == [
-        ["'\t=1", "a,b", 'c"d', "", "-1.5"]
+        ["'\t'=1", "a,b", 'c"d', "", "-1.5"]
     ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_a_spreadsheet_runs_nothing_wherever_it_splits(sign: str, delimiter: str) -> None:
+    cells = [f"{start}{sign}1+1" for start in ("Owls;", "Owls; ", "a|", "a\t", "a,", " ", "")] + ["a-b;c=d, e@f"]
+    text = to_csv([cells])
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        for row in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting):
+            assert not any(cell.lstrip(' "').startswith(sign) for cell in row)
+    assert "a-b;c=d, e@f" in text

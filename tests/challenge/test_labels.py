@@ -1,16 +1,23 @@
 """The truth: read, checked, divided."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 from tests.challenge.world import IMAGES, TRUTH, truth
 from thumbnet.challenge import labels
 from thumbnet.challenge.labels import Labels
+from thumbnet.challenge.settings import Settings
+from thumbnet.challenge.state import Challenge, set_up
+from thumbnet.challenge.telling import check_names
+from thumbnet.challenge.web import make_app
 from thumbnet.errors import ChallengeError
 from thumbnet.packed import PackedDataset
 
@@ -24,6 +31,10 @@ from thumbnet.packed import PackedDataset
         "a.png\tx\t0\t0\t62\t57\nb c.png\ty\t1\t2\t3\t4\n",
         '"a.png","x"\n\n"b c.png","y"\n\n',
         "Filename,Label\na.png, x\nb c.png, y\n",
+        "file,label\na.png,x\nb c.png,y\n",
+        '"image_id","class_id"\na.png,x\nb c.png,y\n',
+        "name\twnid\na.png\tx\nb c.png\ty\n",
+        "image label\na.png x\nb c.png y\n",
     ],
 )
 def test_labels_are_read_from_what_people_have(text: str, tmp_path: Path) -> None:
@@ -40,6 +51,7 @@ def test_labels_are_read_from_what_people_have(text: str, tmp_path: Path) -> Non
         ("a,x\na,y\n", "image 'a' is given 2 times"),
         ("a,x\nb\n", "line 2: 'b' is not an image and its class"),
         ("a,x,y\n", "line 1: 'a,x,y' is not an image"),
+        ("Bild,Klasse\na.png,x\nb.png,y\n", "line 1: 'Bild,Klasse' looks like a header"),
         ("a,z\n", "class 'z' of image 'a' is not among the classes"),
     ],
 )
@@ -54,9 +66,10 @@ def test_bad_labels_are_refused(text: str, message: str, tmp_path: Path) -> None
 def test_a_split_gives_its_labels_and_all_classes(shapes: PackedDataset) -> None:
     found = labels.from_split(shapes, "val")
     split = shapes.split("val")
-    assert found.images == split.image_ids
+    assert found.images == tuple(sorted(split.image_ids))
     assert found.classes == tuple(item.id for item in shapes.classes)
-    np.testing.assert_array_equal(found.labels, split.labels)
+    stated = dict(zip(split.image_ids, (found.classes[label] for label in split.labels), strict=True))
+    assert found.by_image() == stated
     with pytest.raises(ChallengeError, match="without a label"):
         labels.from_split(shapes, "test")
 
@@ -82,6 +95,59 @@ def test_all_images_are_public_by_default_and_no_part_is_empty() -> None:
     assert not truth().divided(1.0, 0).private.any()
     with pytest.raises(ChallengeError, match="leaves a part of the images empty"):
         labels.make(["a"], ["x"]).divided(0.5, 1)
+
+
+def test_the_order_of_the_file_is_lost(tmp_path: Path) -> None:
+    lines = [f"{image} {name}" for image, name in zip(IMAGES, TRUTH, strict=True)]
+    shuffled = [lines[place] for place in np.random.default_rng(1).permutation(len(lines))]
+    told = []
+    for number, order in enumerate((lines, shuffled, sorted(lines, key=lambda line: line.split()[1]))):
+        folder = tmp_path / str(number)
+        world = Challenge.open(Settings(folder=folder))
+        set_up(world, labels.parse("\n".join(order)))
+        with TestClient(make_app(world.settings)) as client:
+            told.append(client.get("/api/format").content)
+        world.close()
+    assert told[0] == told[1] == told[2]
+    assert json.loads(told[0])["images"] == sorted(IMAGES)
+    unsorted = truth().encode().replace(b'"test_0.JPEG","test_1.JPEG"', b'"test_1.JPEG","test_0.JPEG"')
+    with pytest.raises(ChallengeError, match="are not sorted"):
+        Labels.decode(unsorted, 1)
+
+
+@pytest.mark.parametrize("width", [1, 5])
+def test_names_that_tell_the_classes_are_refused(width: int) -> None:
+    """In the order of the classes, with numbers of one width or as long as they are."""
+    images = [f"{number:0{width}d}.png" for number in range(400)]
+    with pytest.raises(ChallengeError, match="the names tell the classes"):
+        check_names(labels.make(images, [f"c{number // 40}" for number in range(400)]))
+    # A tenth of the neighbours is enough, and so is a class in the name.
+    drawn = np.random.default_rng(0).integers(0, 200, 400)
+    drawn[1:80:2] = drawn[0:80:2]
+    with pytest.raises(ChallengeError, match="the names tell the classes"):
+        check_names(labels.make(images, [f"c{label:03d}" for label in drawn]))
+    for form in ("{name}/{image}", "{image}-{name}.png"):
+        named = [form.format(name=TRUTH[place].upper(), image=image) for place, image in enumerate(IMAGES)]
+        with pytest.raises(ChallengeError, match=r"holds its class 'n01'; give the images neutral names"):
+            check_names(labels.make(named, TRUTH))
+
+
+@given(seed=st.integers(0, 2**40), classes=st.integers(2, 100), images=st.integers(1, 300))
+def test_names_in_a_random_order_pass(seed: int, classes: int, images: int) -> None:
+    drawn = np.random.default_rng(seed).integers(0, classes, images)
+    # Ids that stand in names by chance, as '7' does in '17.png'.
+    check_names(labels.make([f"{number}.png" for number in range(images)], [str(label) for label in drawn]))
+
+
+def test_names_are_taken_as_they_are_where_that_is_wanted(tmp_path: Path) -> None:
+    telling = labels.make([f"{name}/{image}" for name, image in zip(TRUTH, IMAGES, strict=True)], TRUTH)
+    refused = Challenge.open(Settings(folder=tmp_path))
+    with pytest.raises(ChallengeError, match="accept_names = true"):
+        set_up(refused, telling)
+    assert not refused.is_set_up()
+    set_up(Challenge(replace(refused.settings, accept_names=True), refused.database), telling)
+    assert refused.is_set_up()
+    refused.close()
 
 
 def test_labels_survive_their_encoding() -> None:

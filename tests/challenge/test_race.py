@@ -9,11 +9,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from tests.challenge.postgres import Cluster
 from tests.challenge.world import TEXT, World, answers, bearer, server, write_settings
 from thumbnet.challenge.database.schema import submissions
+from thumbnet.challenge.database.schema import throttle as throttle_table
 from thumbnet.challenge.keeping import verify
 from thumbnet.challenge.people import accounts, throttle
 from thumbnet.challenge.people.throttle import Limit
@@ -77,7 +78,7 @@ def test_a_code_and_a_last_place_are_given_once(database: str, tmp_path: Path) -
     from thumbnet.challenge.people import roster, teams
 
     world = World(Settings(folder=tmp_path / "c", database=database, team_size=3))
-    (invited,) = roster.invite(world.challenge, roster.parse("name\nAnna Ansel\n"))
+    (invited,) = roster.invite(world.challenge, roster.parse("name\nAnna Ansel\n")).made
 
     def use(number: int) -> str:
         try:
@@ -89,15 +90,59 @@ def test_a_code_and_a_last_place_are_given_once(database: str, tmp_path: Path) -
     assert all_at_once(use) == {"in": 1, "bad_code": AT_ONCE - 1}
     code = teams.new_code(world.challenge.database, 1)
 
-    def enter(number: int) -> str:
+    def enter(_number: int) -> str:
         with world.challenge.database.write() as connection:
             try:
-                teams.enter(connection, 0, 3, name=f"b{number}", code=code)
+                teams.enter_by_code(connection, code, 3)
             except RefusalError as error:
                 return error.code
         return "in"
 
     assert all_at_once(enter) == {"in": 2, "conflict": AT_ONCE - 2}
+    world.challenge.close()
+
+
+def test_doors_used_in_every_order_do_not_wait_for_each_other(both: World) -> None:
+    """Taking, forgetting and giving back at once lock the same rows, named in other orders."""
+    database, keys = both.challenge.database, [f"door {number}" for number in range(6)]
+
+    def use(number: int) -> str:
+        order = keys[number % 6 :] + keys[: number % 6]
+        order = order[:: 1 if number % 2 else -1]
+        for _ in range(5):
+            throttle.take(database, [Limit(key, 10_000) for key in order], "attempts")
+            (throttle.forget if number % 3 else throttle.give_back)(database, order)
+            throttle.drop_old(database)
+        return "done"
+
+    assert all_at_once(use) == {"done": AT_ONCE}
+
+
+def test_a_write_that_was_in_the_way_of_another_is_done_again(cluster: Cluster, tmp_path: Path) -> None:
+    """Two writes that lock two rows crosswise: PostgreSQL undoes one of them, which is then done once more."""
+    world = World(Settings(folder=tmp_path / "c", database=cluster.new_database()))
+    with world.challenge.database.write() as connection:
+        for key in ("a", "b"):
+            connection.execute(throttle_table.insert().values(key=key, since=0, count=0))
+    barrier, tries = threading.Barrier(2), []
+
+    def change(first: str, second: str) -> None:
+        def work(connection: Connection) -> None:
+            tries.append(first)
+            for key in (first, second):
+                counted = throttle_table.update().where(throttle_table.c.key == key)
+                connection.execute(counted.values(count=throttle_table.c.count + 1))
+                if len(tries) <= 2 and key == first:
+                    barrier.wait(10)
+
+        world.challenge.database.change(work)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(change, "a", "b"), pool.submit(change, "b", "a")]:
+            done.result(30)
+    assert len(tries) == 3
+    with world.challenge.database.read() as connection:
+        assert connection.execute(select(throttle_table.c.count)).scalars().all() == [2, 2]
     world.challenge.close()
 
 

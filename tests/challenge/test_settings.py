@@ -38,8 +38,8 @@ def test_a_file_gives_settings_and_options_replace_them(tmp_path: Path, monkeypa
 
 def test_two_hours_is_the_cooldown_that_nobody_set(tmp_path: Path) -> None:
     assert load(write(tmp_path, "")).cooldown_seconds == 7200
-    assert settings.find(tmp_path, None) == tmp_path / "challenge.toml"
-    assert settings.find(tmp_path / "other", None) is None
+    assert settings.find(tmp_path) == tmp_path / "challenge.toml"
+    assert settings.find(tmp_path / "other") is None
 
 
 @pytest.mark.parametrize(

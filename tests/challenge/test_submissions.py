@@ -1,6 +1,7 @@
 """What becomes of a file: scored right, stored first, limited, recognised."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,23 +13,23 @@ import pytest
 from sklearn.metrics import accuracy_score
 from sqlalchemy import func, select
 
+from tests.challenge.postgres import Cluster
 from tests.challenge.world import CLASSES, IMAGES, TRUTH, World, answers, known_right, truth
-from thumbnet.challenge import board
+from thumbnet.challenge import board, keeping
 from thumbnet.challenge.database.schema import ledger, scores, submissions, teams
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.settings import Settings
-from thumbnet.challenge.state import Challenge, set_phase, sweep
-from thumbnet.challenge.submissions.intake import submit
+from thumbnet.challenge.state import Challenge, bind, set_phase, set_up, sweep
+from thumbnet.challenge.submissions.intake import submit, write_score
 from thumbnet.challenge.submissions.scoring import Accuracy, read_answers, score
-from thumbnet.errors import StorageError
+from thumbnet.errors import ChallengeError, StorageError
 
 
 def count(world: World) -> tuple[int, int, int]:
     with world.challenge.database.read() as connection:
-        tables = (submissions, scores, ledger)
-        one, two, three = (
-            connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables
-        )
+        # The ledger's entry of the labels is of no submission.
+        columns = (submissions.c.id, scores.c.submission_id, ledger.c.submission_id)
+        one, two, three = (connection.execute(select(func.count(column))).scalar_one() for column in columns)
     return one, two, three
 
 
@@ -142,9 +143,9 @@ def test_invalid_files_use_their_own_limit_alone(database: str, tmp_path: Path) 
     anna = strict.join("anna")
     bad = answers(10).replace(b"test_3.JPEG", b"test_99.JPEG")
     for _ in range(3):
-        with pytest.raises(RefusalError, match=r"line 4: image 'test_99\.JPEG' is unknown") as refused:
+        with pytest.raises(RefusalError, match=r"line 24: image 'test_99\.JPEG' is unknown") as refused:
             strict.send(anna, bad)
-        assert (refused.value.code, refused.value.line) == ("invalid_submission", 4)
+        assert (refused.value.code, refused.value.line) == ("invalid_submission", 24)
     for content in (bad, answers(10)):
         with pytest.raises(RefusalError, match="too many invalid files") as refused:
             strict.send(anna, content)
@@ -196,6 +197,44 @@ def test_a_closed_challenge_takes_nothing(both: World) -> None:
         set_phase(both.challenge, "open")
 
 
+def test_a_lost_answer_is_told_again_after_the_end(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = both.join("anna")
+    first = both.send(anna, answers(10))
+    for phase in ("closed", "revealed"):
+        set_phase(both.challenge, phase)
+        # The same answers in another file too.
+        for content in (answers(10), answers(10).replace(b"\n", b"\r\n")):
+            again = both.send(anna, content)
+            assert (again.submission, again.is_new) == (first.submission, False)
+        for content in (answers(11), b"nonsense"):
+            with pytest.raises(RefusalError, match="closed"):
+                both.send(anna, content)
+    # A file that is known is not read, and counts nowhere, however often it comes.
+    monkeypatch.setattr("thumbnet.challenge.submissions.intake.read_answers", lambda *_: 1 / 0)
+    for _ in range(70):
+        assert not both.send(anna, answers(10)).is_new
+
+
+def test_a_team_sends_sixty_files_an_hour(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, bert = both.join("anna"), both.join("bert")
+    both.send(anna, answers(1))
+    for number in range(59):
+        with pytest.raises(RefusalError, match="may submit again"):
+            both.send(anna, answers(2, variant=number))
+    with monkeypatch.context() as patch:
+        # Whatever is refused from here on is refused unread.
+        patch.setattr("thumbnet.challenge.submissions.intake.read_answers", lambda *_: 1 / 0)
+        with pytest.raises(RefusalError, match="60 files within an hour") as refused:
+            both.send(anna, answers(3))
+        assert (refused.value.code, refused.value.status) == ("too_many_files", 429)
+        assert 3500 < (refused.value.retry_after or 0) <= 3600
+    assert both.send(bert, answers(3)).is_new
+    later = time.monotonic() + 3601
+    monkeypatch.setattr("thumbnet.challenge.submissions.limits.time.monotonic", lambda: later)
+    with pytest.raises(RefusalError, match="may submit again"):
+        both.send(anna, answers(3))
+
+
 def test_closes_at_ends_it_in_any_time_zone(world: World) -> None:
     from zoneinfo import ZoneInfo
 
@@ -238,9 +277,69 @@ def test_files_without_a_row_are_swept_and_others_stay(both: World) -> None:
     both.challenge.files.put(digest, orphan)
     fresh = both.challenge.files.path(digest).with_name(".x.abc.tmp")
     fresh.write_bytes(b"being written")
+    # A young one may be on its way.
+    assert sweep(both.challenge) == []
+    path = both.challenge.files.path(digest)
+    for stored in (path, both.challenge.files.path(hashlib.sha256(answers(10)).hexdigest())):
+        os.utime(stored, (0, time.time() - 90_000))
     assert sweep(both.challenge) == [digest]
+    assert (both.challenge.files.folder / ".orphans" / digest).read_bytes() == orphan
     assert fresh.exists()
     assert both.challenge.files.get(hashlib.sha256(answers(10)).hexdigest()) == answers(10)
+
+
+def test_what_the_log_names_is_not_put_aside(world: World) -> None:
+    world.send(world.join("anna"), answers(10))
+    digest = hashlib.sha256(answers(10)).hexdigest()
+    with world.challenge.database.write() as connection:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        connection.exec_driver_sql("DROP TRIGGER ledger_no_update")
+        connection.execute(ledger.update().values(submission_id=None))
+        connection.execute(scores.delete())
+        connection.execute(submissions.delete())
+    os.utime(world.challenge.files.path(digest), (0, 0))
+    assert sweep(world.challenge) == []
+    assert world.challenge.files.get(digest) == answers(10)
+
+
+def test_a_database_and_a_folder_that_do_not_belong_together_are_refused(cluster: Cluster, tmp_path: Path) -> None:
+    settings = Settings(folder=tmp_path / "one", sign_up="open")
+    world = World(settings)
+    world.send(world.join("anna"), answers(10))
+    stored = world.challenge.files.path(hashlib.sha256(answers(10)).hexdigest())
+    os.utime(stored, (0, 0))
+    # A second database for the folder: refused before anything is written to it.
+    other = Challenge.open(replace(settings, database=cluster.new_database()))
+    with pytest.raises(ChallengeError, match="has the files of another challenge"):
+        set_up(other, truth())
+    assert not other.is_set_up()
+    other.close()
+    # A challenge of its own, whose settings then name the first one's folder.
+    second = World(Settings(folder=tmp_path / "two", sign_up="open", database=cluster.new_database()))
+    mixed = Challenge(replace(second.settings, folder=settings.folder), second.challenge.database)
+    for start in (bind, sweep, lambda challenge: set_up(challenge, truth())):
+        with pytest.raises(ChallengeError, match=r"challenge\.id: not the one"):
+            start(mixed)
+    # A database with submissions, and a new folder.
+    world.settings.folder.rename(tmp_path / "moved")
+    world.settings.folder.mkdir()
+    with pytest.raises(ChallengeError, match=r"challenge\.id: missing"):
+        sweep(world.challenge)
+    world.settings.folder.rmdir()
+    (tmp_path / "moved").rename(world.settings.folder)
+    assert sweep(world.challenge) == []
+    assert stored.exists()
+    world.challenge.close()
+    second.challenge.close()
+
+
+def test_a_first_start_that_was_broken_off_is_gone_on_with(world: World) -> None:
+    path = world.settings.folder / "challenge.id"
+    identity = path.read_text()
+    assert path.stat().st_mode & 0o077 == 0
+    path.unlink()
+    set_up(world.challenge, truth())
+    assert path.read_text() == identity
 
 
 def test_corrected_labels_meet_a_submission_on_its_way(both: World) -> None:
@@ -249,7 +348,10 @@ def test_corrected_labels_meet_a_submission_on_its_way(both: World) -> None:
     from thumbnet.challenge.submissions import intake
 
     anna = both.join("anna")
-    sent = intake._read(both.challenge, anna.team_id or 0, answers(40), both.challenge.labels(1))
+    with both.challenge.database.read() as connection:
+        state = both.challenge.state(connection)
+    content = answers(40)
+    sent = intake._read(both.challenge, anna.team_id or 0, content, hashlib.sha256(content).hexdigest(), state)
     swapped = [CLASSES[(CLASSES.index(name) + 1) % 4] if place < 8 else name for place, name in enumerate(TRUTH)]
     from thumbnet.challenge import labels
 
@@ -261,6 +363,34 @@ def test_corrected_labels_meet_a_submission_on_its_way(both: World) -> None:
     assert (row.version, row.public_correct + row.private_correct) == (2, 32)
     assert truth().by_image() != both.challenge.labels(2).by_image()
     assert (both.challenge.labels(2).private == both.challenge.labels(1).private).all()
+
+
+def test_submissions_get_in_while_labels_are_corrected(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are scored outside of writes, and a score that somebody else wrote meanwhile counts."""
+    from thumbnet.challenge import labels, rescoring
+
+    people = [both.join(f"p{number}") for number in range(8)]
+    for number, account in enumerate(people[:7]):
+        both.send(account, answers(number))
+    swapped = labels.make(IMAGES, ["n04", *TRUTH[1:]])
+    scored: list[bool] = []
+
+    def score_and_write(*given: object, **more: object) -> object:
+        # Would wait for ever if this were within a write.
+        if not scored:
+            scored.append(both.send(people[7], answers(7)).is_new)
+            made = both.challenge.labels(2)
+            with both.challenge.database.write() as connection:
+                write_score(connection, 1, 2, score(read_answers(answers(0), made, 2**20), made))
+        return read_answers(*given, **more)  # type: ignore[arg-type] # passed on as they came
+
+    monkeypatch.setattr(rescoring, "read_answers", score_and_write)
+    assert rescoring.correct_labels(both.challenge, swapped, "one was wrong") == 2
+    assert scored == [True]
+    assert keeping.verify(both.challenge).problems == []
+    with both.challenge.database.read() as connection:
+        counted = select(func.count()).select_from(scores).where(scores.c.version == 2)
+        assert connection.execute(counted).scalar_one() == 8
 
 
 def test_an_admin_has_no_team_to_submit_for(world: World) -> None:

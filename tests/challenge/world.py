@@ -1,6 +1,7 @@
 """A small challenge: 40 images of 4 classes, with files whose score is known."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -21,7 +22,8 @@ from thumbnet.challenge.state import Challenge, set_up
 from thumbnet.challenge.submissions.intake import Outcome, submit
 from thumbnet.challenge.web import make_app
 
-IMAGES = tuple(f"test_{number}.JPEG" for number in range(40))
+# Sorted, as a challenge keeps them.
+IMAGES = tuple(sorted(f"test_{number}.JPEG" for number in range(40)))
 CLASSES = ("n01", "n02", "n03", "n04")
 TRUTH = tuple(CLASSES[number % 4] for number in range(40))
 PASSWORD = "correct horse"  # a password of tests
@@ -48,10 +50,12 @@ class World:
     def __init__(self, settings: Settings, challenge: Challenge | None = None) -> None:
         self.settings = settings
         self.challenge = challenge or Challenge.open(settings)
+        self._addresses = (f"192.0.{place // 250}.{place % 250}" for place in itertools.count(500))
         set_up(self.challenge, truth())
 
     def join(self, name: str, **more: str) -> Account:
-        return accounts.sign_up(self.challenge, name, PASSWORD, address="192.0.2.7", **more)
+        """Sign up from an address of one's own."""
+        return accounts.sign_up(self.challenge, name, PASSWORD, address=next(self._addresses), **more)
 
     def send(self, account: Account, content: bytes) -> Outcome:
         return submit(self.challenge, account, content)
@@ -91,7 +95,7 @@ def bearer(token: str) -> dict[str, str]:
 @contextlib.contextmanager
 def server(folder: Path, *arguments: object, **environment: str) -> Iterator[tuple[str, str]]:
     """Run `thumbnet serve` as a process of its own; yield its address and what it printed at its start."""
-    process = ServerProcess(folder, *arguments, **environment)
+    process = ServerProcess(folder, *arguments, variables=environment)
     try:
         process.wait_until_ready()
         yield process.url, process.printed()

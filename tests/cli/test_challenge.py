@@ -61,13 +61,13 @@ def test_the_whole_way(labels_file: Path, tmp_path: Path, shell: Shell, monkeypa
         assert "a valid submission" in shell.text("submit", file, "--check")
         sent = shell.json("submit", file)
         assert sent["is_new"] is True
-        receipt = tmp_path / "mine.txt.receipt.json"
+        receipt = tmp_path / "mine.txt.receipt-1.json"
         assert json.loads(receipt.read_text()) == sent["receipt"]
         assert "sent before, so nothing was counted" in shell.text("submit", file)
         file.write_bytes(answers(31))
         assert "your team may submit again at" in shell.error("submit", file)
         file.write_bytes(answers(31).replace(b"test_7.JPEG", b"test_77.JPEG"))
-        assert "line 8: image 'test_77.JPEG' is unknown" in shell.error("submit", file)
+        assert "line 38: image 'test_77.JPEG' is unknown" in shell.error("submit", file)
         # The token of one server is not sent to another.
         assert "no API token" in shell.error(
             "submit", labels_to_file(tmp_path), "--server", url.replace("127.0.0.1", "localhost")
@@ -135,6 +135,63 @@ def test_corrected_labels_and_lost_passwords(
     assert "admin token" in shell.text("challenge", "admin", "second", *at)
     shell.text("challenge", "close", *at)
     shell.text("challenge", "open", *at)
+
+
+def test_a_roster_and_what_is_done_about_people(
+    labels_file: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, people, out = tmp_path / "challenge", tmp_path / "roster.csv", tmp_path / "codes.csv"
+    at = ("--folder", folder)
+    people.write_text("name,id,team\nAnna Ansel,s1,Owls\nBert Bohm,s2,\n")
+    with server(folder, "--labels", labels_file) as (url, printed):
+        assert "40 images of 4 classes" in printed
+        assert "sign-up is open" not in printed
+        # No code is made that could not be written.
+        assert "no such" in shell.error("challenge", "roster", people, "--out", tmp_path / "none" / "x.csv", *at)
+        shell.text("challenge", "roster", people, "--out", out, *at)
+        assert out.stat().st_mode & 0o077 == 0
+        codes = list(csv.DictReader(io.StringIO(out.read_text())))
+        assert "may hold codes that are needed" in shell.error("challenge", "roster", people, "--out", out, *at)
+        newer = list(csv.DictReader(io.StringIO(shell.text("challenge", "roster", people, "--again", *at))))
+        assert [row["name"] for row in newer] == ["Anna Ansel", "Bert Bohm"]
+        assert "is void" in shell.text("challenge", "revoke", "s2", *at)
+        for code in (codes[0]["code"], newer[1]["code"]):
+            give_password(monkeypatch)
+            assert "unknown or used already" in shell.error("join", url, "--name", "anna", "--code", code)
+        give_password(monkeypatch)
+        shell.text("join", url, "--name", "anna", "--code", newer[0]["code"])
+        (bert,) = csv.DictReader(io.StringIO(shell.text("challenge", "roster", people, *at)))
+        give_password(monkeypatch)
+        shell.text("join", url, "--name", "bert", "--code", bert["code"])
+        assert "bert moved from bert to Owls" in shell.text("challenge", "move", "bert", "Owls", *at)
+        first, second = tmp_path / "one.txt", tmp_path / "two.txt"
+        first.write_bytes(answers(1))
+        second.write_bytes(answers(2))
+        shell.text("submit", first)
+        assert "may submit again" in shell.error("submit", second)
+        assert "Owls may submit now" in shell.text("challenge", "turn", "Owls", *at)
+        shell.text("submit", second)
+        grades = tmp_path / "grades.csv"
+        shell.text("challenge", "export", "--out", grades, *at)
+        assert grades.stat().st_mode & 0o077 == 0
+        old = shell.text("challenge", "admin", *at).split()[-1]
+        new = shell.text("challenge", "admin", "--revoke", *at).split()[-1]
+        for token, expected in ((old, 401), (new, 200)):
+            found = httpx2.get(f"{url}/api/admin/teams", headers={"Authorization": f"Bearer {token}"})
+            assert found.status_code == expected
+    with server(folder, "--sign-up", "open") as (_, printed):
+        assert "a roster enforces the cooldown" in printed
+
+
+def test_the_folder_is_where_it_is_said_to_be(tmp_path: Path, shell: Shell) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text('title = "Mine"\n')
+    World(Settings(folder=tmp_path / "c", sign_up="open")).challenge.close()
+    assert "no setting folder" in shell.error("challenge", "close", "--config", config)
+    assert "is closed" in shell.text("challenge", "close", "--config", config, "--folder", tmp_path / "c")
+    config.write_text('folder = "c"\n')
+    assert "is open" in shell.text("challenge", "open", "--config", config)
+    assert "no challenge here" in shell.error("challenge", "open", "--config", config, "--folder", tmp_path / "d")
 
 
 def test_what_can_go_wrong_is_one_line(labels_file: Path, tmp_path: Path, shell: Shell) -> None:
@@ -210,5 +267,5 @@ def test_ctrl_c_ends_the_server(labels_file: Path, tmp_path: Path, capsys: pytes
     assert found == [len(IMAGES)]
     printed = capsys.readouterr()
     assert printed.out.startswith("admin token, shown this one time: tn_")
-    assert printed.err.splitlines()[0].endswith(f"http://127.0.0.1:{port} (Ctrl-C ends it)")
+    assert printed.err.splitlines()[1].endswith(f"http://127.0.0.1:{port} (Ctrl-C ends it)")
     assert "Traceback" not in printed.err

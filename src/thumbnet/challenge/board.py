@@ -189,7 +189,14 @@ def latest(challenge: Challenge, connection: Connection, count: int) -> list[Sen
         .limit(count)
     )
     return [
-        Sent(row.id, row.received_at, row.team, row.account, row.size, Accuracy(row.public_correct, labels.public_images))
+        Sent(
+            row.id,
+            row.received_at,
+            row.team,
+            row.account,
+            row.size,
+            Accuracy(row.public_correct, labels.public_images),
+        )
         for row in connection.execute(chosen)
     ]
 

@@ -4,6 +4,7 @@ The file is checked before it is sent, by the validator that the server uses. A 
 way is sent again: the server recognises it, so that it counts once.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -69,7 +70,11 @@ class Server:
             ChallengeError: the server refuses it or cannot be reached.
         """
         answer = self._ask("POST", "/api/submissions", content=content, headers={"Content-Type": "text/plain"})
-        read_receipt(answer.get("receipt"))
+        entry = json.loads(read_receipt(answer.get("receipt")).entry)
+        sent = {"file": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        # Answers that were seen before may have come in another file.
+        if answer.get("is_new") and any(entry.get(name) != value for name, value in sent.items()):
+            raise ChallengeError(f"{self.url}: the receipt is of another file; tell who runs the challenge")
         return dict(answer)
 
     def sign_up(self, name: str, password: str, *, code: str = "", team: str = "", team_code: str = "") -> Self:
@@ -93,7 +98,7 @@ class Server:
         with self._client() as client:
             headers = {"Origin": self.url.rstrip("/")}
             _json(self.url, _sent(self.url, client, "POST", path, json=given, headers=headers))
-            label = {"label": "thumbnet submit"}
+            label = {"label": "thumbnet submit", "password": given["password"]}
             made = _json(self.url, _sent(self.url, client, "POST", "/api/tokens", json=label, headers=headers))
             _sent(self.url, client, "POST", "/api/sign-out", headers=headers)
         return type(self)(self.url, made["token"])
@@ -151,7 +156,19 @@ def read_file(path: Path) -> bytes:
 
 
 def save_receipt(path: Path, answer: Mapping[str, Any]) -> None:
-    """Write the receipt of the server's `answer` to `path`."""
+    """Write the receipt of the server's `answer` to `path`.
+
+    Raises:
+        ChallengeError: another receipt is there.
+        StorageError: the place cannot be written or the disk is full.
+    """
+    if path.exists():
+        if load_receipt(path) == answer["receipt"]:
+            return
+        raise ChallengeError(
+            f"{path}: another receipt is there; the submission was counted, so send the file again with another "
+            "--receipt to get its receipt"
+        )
     write_json(path, answer["receipt"])
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,12 @@ from thumbnet.errors import ChallengeError
 from thumbnet.files import storage_errors
 from thumbnet.randomness import derive_seed
 
-_HEADERS = ({"image", "class"}, {"image", "label"}, {"id", "label"}, {"filename", "label"}, {"file", "class"})
+_HEADER_WORDS = frozenset(
+    """
+    image images image_id imageid image_name name id ids file filename file_name path class classes class_id classid
+    class_name label labels label_id wnid category target prediction
+    """.split()  # noqa: SIM905 # as a list, one word a line
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +34,7 @@ class Labels:
     """The labels of all images of a challenge.
 
     Args:
-        images: N file names, all different; the order in which everything else counts.
+        images: N file names, all different, sorted, so that their order tells nothing; everything else counts in it.
         classes: K class ids, all different, sorted.
         labels: int64 [N], positions in `classes`.
         private: bool [N], whether an image is scored at the end only.
@@ -70,6 +76,8 @@ class Labels:
     def decode(cls, content: bytes, number: int) -> Self:
         """Return version `number` of the labels, from what `encode` made."""
         value = json.loads(content)
+        if value["images"] != sorted(value["images"]):
+            raise ChallengeError(f"labels, version {number}: their images are not sorted; restore them from a backup")
         private = np.zeros(len(value["images"]), dtype=np.bool_)
         private[value["private"]] = True
         labels = np.asarray(value["labels"], dtype=np.int64)
@@ -130,6 +138,8 @@ class Labels:
 def make(images: Sequence[str], class_ids: Sequence[str], known: Sequence[str] | None = None) -> Labels:
     """Return labels that give image `images[i]` the class `class_ids[i]`, all of them public.
 
+    The order in which they are given is lost: it may follow the classes, and participants see the images' order.
+
     Args:
         images: file names.
         class_ids: the class of each.
@@ -148,8 +158,9 @@ def make(images: Sequence[str], class_ids: Sequence[str], known: Sequence[str] |
     for image, name in zip(images, class_ids, strict=True):
         if name not in positions:
             raise ChallengeError(f"labels: class {name!a} of image {image!a} is not among the classes given")
-    labels = np.array([positions[name] for name in class_ids], dtype=np.int64)
-    return Labels(tuple(images), classes, labels, np.zeros(len(images), dtype=np.bool_))
+    ordered = sorted(zip(images, class_ids, strict=True))
+    labels = np.array([positions[name] for _, name in ordered], dtype=np.int64)
+    return Labels(tuple(image for image, _ in ordered), classes, labels, np.zeros(len(images), dtype=np.bool_))
 
 
 def read(path: Path, classes: Path | None = None) -> Labels:
@@ -181,7 +192,7 @@ def parse(text: str, known: Sequence[str] | None = None) -> Labels:
         ChallengeError: a line that is not an image and its class, or what `make` refuses.
     """
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if lines and {field.strip().lower() for field in lines[0][1].split(",")} in _HEADERS:
+    if lines and _is_header(lines[0][1]):
         lines = lines[1:]
     images, class_ids = [], []
     for number, line in lines:
@@ -192,7 +203,27 @@ def parse(text: str, known: Sequence[str] | None = None) -> Labels:
             )
         images.append(image)
         class_ids.append(name)
+    _check_first(images, class_ids, lines)
     return make(images, class_ids, known)
+
+
+def _is_header(line: str) -> bool:
+    """Return whether each field of a line is a word that names a column."""
+    fields = [field.strip(" \"'").lower() for field in re.split(r"[,\t ]+", line.strip())]
+    return len(fields) > 1 and all(field in _HEADER_WORDS for field in fields)
+
+
+def _check_first(images: Sequence[str], class_ids: Sequence[str], lines: Sequence[tuple[int, str]]) -> None:
+    """Check that the first line is no header in other words: a name without a suffix, of a class of its own.
+
+    Raises:
+        ChallengeError: it looks like one.
+    """
+    if len(images) < 2 or Path(images[0]).suffix or class_ids[0] in class_ids[1:]:
+        return
+    if all(Path(image).suffix for image in images[1:]):
+        number, line = lines[0]
+        raise ChallengeError(f"line {number}: {line[:60]!a} looks like a header, not an image; remove the line")
 
 
 def from_split(dataset: packed.PackedDataset, name: str) -> Labels:

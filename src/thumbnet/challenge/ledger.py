@@ -1,8 +1,10 @@
-"""The log of submissions: it only grows, and each entry is chained to the one before by its hash.
+"""The log of submissions, of the labels, and of turns that an admin gave.
 
-A receipt is an entry with its hash. Who kept one can tell whether the log still holds it, in its place; who kept the
-last hash can tell whether anything before it was changed. The list of (entry hash, hash) can be shown to everyone: an
-entry has a random part, so that its hash tells nothing about it.
+It only grows, and each entry is chained to the one before by its hash. A receipt is an entry with its hash. Who kept
+one can tell whether the log still holds it, in its place; who kept the last hash can tell whether anything before it
+was changed. The list of (entry hash, hash) can be shown to everyone: an entry has a random part, so that its hash
+tells nothing about it. Entry 0 states the digest of the labels and of their division: its hash, which everyone sees
+from the start on, binds whoever runs the challenge to them.
 """
 
 import hashlib
@@ -57,24 +59,51 @@ class Link:
     hash: str
 
 
-def append(connection: Connection, *, submission: int, team: int, received_at: int, digest: str, size: int) -> Receipt:
+@dataclass(frozen=True)
+class Logged:
+    """A submission, as the ledger has it.
+
+    Attributes:
+        submission: its number.
+        team: number of the team.
+        received_at: in milliseconds since 1970.
+        digest: SHA-256 of its file.
+        size: of the file, in bytes.
+        version: of the labels by which it was scored first.
+    """
+
+    submission: int
+    team: int
+    received_at: int
+    digest: str
+    size: int
+    version: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the entry states of it."""
+        return {
+            "submission": self.submission,
+            "team": self.team,
+            "received_at": iso(self.received_at),
+            "file": self.digest,
+            "size": self.size,
+            "version": self.version,
+        }
+
+
+def append(connection: Connection, logged: Logged) -> Receipt:
     """Log a submission and return its receipt.
 
     The caller holds the row of the challenge locked (`state.advance`), so that entries come one after the other.
     """
+    return note(connection, logged.to_json(), logged.submission)
+
+
+def note(connection: Connection, stated: dict[str, Any], submission: int | None = None) -> Receipt:
+    """Log what is `stated`, JSON data, of the submission of this number where it is about one; see `append`."""
     last = connection.execute(select(ledger.c.sequence, ledger.c.hash).order_by(ledger.c.sequence.desc()).limit(1))
-    sequence, previous = next(((row.sequence, row.hash) for row in last), (0, FIRST))
-    entry = canonical(
-        {
-            "sequence": sequence + 1,
-            "submission": submission,
-            "team": team,
-            "received_at": iso(received_at),
-            "file": digest,
-            "size": size,
-            "nonce": secrets.token_hex(16),
-        }
-    )
+    sequence, previous = next(((row.sequence, row.hash) for row in last), (-1, FIRST))
+    entry = canonical(stated | {"sequence": sequence + 1, "nonce": secrets.token_hex(16)})
     receipt = seal(entry, previous)
     connection.execute(
         insert(ledger).values(
@@ -117,7 +146,7 @@ def canonical(value: dict[str, Any]) -> str:
 
 def check_chain(rows: Iterable[Any]) -> list[str]:
     """Return what is wrong with the chain of `rows` (sequence, entry, entry_hash, hash), in their order."""
-    problems, previous, expected = [], FIRST, 1
+    problems, previous, expected = [], FIRST, 0
     for row in rows:
         receipt = seal(row.entry, previous)
         if row.sequence != expected:

@@ -1,5 +1,8 @@
 """Corrected labels: every submission scored again, and a new version of the board."""
 
+import time
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, exists, select, update
 
 from thumbnet.challenge.database.schema import challenge as table
@@ -7,9 +10,12 @@ from thumbnet.challenge.database.schema import scores, submissions
 from thumbnet.challenge.labels import Labels
 from thumbnet.challenge.state import Challenge, add_labels
 from thumbnet.challenge.submissions.intake import write_score
-from thumbnet.challenge.submissions.scoring import read_answers, score
+from thumbnet.challenge.submissions.scoring import Score, read_answers, score
 
-_AT_ONCE = 100
+_AT_ONCE = 10
+_PAUSE_SECONDS = 0.005
+_LAST = 2
+"""Submissions that may be scored under the lock; while many come in, there are always some."""
 
 
 def correct_labels(challenge: Challenge, given: Labels, note: str) -> int:
@@ -25,29 +31,55 @@ def correct_labels(challenge: Challenge, given: Labels, note: str) -> int:
     if current.by_image() == given.by_image():
         return current.number
     made = add_labels(challenge, current.corrected(given), note)
-    while not _rescore_some(challenge, made):
-        pass
+    while not _finish(challenge, made):
+        _rescore(challenge, made)
     return made.number
 
 
-def _rescore_some(challenge: Challenge, labels: Labels) -> bool:
-    """Score some submissions by `labels`; where none is left, make the board use them and return True."""
-    with challenge.database.write() as connection:
+def _rescore(challenge: Challenge, labels: Labels) -> None:
+    """Score all submissions that have no score by `labels`.
+
+    Files are read and scored outside of any write, and each write is short, so that submissions get in between.
+    """
+    with challenge.database.read() as connection:
         left = _without_score(connection, labels.number)
-        if len(left) < _AT_ONCE:
-            # Under this lock no submission is being taken, so that none can be missed.
-            challenge.advance(connection)
-            left = _without_score(connection, labels.number)
+    for start in range(0, len(left), _AT_ONCE):
+        found = [
+            (number, score(read_answers(challenge.files.get(digest), labels, max_bytes=2**62), labels))
+            for number, digest in left[start : start + _AT_ONCE]
+        ]
+        _write(challenge, found, labels.number)
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _write(challenge: Challenge, found: Sequence[tuple[int, Score]], version: int) -> None:
+    def write(connection: Connection) -> None:
+        for number, scored in found:
+            # A second process that corrects the same labels may have been here.
+            write_score(connection, number, version, scored, or_there=True)
+
+    challenge.database.change(write)
+
+
+def _finish(challenge: Challenge, labels: Labels) -> bool:
+    """Make the board use `labels`, where all but a few submissions have a score by them; else return False."""
+    with challenge.database.read() as connection:
+        if len(_without_score(connection, labels.number)) > _LAST:
+            return False
+    with challenge.database.write() as connection:
+        # Under this lock no submission is being taken, so that none can be missed.
+        challenge.advance(connection)
+        left = _without_score(connection, labels.number)
+        if len(left) > _LAST:
+            return False
         for number, digest in left:
             answers = read_answers(challenge.files.get(digest), labels, max_bytes=2**62)
             write_score(connection, number, labels.number, score(answers, labels))
-        if len(left) == _AT_ONCE:
-            return False
         connection.execute(update(table).values(version=labels.number))
         return True
 
 
 def _without_score(connection: Connection, version: int) -> list[tuple[int, str]]:
     scored = exists().where(scores.c.submission_id == submissions.c.id, scores.c.version == version)
-    chosen = select(submissions.c.id, submissions.c.digest).where(~scored).order_by(submissions.c.id).limit(_AT_ONCE)
+    chosen = select(submissions.c.id, submissions.c.digest).where(~scored).order_by(submissions.c.id)
     return [(row.id, row.digest) for row in connection.execute(chosen)]

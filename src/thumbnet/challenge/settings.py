@@ -43,6 +43,7 @@ class Settings:
         public_fraction: share of each class's images that the board scores before the end; the rest is private.
         seed: of the division into public and private images; `None` draws one at the first start.
         session_days: how long a browser stays signed in.
+        accept_names: take images whose names, or their order, tell the classes.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Settings:
     public_fraction: float = 1.0
     seed: int | None = None
     session_days: float = 14
+    accept_names: bool = False
 
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
@@ -106,10 +108,19 @@ def load(path: Path | None, **given: Any) -> Settings:
         raise ChallengeError(f"{path}: {error}" if path else str(error)) from error
 
 
-def find(folder: Path, config: Path | None) -> Path | None:
-    """Return the settings file to read: `config`, else the one in `folder` where there is one."""
-    if config is not None:
-        return config
+def check_folder(path: Path) -> None:
+    """Check that the settings file `path` says where the challenge is; a file anywhere is not in its folder.
+
+    Raises:
+        ChallengeError: it does not, or has what `load` refuses.
+        StorageError: the file cannot be read.
+    """
+    if "folder" not in _read(path):
+        raise ChallengeError(f"{path}: no setting folder; add one, or give the challenge's folder with --folder")
+
+
+def find(folder: Path) -> Path | None:
+    """Return the settings file in `folder`; `None` where there is none."""
     usual = folder / FILE
     return usual if usual.is_file() else None
 
@@ -131,6 +142,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 _KINDS: Mapping[type, tuple[type | UnionType, str]] = {
+    bool: (bool, "true or false"),
     str: (str, "a text in quotes"),
     int: (int, "a whole number"),
     float: (int | float, "a number"),
@@ -144,7 +156,7 @@ def _of_type(where: str, value: Any, annotation: Any) -> Any:
     kind = next(kind for kind in (get_origin(annotation), annotation, *get_args(annotation)) if kind in _KINDS)
     allowed, wanted = _KINDS[kind]
     # In Python, but not here, a truth value is a number.
-    if not isinstance(value, allowed) or isinstance(value, bool):
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
         raise ChallengeError(f"{where}: {value!r} is not {wanted}")
     return tuple(value) if isinstance(value, list) else value
 

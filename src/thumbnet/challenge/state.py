@@ -1,22 +1,26 @@
 """An open challenge, its phases, and the row that all writes of the board pass through."""
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from sqlalchemy import Connection, insert, select, update
 
+from thumbnet.challenge import ledger as log
 from thumbnet.challenge.database import Database
 from thumbnet.challenge.database.migrating import migrate
 from thumbnet.challenge.database.schema import challenge as table
-from thumbnet.challenge.database.schema import label_versions, submissions
+from thumbnet.challenge.database.schema import label_versions, ledger, submissions
 from thumbnet.challenge.labels import Labels
-from thumbnet.challenge.moments import milliseconds
+from thumbnet.challenge.moments import iso, milliseconds
 from thumbnet.challenge.refusals import conflict
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.submissions.files import StoredFiles
+from thumbnet.challenge.submissions.limits import Posts
+from thumbnet.challenge.telling import check_names
 from thumbnet.errors import ChallengeError
 from thumbnet.files import storage_errors
 
@@ -52,6 +56,7 @@ class Challenge:
         self.settings = settings
         self.database = database
         self.files = StoredFiles(settings.folder / "files")
+        self.posts = Posts(settings)
         self._labels = lru_cache(maxsize=4)(self._read_labels)
 
     @classmethod
@@ -119,18 +124,26 @@ def set_up(challenge: Challenge, labels: Labels) -> None:
     """Give `challenge` its labels, at the first start; at later ones, check that they and the settings are the same.
 
     Raises:
-        ChallengeError: it runs with other labels or another division into public and private images.
+        ChallengeError: it runs with other labels or another division into public and private images; at the first
+            start, the names of the images tell their classes, or the folder is another challenge's.
     """
     settings = challenge.settings
     seed = secrets.randbits(62) if settings.seed is None else settings.seed
     divided = labels.divided(settings.public_fraction, seed)
     with challenge.database.write() as connection:
-        if connection.execute(select(table.c.id)).first() is None:
+        is_first = connection.execute(select(table.c.id)).first() is None
+        if is_first:
+            if not settings.accept_names:
+                check_names(labels)
+            challenge.files.check_unused()
             now = challenge.database.now(connection)
+            values: dict[str, Any] = {"public_fraction": settings.public_fraction, "seed": seed, "created_at": now}
+            values |= {"identity": secrets.token_hex(16), "change": 1, "phase": "open", "version": 1}
+            connection.execute(insert(table).values(id=1, **values))
             _add_version(connection, divided, now, "first labels")
-            values = {"public_fraction": settings.public_fraction, "seed": seed, "created_at": now}
-            connection.execute(insert(table).values(id=1, change=1, phase="open", version=1, **values))
-            return
+    bind(challenge)
+    if is_first:
+        return
     with challenge.database.read() as connection:
         versions = connection.execute(select(label_versions.c.number)).scalars().all()
     if not any(labels.same_truth(challenge.labels(number)) for number in versions):
@@ -138,6 +151,20 @@ def set_up(challenge: Challenge, labels: Labels) -> None:
             "labels: not those that this challenge runs with; choose another --folder for another challenge, "
             "or correct them with `thumbnet challenge labels FILE`"
         )
+
+
+def bind(challenge: Challenge) -> None:
+    """Check that the stored files belong to the database: each of the two keeps the challenge's identity.
+
+    A folder that is new, as after a first start that was broken off, gets it.
+
+    Raises:
+        ChallengeError: the files are those of another challenge, or not there.
+    """
+    with challenge.database.read() as connection:
+        identity = connection.execute(select(table.c.identity)).scalar_one()
+        is_fresh = connection.execute(select(submissions.c.id).limit(1)).first() is None
+    challenge.files.bind(identity, is_fresh=is_fresh)
 
 
 def check_settings(challenge: Challenge) -> None:
@@ -178,10 +205,17 @@ def set_phase(challenge: Challenge, phase: Phase) -> State:
 
 
 def sweep(challenge: Challenge) -> list[str]:
-    """Remove stored files that belong to no submission (their process was killed) and return their digests."""
+    """Put aside stored files that belong to no submission (their process was killed) and return their digests.
+
+    Raises:
+        ChallengeError: the files are those of another challenge.
+    """
+    bind(challenge)
     with challenge.database.write() as connection:
         challenge.advance(connection)
         kept = set(connection.execute(select(submissions.c.digest).distinct()).scalars())
+        # What the log names stays, whatever became of its row.
+        kept |= {str(json.loads(entry).get("file")) for entry in connection.execute(select(ledger.c.entry)).scalars()}
         return challenge.files.sweep(kept)
 
 
@@ -201,5 +235,8 @@ def add_labels(challenge: Challenge, corrected: Labels, note: str) -> Labels:
 
 
 def _add_version(connection: Connection, labels: Labels, now: int, note: str) -> None:
+    """Store labels and log their digest, which covers their division too."""
     values = {"made_at": now, "digest": labels.digest(), "note": note, "content": labels.encode()}
     connection.execute(insert(label_versions).values(number=labels.number, **values))
+    stated = {"labels": labels.digest(), "version": labels.number, "images": len(labels.images), "made_at": iso(now)}
+    log.note(connection, stated)

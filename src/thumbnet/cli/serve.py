@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from thumbnet.challenge.labels import Labels
     from thumbnet.challenge.settings import Settings
 
-FolderOption = Annotated[Path, Parameter(name="--folder", help="Folder of the challenge.")]
+FolderOption = Annotated[
+    Path | None, Parameter(name="--folder", help="Folder of the challenge; by default 'challenge'.")
+]
 ConfigOption = Annotated[
     Path | None, Parameter(name="--config", help="Settings file; by default challenge.toml in the folder.")
 ]
+
+
+_FOLDER = Path("challenge")
 
 
 def serve(
@@ -30,7 +35,7 @@ def serve(
     from_split: Annotated[str | None, Parameter(name="--from-split", help="Take a labelled split, as val.")] = None,
     data: DataOption = None,
     classes: Annotated[Path | None, Parameter(help="File of all class ids; by default those of the labels.")] = None,
-    folder: FolderOption = Path("challenge"),
+    folder: FolderOption = None,
     config: ConfigOption = None,
     host: Annotated[str | None, Parameter(help="Address to listen on; the setting 'host'.")] = None,
     port: Annotated[int | None, Parameter(help="Port to listen on; the setting 'port'.")] = None,
@@ -47,23 +52,29 @@ def serve(
     truth = _labels(labels, from_split, data, classes)
     with _listening(settings) as listening:
         token = _first_start(settings, truth)
+        _warn(settings)
         if token is not None:
             sys.stdout.write(f"admin token, shown this one time: {token}\n")
             sys.stdout.flush()
         _run(settings, listening)
 
 
-def load_settings(folder: Path, config: Path | None, **given: object) -> "Settings":
-    """Return the settings of the challenge in `folder`.
+def load_settings(folder: Path | None, config: Path | None, **given: object) -> "Settings":
+    """Return the settings of the challenge in `folder`, by default 'challenge', or by the file `config`.
 
     Raises:
-        ChallengeError: the packages of the server are not installed, or a setting is wrong.
+        ChallengeError: the packages of the server are not installed, a setting is wrong, or `config` does not say
+            where the challenge is.
     """
     _need("sqlalchemy", "alembic", "argon2")
     from thumbnet.challenge import settings
 
-    file = settings.find(folder, config)
-    return settings.load(file, **({} if file else {"folder": folder}), **given)
+    if config is not None:
+        if folder is None:
+            settings.check_folder(config)
+        return settings.load(config, folder=folder, **given)
+    file = settings.find(folder or _FOLDER)
+    return settings.load(file, folder=folder if file else folder or _FOLDER, **given)
 
 
 def _need(*modules: str) -> None:
@@ -72,6 +83,25 @@ def _need(*modules: str) -> None:
     for module in modules:
         if find_spec(module) is None:
             raise ChallengeError(f"the server needs {module}; install it with: pip install 'thumbnet[challenge]'")
+
+
+def _warn(settings: "Settings") -> None:
+    """Tell what weakens the challenge."""
+    from thumbnet.challenge.state import Challenge
+    from thumbnet.challenge.submissions.limits import times_ahead
+
+    if settings.sign_up == "open":
+        tell("sign-up is open: whoever makes another account has another turn; a roster enforces the cooldown")
+    challenge = Challenge.open(settings)
+    try:
+        ahead = times_ahead(challenge)
+    finally:
+        challenge.close()
+    if ahead:
+        tell(
+            f"{ahead} {'team has' if ahead == 1 else 'teams have'} a turn in the future, so a clock is or was wrong; "
+            "set this one, or give a turn with `thumbnet challenge turn TEAM`"
+        )
 
 
 def _labels(file: Path | None, split: str | None, data: Path | None, classes: Path | None) -> "Labels | None":
@@ -92,6 +122,8 @@ def _first_start(settings: "Settings", truth: "Labels | None") -> str | None:
     challenge = Challenge.open(settings)
     try:
         if truth is not None:
+            if not challenge.is_set_up():
+                tell(f"{len(truth.images):,} images of {len(truth.classes):,} classes")
             set_up(challenge, truth)
         elif not challenge.is_set_up():
             raise ChallengeError(

@@ -28,7 +28,9 @@ def submit(
     server: ServerOption = None,
     check: Annotated[bool, Parameter(name="--check", negative=(), help="Only check the file.")] = False,
     wait: Annotated[bool, Parameter(name="--wait", negative=(), help="Wait for the end of the cooldown.")] = False,
-    receipt: Annotated[Path | None, Parameter(help="File for the receipt; by default FILE.receipt.json.")] = None,
+    receipt: Annotated[
+        Path | None, Parameter(help="File for the receipt; by default FILE.receipt-NUMBER.json.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check a submission, send it to the challenge's server, and keep its receipt.
@@ -46,7 +48,7 @@ def submit(
     if not chosen.token:
         raise ChallengeError(f"{chosen.url}: no API token; join with `thumbnet join {chosen.url}`")
     answer = _send(chosen, content, wait=wait)
-    kept = receipt or file.with_name(f"{file.name}.receipt.json")
+    kept = receipt or file.with_name(f"{file.name}.receipt-{answer['submission']['id']}.json")
     client.save_receipt(kept, answer)
     if as_json:
         print_json(answer)

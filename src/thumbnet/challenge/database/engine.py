@@ -1,23 +1,38 @@
 """One way to read and one way to write, on both databases."""
 
 import contextlib
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from thumbnet.errors import ChallengeError
 from thumbnet.files import storage_errors
 
+Result = TypeVar("Result")
+
 _BUSY_SECONDS = 30
+_TRIES = 5
+_IN_THE_WAY = ("40001", "40P01")
+"""PostgreSQL's states for a transaction that could not be serialised, and for a deadlock."""
 _CLOCK = {
     "sqlite": text("SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"),
     "postgresql": text("SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)"),
 }
+
+
+def insert_new(connection: Connection, table: Table) -> Any:
+    """Return an INSERT into `table` that can say what is done where the row is there (`on_conflict_...`)."""
+    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    return make(table)
 
 
 class Database:
@@ -69,6 +84,21 @@ class Database:
         with self._writing, self.engine.execution_options(thumbnet_write=True).begin() as connection:
             yield connection
 
+    def change(self, work: Callable[[Connection], Result]) -> Result:
+        """Return what `work` returns, done within a `write`; done again where another write was in its way.
+
+        PostgreSQL undoes one of two transactions that wait for each other, so `work` must have no other effect.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not tries_left or getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05))
+        raise AssertionError("unreachable")
+
     def now(self, connection: Connection) -> int:
         """Return the database's time, in milliseconds since 1970."""
         return int(connection.execute(_CLOCK[self.engine.dialect.name]).scalar_one())
@@ -95,6 +125,8 @@ def _sqlite_engine(url: str, **pool: Any) -> Engine:
         # FULL: what was acknowledged survives a power cut too, not only the end of the process.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # Else a row that replaces another would pass the guard of the ledger.
+        cursor.execute("PRAGMA recursive_triggers = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

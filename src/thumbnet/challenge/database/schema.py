@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Float,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -34,6 +36,8 @@ challenge = Table(
     Column("change", BigInteger, nullable=False),
     Column("phase", String(16), nullable=False),
     Column("version", Integer, nullable=False),
+    # Drawn at the first start; the folder of the stored files holds it too, so that the two cannot be mixed up.
+    Column("identity", String(64), nullable=False),
     Column("public_fraction", Float, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -60,9 +64,12 @@ teams = Table(
     Column("code_digest", String(64), unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("next_allowed_at", BigInteger, nullable=False, server_default="0"),
+    Column("last_taken_at", BigInteger, nullable=False, server_default="0"),
     Column("invalid_since", BigInteger, nullable=False, server_default="0"),
     Column("invalid_count", Integer, nullable=False, server_default="0"),
     Column("members", Integer, nullable=False, server_default="0"),
+    # Whether the roster named it, and so decides who is in it.
+    Column("from_roster", Boolean, nullable=False, server_default=false()),
 )
 
 accounts = Table(
@@ -86,8 +93,10 @@ invites = Table(
     Column("code_digest", String(64), nullable=False, unique=True),
     Column("person", String(200), nullable=False),
     Column("person_id", String(200), nullable=False),
-    Column("person_key", String(400), nullable=False, unique=True),
-    Column("team", String(200), nullable=False),
+    # What tells the person from others: the id, where the roster gives one, else the name.
+    Column("id_key", String(400), unique=True),
+    Column("name_key", String(400), nullable=False),
+    Column("team_id", ForeignKey("teams.id")),
     Column("created_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),
     Column("account_id", ForeignKey("accounts.id")),
@@ -144,7 +153,8 @@ ledger = Table(
     "ledger",
     metadata,
     Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("submission_id", ForeignKey("submissions.id"), nullable=False, unique=True),
+    # Of an entry that logs no submission (labels, a turn that an admin gave), nothing.
+    Column("submission_id", ForeignKey("submissions.id"), unique=True),
     Column("entry", Text, nullable=False),
     Column("entry_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),

@@ -75,6 +75,7 @@ def restore(challenge: Challenge, source: Path) -> dict[str, Any]:
         missing = set(connection.execute(select(submissions.c.digest)).scalars()) - challenge.files.digests()
         if missing:
             raise ChallengeError(f"{source}: {len(missing)} stored files are missing; take another backup")
+        challenge.files.mark(connection.execute(select(metadata.tables["challenge"].c.identity)).scalar_one())
     return manifest
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -12,7 +13,9 @@ from thumbnet.challenge.moments import iso
 from thumbnet.challenge.people.roster import Invite
 from thumbnet.challenge.state import Challenge
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# OWASP, CSV injection: some spreadsheets take the full-width signs for the plain ones, and some split at other signs
+# than commas, so that a formula can begin within a cell.
+_FORMULA = re.compile("^(?=[\t\r\n])|(^ *|[;|,\t\r\n]\\s*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 _HEADER = ("account", "name", "id", "team", "pseudonym", "rank", "top1", "low", "high", "images", "scored_on")
 _LAST = ("public_top1", "public_rank", "submissions", "received_at", "labels_version")
 
@@ -67,6 +70,6 @@ def _place(row: board.Row | None, found: board.Board) -> tuple[object, ...]:
 
 
 def _safe(cell: object) -> object:
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
+    if isinstance(cell, str):
+        return _FORMULA.sub(lambda found: f"{found[0]}'", cell)
     return "" if cell is None else cell

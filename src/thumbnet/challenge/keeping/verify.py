@@ -1,7 +1,7 @@
 """Checking a challenge from the ground: the chain, the files, and every score computed anew."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ class Verified:
         scores: how many scores were computed anew.
         head: the last hash of the ledger.
         problems: what is wrong, one line each; none if all is right.
-        orphans: stored files without a submission, left by a killed process; harmless, and removed at the next start.
+        orphans: stored files without a submission, left by a killed process; harmless, and put aside by a start
+            a day later.
     """
 
     submissions: int
@@ -46,13 +47,25 @@ def verify(challenge: Challenge, receipts: Sequence[Receipt] = ()) -> Verified:
     with challenge.database.read() as connection:
         logged = connection.execute(select(ledger).order_by(ledger.c.sequence)).all()
         rows = connection.execute(select(submissions).order_by(submissions.c.id)).all()
-        versions = _versions(challenge, connection)
+        versions, digests = _versions(connection)
         current = challenge.state(connection).version
         stored = _scores(connection)
     problems = check_chain(logged)
-    entries = {row.submission_id: row for row in logged}
+    problems += digests
+    entries = {row.submission_id: (row, json.loads(row.entry)) for row in logged if row.submission_id is not None}
+    problems += _check_entries(logged, {row.id for row in rows}, versions)
     for row in rows:
-        problems += _check_logged(row, entries.get(row.id))
+        first = current
+        if row.id in entries:
+            problems += _check_logged(row, *entries[row.id])
+            first = min(current, int(entries[row.id][1].get("version", current)))
+        else:
+            problems.append(f"submission {row.id}: not in the ledger")
+        problems += [
+            f"submission {row.id}: without a score by version {number} of the labels"
+            for number in range(first, current + 1)
+            if (row.id, number) not in stored
+        ]
         problems += _check_submission(challenge, row, versions, current, stored)
     known = {row.sequence: row for row in logged}
     problems += [problem for receipt in receipts for problem in _check_receipt(receipt, known)]
@@ -60,19 +73,37 @@ def verify(challenge: Challenge, receipts: Sequence[Receipt] = ()) -> Verified:
     return Verified(len(rows), len(stored), logged[-1].hash if logged else "", problems, len(orphans))
 
 
-def _versions(challenge: Challenge, connection: Connection) -> Mapping[int, Labels]:
-    numbers = connection.execute(select(label_versions.c.number)).scalars()
-    return {number: challenge.labels(number) for number in numbers}
+def _versions(connection: Connection) -> tuple[Mapping[int, Labels], list[str]]:
+    """Return all labels, and what is wrong with them; they are read anew, not taken from memory."""
+    found, problems = {}, []
+    for row in connection.execute(select(label_versions)):
+        found[row.number] = Labels.decode(bytes(row.content), row.number)
+        if found[row.number].digest() != row.digest:
+            problems.append(f"labels, version {row.number}: not what their digest says")
+    return found, problems
+
+
+def _check_entries(logged: Sequence[Any], known: Set[int], versions: Mapping[int, Labels]) -> list[str]:
+    """Check that what the ledger names is there: every submission, and every version of the labels as it was."""
+    problems, seen = [], set()
+    for row in logged:
+        entry = json.loads(row.entry)
+        number = entry.get("submission")
+        if number is not None and (number not in known or row.submission_id != number):
+            problems.append(f"ledger: entry {row.sequence} logs submission {number}, which is not there")
+        if "labels" in entry:
+            seen.add(entry["version"])
+            labels = versions.get(entry["version"])
+            if labels is None or labels.digest() != entry["labels"]:
+                problems.append(f"labels, version {entry['version']}: not those of entry {row.sequence} of the ledger")
+    return problems + [f"labels, version {number}: not in the ledger" for number in sorted(versions.keys() - seen)]
 
 
 def _scores(connection: Connection) -> dict[tuple[int, int], Any]:
     return {(row.submission_id, row.version): row for row in connection.execute(select(scores))}
 
 
-def _check_logged(row: Any, entry: Any) -> list[str]:
-    if entry is None:
-        return [f"submission {row.id}: not in the ledger"]
-    logged = json.loads(entry.entry)
+def _check_logged(row: Any, entry: Any, logged: Mapping[str, Any]) -> list[str]:
     expected = {
         "sequence": entry.sequence,
         "submission": row.id,
@@ -89,13 +120,11 @@ def _check_submission(
     challenge: Challenge, row: Any, versions: Mapping[int, Labels], current: int, stored: Mapping[tuple[int, int], Any]
 ) -> list[str]:
     problems = []
-    if (row.id, current) not in stored:
-        problems.append(f"submission {row.id}: without a score by version {current} of the labels")
     try:
         content = challenge.files.get(row.digest)
         answers = read_answers(content, versions[current], max_bytes=2**62)
     except (ThumbnetError, RefusalError) as error:
-        return [*problems, f"submission {row.id}: {error}"]
+        return [f"submission {row.id}: {error}"]
     if len(content) != row.size or answers_digest(answers) != row.answers:
         problems.append(f"submission {row.id}: its file is not what its row says")
     for number, labels in versions.items():

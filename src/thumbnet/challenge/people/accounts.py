@@ -18,6 +18,10 @@ from thumbnet.challenge.state import Challenge
 _MOST_TOKENS = 20
 _TRIES = 5
 _HOUR = 3_600_000
+_SIGN_UPS = 20
+"""Accounts that one address can make in an hour where sign-up is open."""
+_BAD_CODES = 100
+"""Wrong invite codes from one address in an hour; guessing them is hopeless, this spares the server."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def sign_up(
         name: to sign in with.
         password: of 8 to 200 characters.
         code: of the roster; needed unless sign-up is open.
-        team: name of a new team; by default that of the roster, else the account's name.
+        team: name of a new team; by default the account's name. Who is in a team of the roster chooses none.
         team_code: of a team that is there, which its members give to those they want.
         address: where the request comes from, to limit how many come from there.
 
@@ -84,13 +88,19 @@ def sign_up(
     names.check_account_name(name)
     if not code and challenge.settings.sign_up != "open":
         raise RefusalError("sign-up needs the invite code that you were given", code="code_needed", status=403)
-    throttle.take(challenge.database, [Limit(f"sign-up {address}", 1000, _HOUR)], "sign-ups from your address")
+    here = throttle.source(address)
+    if code:
+        # Codes that work are limited by the roster; a whole class may come from one address.
+        _check_code(challenge, code, [Limit(f"bad code {here}", _BAD_CODES, _HOUR)])
+    else:
+        throttle.take(challenge.database, [Limit(f"sign-up {here}", _SIGN_UPS, _HOUR)], "sign-ups from your address")
+    throttle.drop_old(challenge.database)
     hashed = secrets.hash_password(password)
     wanted = _Wanted(name, hashed, code, team, team_code)
     for _ in range(_TRIES):
         # Two at once may draw one pseudonym, or make a team of one name; the second then looks again.
-        with contextlib.suppress(IntegrityError), challenge.database.write() as connection:
-            return _sign_up(challenge, connection, wanted)
+        with contextlib.suppress(IntegrityError):
+            return challenge.database.change(lambda connection: _sign_up(challenge, connection, wanted))
     raise conflict("this account or team name is being taken by somebody else; choose another one")
 
 
@@ -99,15 +109,7 @@ def _sign_up(challenge: Challenge, connection: Connection, wanted: _Wanted) -> A
         raise conflict("this account name is taken; choose another one")
     now = challenge.database.now(connection)
     invited = _redeem(connection, wanted.code, now) if wanted.code else None
-    team = wanted.team or (invited.team if invited else "")
-    team_id = team_rules.enter(
-        connection,
-        now,
-        challenge.settings.team_size,
-        name=team or wanted.name,
-        code=wanted.team_code,
-        roster=bool(team and not wanted.team),
-    )
+    team_id = _enter_team(connection, wanted, invited, now, challenge.settings.team_size)
     person = {"person": invited.person, "person_id": invited.person_id} if invited else {}
     account = _insert(
         connection,
@@ -123,27 +125,73 @@ def _sign_up(challenge: Challenge, connection: Connection, wanted: _Wanted) -> A
     return account
 
 
+def _enter_team(connection: Connection, wanted: _Wanted, invited: Any, now: int, size: int) -> int:
+    """Return the number of the new account's team; the roster's, where it names one, binds."""
+    if invited and invited.team_id is not None:
+        if wanted.team or wanted.team_code:
+            raise conflict(
+                "your team is the one that the roster names; leave team and team code empty, or ask who runs the "
+                "challenge to move you"
+            )
+        return team_rules.enter_of_roster(connection, invited.team_id)
+    if wanted.team_code:
+        return team_rules.enter_by_code(connection, wanted.team_code, size)
+    if wanted.team:
+        return team_rules.enter_new(connection, wanted.team, now)
+    return team_rules.enter_own(connection, wanted.name, now)
+
+
+def _check_code(challenge: Challenge, code: str, limits: Sequence[Limit]) -> None:
+    """Check that an invite code can be used, and count it under `limits` where it cannot.
+
+    Raises:
+        RefusalError: it is unknown or used, or too many such codes came before.
+    """
+    throttle.check(challenge.database, limits, "wrong invite codes from your address")
+    chosen = (invites.c.code_digest == secrets.code_digest(code), invites.c.used_at.is_(None))
+    with challenge.database.read() as connection:
+        found = connection.execute(select(invites.c.id).where(*chosen)).first()
+    if found is None:
+        throttle.take(challenge.database, limits, "wrong invite codes from your address")
+        raise _bad_code()
+
+
 def sign_in(challenge: Challenge, name: str, password: str, address: str) -> Account:
     """Return the account of this name and password.
 
     Whether the name or the password is wrong cannot be told, by what is said or by how long it takes. An attempt is
     counted before it is made; after ten for one account from one address, and fifty for one account, it has to wait.
+    Those that have to wait count nowhere, so that one address cannot use up the fifty.
 
     Raises:
         RefusalError: they do not fit, or there were too many attempts.
     """
     known = names.key(name)[:128]
-    limits = [Limit(f"sign-in {known} {address}"[:300], 10), Limit(f"sign-in {known}", 50)]
-    limits.append(Limit(f"sign-in from {address}", 1000))
+    here = throttle.source(address)
+    mine = f"sign-in {known} {here}"[:300]
+    limits = [Limit(f"sign-in from {here}", 1000), Limit(mine, 10), Limit(f"sign-in {known}", 50)]
     throttle.take(challenge.database, limits, "attempts to sign in")
     with challenge.database.read() as connection:
         row = connection.execute(select(accounts).where(accounts.c.name_key == known)).first()
     fits = secrets.verify_password(password, row.password_hash if row else None)
     if row is None or not fits:
         raise RefusalError("account name and password do not fit; try again", code="wrong_password", status=401)
-    throttle.forget(challenge.database, [limits[0].key])
-    throttle.give_back(challenge.database, [limit.key for limit in limits[1:]])
+    throttle.forget(challenge.database, [mine])
+    throttle.give_back(challenge.database, [limit.key for limit in limits if limit.key != mine])
     return _account(row)
+
+
+def confirm(challenge: Challenge, account: Account, password: str, address: str) -> None:
+    """Check that who asks for `account` knows its password, where it has one; a session or token may be stolen.
+
+    Raises:
+        RefusalError: it does not fit, or there were too many attempts.
+    """
+    with challenge.database.read() as connection:
+        chosen = select(accounts.c.password_hash).where(accounts.c.id == account.id)
+        has_password = connection.execute(chosen).scalar() is not None
+    if has_password:
+        sign_in(challenge, account.name, password, address)
 
 
 def make_session(challenge: Challenge, account: Account) -> str:
@@ -206,7 +254,7 @@ def find_by_secret(challenge: Challenge, secret: str, kind: str) -> Account | No
 
 
 def change_password(challenge: Challenge, account: Account, password: str) -> None:
-    """Give `account` another password, and end all its sessions.
+    """Give `account` another password, and end all its sessions and tokens: whoever stole one has it no longer.
 
     Raises:
         RefusalError: the password is too short or too long.
@@ -214,7 +262,7 @@ def change_password(challenge: Challenge, account: Account, password: str) -> No
     hashed = secrets.hash_password(password)
     with challenge.database.write() as connection:
         connection.execute(update(accounts).where(accounts.c.id == account.id).values(password_hash=hashed))
-        connection.execute(delete(tokens).where(tokens.c.account_id == account.id, tokens.c.kind == "session"))
+        _remove_all(connection, account)
 
 
 def find_account(challenge: Challenge, name: str) -> Account:
@@ -230,13 +278,14 @@ def find_account(challenge: Challenge, name: str) -> Account:
     return _account(row)
 
 
-def make_admin(challenge: Challenge, name: str, *, only_first: bool = False) -> str | None:
+def make_admin(challenge: Challenge, name: str, *, only_first: bool = False, revoke: bool = False) -> str | None:
     """Return the secret of a new API token of the admin `name`, who is made where there is no such account.
 
     Args:
         challenge: the challenge.
         name: the admin's account name.
         only_first: do nothing and return `None` where the challenge has an admin already.
+        revoke: end all tokens and sessions that the admin had.
 
     Raises:
         RefusalError: the name is bad or a participant's.
@@ -250,6 +299,8 @@ def make_admin(challenge: Challenge, name: str, *, only_first: bool = False) -> 
         admin = _account(row) if row else _insert(connection, name, now, role="admin")
         if admin.role != "admin":
             raise bad_request(f"account {name!a} is a participant's; choose another name for the admin")
+        if revoke:
+            _remove_all(connection, admin)
         return _new_token(connection, admin, now, label="command line")
 
 
@@ -259,15 +310,23 @@ def _insert(connection: Connection, name: str, now: int, **values: Any) -> Accou
     return _account(connection.execute(made.returning(accounts)).one())
 
 
+def _remove_all(connection: Connection, account: Account) -> None:
+    connection.execute(delete(tokens).where(tokens.c.account_id == account.id))
+
+
 def _redeem(connection: Connection, code: str, now: int) -> Any:
     """Use the invite of `code` and return its row; one write, so that a code cannot be used twice."""
     chosen = (invites.c.code_digest == secrets.code_digest(code), invites.c.used_at.is_(None))
     row = connection.execute(update(invites).where(*chosen).values(used_at=now).returning(invites)).first()
     if row is None:
-        raise RefusalError(
-            "this invite code is unknown or used already; ask for another one", code="bad_code", status=403
-        )
+        raise _bad_code()
     return row
+
+
+def _bad_code() -> RefusalError:
+    return RefusalError(
+        "this invite code is unknown or used already; ask for another one", code="bad_code", status=403
+    )
 
 
 def _new_token(

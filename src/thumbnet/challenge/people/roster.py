@@ -4,12 +4,13 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from thumbnet.challenge.database.schema import invites
-from thumbnet.challenge.people import names, secrets
-from thumbnet.challenge.refusals import bad_request
+from thumbnet.challenge.people import names, secrets, teams
+from thumbnet.challenge.refusals import bad_request, conflict, not_found
 from thumbnet.challenge.state import Challenge
 from thumbnet.errors import nearest
 
@@ -24,16 +25,23 @@ class Person:
         name: what the person is called; in grades only.
         id: number or address by which the school knows the person; in grades only. May be empty.
         team: name of the person's team; empty for one of their own.
+        line: of the roster.
     """
 
     name: str
     id: str
     team: str
+    line: int
 
     @property
-    def key(self) -> str:
+    def id_key(self) -> str | None:
+        """What tells the id from others; `None` where there is none."""
+        return names.key(self.id) if self.id else None
+
+    @property
+    def key(self) -> tuple[str, bool]:
         """What tells the person from others: the id, else the name."""
-        return names.key(self.id or self.name)
+        return names.key(self.id or self.name), bool(self.id)
 
 
 @dataclass(frozen=True)
@@ -61,34 +69,134 @@ def parse(text: str) -> list[Person]:
         people = [_person(header, fields, lines.line_num) for fields in lines if any(fields)]
     except csv.Error as error:
         raise bad_request(f"roster, line {lines.line_num}: not CSV ({error})") from error
-    seen: set[str] = set()
+    seen: set[tuple[str, bool]] = set()
     for person in people:
         if person.key in seen:
-            raise bad_request(f"roster: {person.id or person.name!a} stands there twice; give each person an id")
+            who = person.id or person.name
+            raise bad_request(f"roster, line {person.line}: {who!a} is there twice; give each person an id")
         seen.add(person.key)
     return people
 
 
-def invite(challenge: Challenge, people: Sequence[Person]) -> list[Invite]:
-    """Invite those of `people` that are not invited yet, and return them with their codes, shown this one time."""
-    with challenge.database.write() as connection:
-        known = set(connection.execute(select(invites.c.person_key)).scalars())
-        made = [Invite(person, secrets.new_code()) for person in people if person.key not in known]
+@dataclass(frozen=True)
+class Invited:
+    """What became of a roster.
+
+    Attributes:
+        made: those who have a new code, in the order of the roster.
+        left_out: those who were invited before, and have none.
+    """
+
+    made: Sequence[Invite]
+    left_out: Sequence[Person]
+
+
+def invite(challenge: Challenge, people: Sequence[Person], *, again: bool = False) -> Invited:
+    """Invite those of `people` that are not invited yet; the codes are shown this one time.
+
+    A person is known by the id, and by the name where no id was given before. What else the roster says of somebody
+    who has not signed up yet is brought up to date.
+
+    Args:
+        challenge: the challenge.
+        people: of the roster.
+        again: give a new code to everyone on the roster whose code was not used; the old one no longer works.
+
+    Raises:
+        RefusalError: somebody could be one of several that were invited, or a team has the name that others chose.
+    """
+
+    def write(connection: Connection) -> Invited:
+        # One import at a time, in every process.
+        challenge.advance(connection)
         now = challenge.database.now(connection)
-        rows = [
-            {
-                "code_digest": secrets.code_digest(one.code),
-                "person": one.person.name,
-                "person_id": one.person.id,
-                "person_key": one.person.key,
-                "team": one.person.team,
-                "created_at": now,
-            }
-            for one in made
-        ]
-        if rows:
-            connection.execute(insert(invites), rows)
-    return made
+        known = _Known(connection.execute(select(invites)).all())
+        made, left_out = [], []
+        for person in people:
+            row = known.find(person)
+            code = secrets.new_code()
+            if row is None:
+                values = _values(connection, person, now) | {"code_digest": secrets.code_digest(code)}
+                connection.execute(insert(invites).values(created_at=now, **values))
+            elif row.used_at is None:
+                values = _values(connection, person, now)
+                values |= {"code_digest": secrets.code_digest(code)} if again else {}
+                connection.execute(update(invites).where(invites.c.id == row.id).values(**values))
+            if row is None or (again and row.used_at is None):
+                made.append(Invite(person, code))
+            else:
+                left_out.append(person)
+        return Invited(made, left_out)
+
+    return challenge.database.change(write)
+
+
+def revoke(challenge: Challenge, who: str) -> None:
+    """Void the unused invite of the person with the id, or else the name, `who`.
+
+    Raises:
+        RefusalError: there is none, there are several, or it was used.
+    """
+    with challenge.database.write() as connection:
+        wanted = names.key(who)
+        rows = connection.execute(select(invites).where(invites.c.id_key == wanted)).all()
+        rows = rows or connection.execute(select(invites).where(invites.c.name_key == wanted)).all()
+        if len(rows) != 1:
+            raise not_found(f"{len(rows) or 'no'} people on the roster are called {who!a}; give the id of one")
+        if rows[0].used_at is not None:
+            raise conflict(f"{who!a} has signed up already; `thumbnet challenge password` takes the account away")
+        connection.execute(delete(invites).where(invites.c.id == rows[0].id))
+
+
+class _Known:
+    """Those who were invited before."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._by_id = {row.id_key: row for row in rows if row.id_key is not None}
+        self._by_name: dict[str, list[Any]] = {}
+        for row in rows:
+            self._by_name.setdefault(row.name_key, []).append(row)
+        self._taken: set[int] = set()
+
+    def find(self, person: Person) -> Any:
+        """Return the row of `person`; `None` where there is none.
+
+        Raises:
+            RefusalError: it could be one of several, or is another person's of this roster.
+        """
+        row = self._by_id.get(person.id_key) if person.id_key else None
+        if row is None:
+            named = self._by_name.get(names.key(person.name), [])
+            # With an id, the same name with another id is another person.
+            found = [one for one in named if one.id_key is None] if person.id_key else named
+            if len(found) > 1:
+                raise bad_request(
+                    f"roster, line {person.line}: {person.name!a} could be any of {len(found)} people who were "
+                    "invited before; give the id that they were invited with"
+                )
+            row = found[0] if found else None
+        if row is not None:
+            if row.id in self._taken:
+                raise bad_request(
+                    f"roster, line {person.line}: {person.name!a} was invited before as somebody of an earlier line; "
+                    "give each the id that they were invited with"
+                )
+            self._taken.add(row.id)
+        return row
+
+
+def _values(connection: Connection, person: Person, now: int) -> dict[str, Any]:
+    """Return what is stored of a person; the team is made where it is not there."""
+    team = None
+    if person.team:
+        team = teams.of_roster(connection, person.team, now)
+        if team is None:
+            raise bad_request(
+                f"roster, line {person.line}: participants have made a team {person.team!a} already; give the "
+                "roster's another name"
+            )
+    values = {"person": person.name, "person_id": person.id, "name_key": names.key(person.name)}
+    return values | {"id_key": person.id_key, "team_id": team}
 
 
 def _person(header: Sequence[str], fields: Sequence[str], number: int) -> Person:
@@ -101,5 +209,6 @@ def _person(header: Sequence[str], fields: Sequence[str], number: int) -> Person
     return Person(
         name,
         names.check_text(identity, f"{where}, id", 100) if identity else "",
-        names.check_text(team, f"{where}, team") if team else "",
+        names.check_name(team, f"{where}, team") if team else "",
+        number,
     )

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from thumbnet.challenge.database import Database
 from thumbnet.challenge.database.schema import accounts, teams
 from thumbnet.challenge.people import names, secrets
-from thumbnet.challenge.refusals import RefusalError, conflict
+from thumbnet.challenge.refusals import RefusalError, conflict, not_found
+from thumbnet.challenge.submissions.limits import due
 
 
 @dataclass(frozen=True)
@@ -30,34 +32,93 @@ class Team:
     next_allowed: int
 
 
-def enter(connection: Connection, now: int, size: int, *, name: str, code: str = "", roster: bool = False) -> int:
-    """Return the number of the team that a new account belongs to, and count it as a member.
+_ANY_SIZE = 1_000_000
 
-    Args:
-        connection: within a write.
-        now: the time.
-        size: the most members that a team may have.
-        name: of the team; one that is not there yet is made.
-        code: of a team that is there; `name` is not used then.
-        roster: whether the roster names the team, so that one which is there may be entered without its code.
+
+def enter_by_code(connection: Connection, code: str, size: int) -> int:
+    """Count a new account as a member of the team of `code`, which may have `size` members; return its number.
 
     Raises:
-        RefusalError: the name is bad or taken, the code is unknown, or the team is full.
+        RefusalError: the code is unknown, or the team is full.
     """
-    if code:
-        chosen = teams.c.code_digest == secrets.code_digest(code)
-        found = connection.execute(select(teams.c.id).where(chosen)).scalar()
-        if found is None:
-            raise RefusalError("this team code is unknown; ask your team for it", code="bad_code", status=403)
-        return _join(connection, found, size)
-    name = names.check_text(name, "team name")
-    found = connection.execute(select(teams.c.id).where(teams.c.name_key == names.key(name))).scalar()
+    chosen = teams.c.code_digest == secrets.code_digest(code)
+    found = connection.execute(select(teams.c.id).where(chosen)).scalar()
     if found is None:
-        return _join(connection, _make(connection, name, now), size)
-    if not roster:
+        raise RefusalError("this team code is unknown; ask your team for it", code="bad_code", status=403)
+    return _join(connection, found, size)
+
+
+def enter_new(connection: Connection, name: str, now: int) -> int:
+    """Make a team with a new account as its one member, and return its number.
+
+    Raises:
+        RefusalError: the name is bad or taken.
+    """
+    name = names.check_name(name, "team name")
+    if _find_named(connection, name) is not None:
         raise conflict("this team name is taken; choose another one, or ask the team for its code")
-    # The roster decides who is in its teams, and how many.
-    return _join(connection, found, 1_000_000)
+    return _join(connection, _make(connection, name, now), 1)
+
+
+def enter_own(connection: Connection, account: str, now: int) -> int:
+    """Make a team for a new account that chose no name: that of the account, with a number where it is taken."""
+    name, number = account, 2
+    while _find_named(connection, name) is not None:
+        name, number = f"{account} {number}", number + 1
+    return _join(connection, _make(connection, name, now), 1)
+
+
+def enter_of_roster(connection: Connection, team: int) -> int:
+    """Count a new account as a member of its team by the roster, which decides how many are in it."""
+    return _join(connection, team, _ANY_SIZE)
+
+
+def of_roster(connection: Connection, name: str, now: int) -> int | None:
+    """Return the number of the roster's team `name`, made where it is not there.
+
+    It is `None` where a team that is not the roster's has that name.
+    """
+    found = _find_named(connection, name)
+    if found is None:
+        return _make(connection, name, now, from_roster=True)
+    is_roster = connection.execute(select(teams.c.from_roster).where(teams.c.id == found)).scalar_one()
+    return found if is_roster else None
+
+
+def move(database: Database, account: str, team: str) -> str:
+    """Make `account` a member of another team, however many it has, and return the name of the one that it left.
+
+    What was submitted stays with the team that it was submitted for.
+
+    Raises:
+        RefusalError: no such participant, no such team, or it is the same.
+    """
+    with database.write() as connection:
+        chosen = (accounts.c.name_key == names.key(account)) & accounts.c.team_id.is_not(None)
+        row = connection.execute(select(accounts.c.id, accounts.c.team_id).where(chosen)).first()
+        if row is None:
+            raise not_found(f"no participant has the account {account!a}")
+        target = find_named(connection, team)
+        if target == row.team_id:
+            raise conflict(f"{account!a} is in the team {team!a} already")
+        left = connection.execute(select(teams.c.name).where(teams.c.id == row.team_id)).scalar_one()
+        # In one order everywhere, so that no two wait for each other.
+        for number, change in sorted([(row.team_id, -1), (target, 1)]):
+            connection.execute(update(teams).where(teams.c.id == number).values(members=teams.c.members + change))
+        connection.execute(update(accounts).where(accounts.c.id == row.id).values(team_id=target))
+    return str(left)
+
+
+def find_named(connection: Connection, name: str) -> int:
+    """Return the number of the team called `name`.
+
+    Raises:
+        RefusalError: there is none.
+    """
+    found = _find_named(connection, name)
+    if found is None:
+        raise not_found(f"no team is called {name!a}")
+    return found
 
 
 def new_code(database: Database, team: int) -> str:
@@ -68,26 +129,36 @@ def new_code(database: Database, team: int) -> str:
     return code
 
 
-def find(connection: Connection, team: int) -> Team:
+def find(connection: Connection, team: int, now: int) -> Team:
     """Return the team of this number, which is there."""
     row = connection.execute(select(teams).where(teams.c.id == team)).one()
     members = connection.execute(select(accounts.c.name).where(accounts.c.team_id == team).order_by(accounts.c.id))
-    return Team(row.id, row.name, row.pseudonym, members.scalars().all(), row.next_allowed_at)
+    return Team(row.id, row.name, row.pseudonym, members.scalars().all(), due(row, now))
 
 
-def list_all(connection: Connection) -> Sequence[Team]:
+def list_all(connection: Connection, now: int) -> Sequence[Team]:
     """Return all teams, oldest first."""
     members: dict[int, list[str]] = {}
     chosen = select(accounts.c.team_id, accounts.c.name).where(accounts.c.team_id.is_not(None)).order_by(accounts.c.id)
     for row in connection.execute(chosen):
         members.setdefault(row.team_id, []).append(row.name)
     rows = connection.execute(select(teams).order_by(teams.c.id))
-    return [Team(row.id, row.name, row.pseudonym, members.get(row.id, []), row.next_allowed_at) for row in rows]
+    return [Team(row.id, row.name, row.pseudonym, members.get(row.id, []), due(row, now)) for row in rows]
 
 
-def _make(connection: Connection, name: str, now: int) -> int:
+def _find_named(connection: Connection, name: str) -> int | None:
+    return connection.execute(select(teams.c.id).where(teams.c.name_key == names.key(name))).scalar()
+
+
+def _make(connection: Connection, name: str, now: int, *, from_roster: bool = False) -> int:
     taken = set(connection.execute(select(teams.c.pseudonym)).scalars())
-    values = {"name": name, "name_key": names.key(name), "pseudonym": names.draw_pseudonym(taken), "created_at": now}
+    values: dict[str, Any] = {
+        "name": name,
+        "name_key": names.key(name),
+        "pseudonym": names.draw_pseudonym(taken),
+        "created_at": now,
+    }
+    values["from_roster"] = from_roster
     return int(connection.execute(insert(teams).values(**values).returning(teams.c.id)).scalar_one())
 
 

@@ -1,6 +1,7 @@
 """Stored submissions: each file named by its SHA-256, written whole or not at all."""
 
 import hashlib
+import os
 import re
 import time
 from pathlib import Path
@@ -11,13 +12,15 @@ from thumbnet.files import atomic_file, storage_errors
 _DIGEST = re.compile("[0-9a-f]{64}")
 # Writing takes milliseconds; were a slower one cut off, its submission would fail and nothing would be counted.
 _TEMPORARY_SECONDS = 10
+_ORPHAN_SECONDS = 86_400
+_IDENTITY = "challenge.id"
 
 
 class StoredFiles:
     """The folder of stored submissions.
 
     A file is written before the row that names it, so that no row is ever without its file. A file without a row, left
-    by a killed process, is removed by `sweep`. `put` is called a second time under the lock that `sweep` holds, so
+    by a killed process, is put aside by `sweep`. `put` is called a second time under the lock that `sweep` holds, so
     that a file cannot go between the first time and the row.
 
     Args:
@@ -66,12 +69,81 @@ class StoredFiles:
         """Return the SHA-256 of every stored file, by their names."""
         return {path.name for path in self.folder.glob("??/*") if _DIGEST.fullmatch(path.name)}
 
+    def check_unused(self) -> None:
+        """Check that the folder is no other challenge's.
+
+        Raises:
+            ChallengeError: it has files, or an identity.
+        """
+        marked = self.folder.with_name(_IDENTITY)
+        used = self.digests() or marked.exists()
+        if used:
+            raise ChallengeError(
+                f"{self.folder.parent}: has the files of another challenge, which another database belongs to; "
+                "start with that database, or choose another folder for a new challenge"
+            )
+
+    def bind(self, identity: str, *, is_fresh: bool) -> None:
+        """Check that the folder keeps `identity`; give it to the folder of a fresh challenge, which has no files.
+
+        Raises:
+            ChallengeError: it keeps another one, or none.
+            StorageError: it cannot be read or written.
+        """
+        if is_fresh and not self.digests():
+            self.mark(identity)
+            return
+        self._check(identity)
+
+    def mark(self, identity: str) -> None:
+        """Make the folder keep `identity`, where it keeps none yet.
+
+        Raises:
+            ChallengeError: it keeps another one.
+            StorageError: it cannot be written.
+        """
+        path = self.folder.with_name(_IDENTITY)
+        with storage_errors(path):
+            _write_new(path, identity)
+        self._check(identity)
+
+    def _check(self, identity: str) -> None:
+        path = self.folder.with_name(_IDENTITY)
+        with storage_errors(path):
+            found = path.read_text("utf-8").strip() if path.is_file() else ""
+        if found != identity:
+            raise ChallengeError(
+                f"{path}: {'not the one' if found else 'missing'}, so these are not the stored files of this "
+                "database; give the folder and the database that belong together"
+            )
+
     def sweep(self, kept: set[str]) -> list[str]:
-        """Remove the files that are not in `kept`, and return them; unfinished ones of killed processes go too."""
-        removed = sorted(self.digests() - kept)
-        for digest in removed:
-            self.path(digest).unlink()
+        """Put aside the files that are not in `kept` and a day old, and return them.
+
+        They go to the folder '.orphans'. Unfinished ones of killed processes are removed.
+        """
+        oldest = time.time() - _ORPHAN_SECONDS
+        moved = [digest for digest in sorted(self.digests() - kept) if self.path(digest).stat().st_mtime < oldest]
+        aside = self.folder / ".orphans"
+        if moved:
+            aside.mkdir(exist_ok=True, mode=0o700)
+        for digest in moved:
+            self.path(digest).replace(aside / digest)
         for path in self.folder.glob("??/.*.tmp"):
             if path.stat().st_mtime < time.time() - _TEMPORARY_SECONDS:
                 path.unlink(missing_ok=True)
-        return removed
+        return moved
+
+
+def _write_new(path: Path, content: str) -> None:
+    """Write a file for its owner alone, where there is none: of several processes, the first one's stays."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(content + "\n", "utf-8")
+    temporary.chmod(0o600)
+    try:
+        # A link is made whole, and not over a file that is there.
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

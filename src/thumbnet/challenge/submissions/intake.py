@@ -3,11 +3,12 @@
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 
 from thumbnet.challenge import ledger
+from thumbnet.challenge.database.engine import insert_new
 from thumbnet.challenge.database.schema import scores, submissions
-from thumbnet.challenge.labels import Labels
+from thumbnet.challenge.ledger import Logged
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge, State
@@ -53,7 +54,8 @@ class _SeenError(Exception):
 def submit(challenge: Challenge, account: Account, content: bytes) -> Outcome:
     """Check, score, store and log a submission of `account`'s team; when this returns, it is durable.
 
-    The file is on the disk before the rows that name it, and all rows are written in one transaction.
+    The file is on the disk before the rows that name it, and all rows are written in one transaction. What the team
+    has sent before is recognised first, whatever the phase and the limits: its answer may have been lost on the way.
 
     Raises:
         RefusalError: no team, not valid, too early, too many invalid files, or the challenge is closed.
@@ -62,39 +64,45 @@ def submit(challenge: Challenge, account: Account, content: bytes) -> Outcome:
     team = account.team_id
     if team is None:
         raise RefusalError("this account has no team; sign up as a participant to submit", code="no_team", status=403)
+    digest = hashlib.sha256(content).hexdigest()
     with challenge.database.read() as connection:
         state = challenge.state(connection)
-        _check_open(state)
+        known = _find_seen(connection, team, submissions.c.digest == digest)
+        if known is not None:
+            return _seen(connection, team, known, state.now)
+        challenge.posts.count(team)
         limits.check_invalid(connection, team, state.now, challenge.settings)
-    labels = challenge.labels(state.version)
-    sent = _read(challenge, team, content, labels)
+    sent = _read(challenge, team, content, digest, state)
     with challenge.database.read() as connection:
         early = _answer_early(challenge, connection, team, sent)
     if early is not None:
         return early
     challenge.files.put(sent.digest, content)
     try:
-        with challenge.database.write() as connection:
-            return _take(challenge, connection, account, team, sent)
+        return challenge.database.change(lambda connection: _take(challenge, connection, account, team, sent))
     except _SeenError as seen:
         with challenge.database.read() as connection:
-            return Outcome(seen.submission, False, limits.next_allowed(connection, team))
+            return _seen(connection, team, seen.submission, challenge.database.now(connection))
 
 
-def _read(challenge: Challenge, team: int, content: bytes, labels: Labels) -> _Sent:
+def _read(challenge: Challenge, team: int, content: bytes, digest: str, state: State) -> _Sent:
     """Return the valid file, or count an invalid one."""
-    settings = challenge.settings
+    settings, labels = challenge.settings, challenge.labels(state.version)
     try:
         answers = read_answers(content, labels, settings.max_bytes)
     except RefusalError:
-        with challenge.database.write() as connection:
+        _check_open(state)
+
+        def count(connection: Connection) -> None:
             now = challenge.database.now(connection)
             if not limits.count_invalid(connection, team, now, settings):
                 limits.check_invalid(connection, team, now, settings)
+
+        challenge.database.change(count)
         raise
     return _Sent(
         content,
-        hashlib.sha256(content).hexdigest(),
+        digest,
         answers,
         answers_digest(answers),
         score(answers, labels),
@@ -107,11 +115,13 @@ def _answer_early(challenge: Challenge, connection: Connection, team: int, sent:
 
     This spares the disk; what counts is decided in `_take`.
     """
-    moment = limits.next_allowed(connection, team)
-    seen = _find_seen(connection, team, sent.answers_digest)
+    state = challenge.state(connection)
+    now = state.now
+    seen = _find_seen(connection, team, submissions.c.answers == sent.answers_digest)
     if seen is not None:
-        return Outcome(seen, False, moment)
-    now = challenge.database.now(connection)
+        return _seen(connection, team, seen, now)
+    _check_open(state)
+    moment = limits.next_allowed(connection, team, now)
     if moment > now:
         raise limits.cooling(moment, now)
     return None
@@ -121,12 +131,13 @@ def _take(challenge: Challenge, connection: Connection, account: Account, team: 
     now = challenge.database.now(connection)
     # First the team's row, then the challenge's: everywhere in this order, so that no two wait for each other.
     has_turn = limits.take_turn(connection, team, now, challenge.settings)
-    seen = _find_seen(connection, team, sent.answers_digest)
+    seen = _find_seen(connection, team, submissions.c.answers == sent.answers_digest)
     if seen is not None:
         raise _SeenError(seen)
     if not has_turn:
         # The time is asked for again: this request may have waited for the one that took the turn.
-        raise limits.cooling(limits.next_allowed(connection, team), challenge.database.now(connection))
+        later = challenge.database.now(connection)
+        raise limits.cooling(limits.next_allowed(connection, team, later), later)
     state = challenge.advance(connection)
     _check_open(state)
     found = sent.score
@@ -137,28 +148,41 @@ def _take(challenge: Challenge, connection: Connection, account: Account, team: 
     values |= {"answers": sent.answers_digest, "size": len(sent.content)}
     number = connection.execute(insert(submissions).values(**values).returning(submissions.c.id)).scalar_one()
     write_score(connection, number, state.version, found)
-    ledger.append(
-        connection, submission=number, team=team, received_at=now, digest=sent.digest, size=len(sent.content)
-    )
-    return Outcome(number, True, limits.next_allowed(connection, team))
+    ledger.append(connection, Logged(number, team, now, sent.digest, len(sent.content), state.version))
+    return Outcome(number, True, limits.next_allowed(connection, team, now))
 
 
-def write_score(connection: Connection, submission: int, version: int, found: Score) -> None:
-    """Write the score of a submission by version `version` of the labels."""
-    connection.execute(
-        insert(scores).values(
-            submission_id=submission,
-            version=version,
-            public_correct=found.public.correct,
-            private_correct=found.private.correct,
-            right=found.packed(),
-        )
-    )
+def write_score(
+    connection: Connection, submission: int, version: int, found: Score, *, or_there: bool = False
+) -> None:
+    """Write the score of a submission by version `version` of the labels.
+
+    Args:
+        connection: within a write.
+        submission: its number.
+        version: of the labels.
+        found: the score.
+        or_there: leave it as it is where it is there already.
+    """
+    values = {
+        "submission_id": submission,
+        "version": version,
+        "public_correct": found.public.correct,
+        "private_correct": found.private.correct,
+        "right": found.packed(),
+    }
+    if or_there:
+        connection.execute(insert_new(connection, scores).values(**values).on_conflict_do_nothing())
+    else:
+        connection.execute(insert(scores).values(**values))
 
 
-def _find_seen(connection: Connection, team: int, answers: str) -> int | None:
-    chosen = select(submissions.c.id).where(submissions.c.team_id == team, submissions.c.answers == answers)
-    return connection.execute(chosen).scalar()
+def _find_seen(connection: Connection, team: int, same: ColumnElement[bool]) -> int | None:
+    return connection.execute(select(submissions.c.id).where(submissions.c.team_id == team, same)).scalar()
+
+
+def _seen(connection: Connection, team: int, submission: int, now: int) -> Outcome:
+    return Outcome(submission, False, limits.next_allowed(connection, team, now))
 
 
 def _check_open(state: State) -> None:

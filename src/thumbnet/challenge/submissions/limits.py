@@ -4,24 +4,110 @@ The database takes such writes of a row one after the other and judges the condi
 that requests at the same moment, in any number of processes, cannot pass together.
 """
 
-from sqlalchemy import Connection, case, or_, select, update
+import math
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection, case, func, or_, select, update
+
+from thumbnet.challenge import ledger
 from thumbnet.challenge.database.schema import teams
 from thumbnet.challenge.moments import iso, seconds_until
-from thumbnet.challenge.refusals import RefusalError
+from thumbnet.challenge.people.names import key
+from thumbnet.challenge.refusals import RefusalError, not_found
 from thumbnet.challenge.settings import Settings
+
+if TYPE_CHECKING:
+    from thumbnet.challenge.state import Challenge
+
+_HOUR_SECONDS = 3600
+_POSTS = 60
 
 
 def take_turn(connection: Connection, team: int, now: int, settings: Settings) -> bool:
     """Use the team's right to submit, and start its cooldown; return whether it had that right at `now`."""
-    until = now + round(settings.cooldown_seconds * 1000)
-    taken = update(teams).where(teams.c.id == team, teams.c.next_allowed_at <= now).values(next_allowed_at=until)
+    cooldown = round(settings.cooldown_seconds * 1000)
+    # A last turn that lies ahead was given by a clock that was wrong, and binds nobody.
+    free = or_(teams.c.next_allowed_at <= now, teams.c.last_taken_at > now + cooldown)
+    taken = update(teams).where(teams.c.id == team, free)
+    taken = taken.values(next_allowed_at=now + cooldown, last_taken_at=now)
     return connection.execute(taken.returning(teams.c.id)).first() is not None
 
 
-def next_allowed(connection: Connection, team: int) -> int:
-    """Return when the team may submit again, in milliseconds since 1970; a time that is over means now."""
-    return int(connection.execute(select(teams.c.next_allowed_at).where(teams.c.id == team)).scalar_one())
+def next_allowed(connection: Connection, team: int, now: int) -> int:
+    """Return when the team may submit again, in milliseconds since 1970; a time that is over means `now`."""
+    chosen = select(teams.c.next_allowed_at, teams.c.last_taken_at).where(teams.c.id == team)
+    return due(connection.execute(chosen).one(), now)
+
+
+def due(row: Any, now: int) -> int:
+    """Return when the team of this row of the table may submit again; see `take_turn` and `next_allowed`."""
+    next_allowed_at, last_taken_at = int(row.next_allowed_at), int(row.last_taken_at)
+    # The cooldown as it was when the turn was taken.
+    return now if last_taken_at > now + max(next_allowed_at - last_taken_at, 0) else next_allowed_at
+
+
+def give_turn(challenge: "Challenge", team: str) -> None:
+    """End the cooldown of the team called `team`, and log that.
+
+    Raises:
+        RefusalError: no team is called so.
+    """
+    with challenge.database.write() as connection:
+        number = connection.execute(select(teams.c.id).where(teams.c.name_key == key(team))).scalar()
+        if number is None:
+            raise not_found(f"no team is called {team!a}")
+        connection.execute(update(teams).where(teams.c.id == number).values(next_allowed_at=0, last_taken_at=0))
+        state = challenge.advance(connection)
+        ledger.note(connection, {"turn": number, "given_at": iso(state.now)})
+
+
+def times_ahead(challenge: "Challenge") -> int:
+    """Return how many teams took a turn that lies in the future by more than a minute, by the database's clock."""
+    with challenge.database.read() as connection:
+        latest = challenge.database.now(connection) + 60_000
+        chosen = select(func.count()).select_from(teams).where(teams.c.last_taken_at > latest)
+        return int(connection.execute(chosen).scalar_one())
+
+
+class Posts:
+    """How many files each team has sent in the last hour, of every kind: each of them is work.
+
+    Kept in memory, so that counting costs no write; each process counts for itself.
+
+    Args:
+        settings: twice as many as the cooldown lets in pass, and `_POSTS` at least.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        cooldown = settings.cooldown_seconds
+        self._most = max(_POSTS, math.ceil(2 * _HOUR_SECONDS / cooldown)) if cooldown else None
+        self._seen: dict[int, deque[float]] = {}
+        self._lock = threading.Lock()
+
+    def count(self, team: int) -> None:
+        """Count a file of `team`.
+
+        Raises:
+            RefusalError: it has sent too many.
+        """
+        if self._most is None:
+            return
+        now = time.monotonic()
+        with self._lock:
+            seen = self._seen.setdefault(team, deque())
+            while seen and seen[0] <= now - _HOUR_SECONDS:
+                seen.popleft()
+            if len(seen) >= self._most:
+                raise RefusalError(
+                    f"your team has sent {self._most} files within an hour; wait before you send another one",
+                    code="too_many_files",
+                    status=429,
+                    retry_after=max(1, math.ceil(seen[0] + _HOUR_SECONDS - now)),
+                )
+            seen.append(now)
 
 
 def cooling(moment: int, now: int) -> RefusalError:
@@ -38,7 +124,7 @@ def cooling(moment: int, now: int) -> RefusalError:
 def count_invalid(connection: Connection, team: int, now: int, settings: Settings) -> bool:
     """Count an invalid file of the team; return whether it was within the limit."""
     window = round(settings.invalid_window_seconds * 1000)
-    over = teams.c.invalid_since + window <= now
+    over = or_(teams.c.invalid_since + window <= now, teams.c.invalid_since > now)
     counted = (
         update(teams)
         .where(teams.c.id == team, or_(over, teams.c.invalid_count < settings.invalid_limit))
@@ -58,7 +144,7 @@ def check_invalid(connection: Connection, team: int, now: int, settings: Setting
     """
     row = connection.execute(select(teams.c.invalid_since, teams.c.invalid_count).where(teams.c.id == team)).one()
     end = row.invalid_since + round(settings.invalid_window_seconds * 1000)
-    if end > now and row.invalid_count >= settings.invalid_limit:
+    if row.invalid_since <= now < end and row.invalid_count >= settings.invalid_limit:
         raise too_many_invalid(end, now)
 
 

@@ -73,8 +73,7 @@ def read_answers(content: bytes, labels: Labels, max_bytes: int) -> Answers:
         found = _LINE.match(str(error))
         line = int(found[1]) if found else None
         raise RefusalError(str(error), code="invalid_submission", status=422, line=line) from error
-    positions = labels.positions
-    return np.fromiter((positions[name] for name in stated.values()), dtype=np.int64, count=len(stated))
+    return np.fromiter(map(labels.positions.__getitem__, stated.values()), dtype=np.int64, count=len(stated))
 
 
 def score(answers: Answers, labels: Labels) -> Score:

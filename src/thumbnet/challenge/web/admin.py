@@ -36,7 +36,8 @@ def full_board(_admin: Admin, challenge: Open) -> models.FullBoard:
 def list_teams(_admin: Admin, challenge: Open) -> list[models.TeamsRow]:
     """List all teams, oldest first."""
     with challenge.database.read() as connection:
-        found, now = teams.list_all(connection), challenge.database.now(connection)
+        now = challenge.database.now(connection)
+        found = teams.list_all(connection, now)
     return [
         models.TeamsRow(
             name=one.name,
@@ -55,7 +56,12 @@ def export(_admin: Admin, challenge: Open) -> Response:
     return Response(grades(challenge), media_type="text/csv", headers=headers)
 
 
-@router.post("/roster", status_code=201, openapi_extra=_CSV_BODY, responses=documented(400, 401, 403, 413, 415, 422))
+@router.post(
+    "/roster",
+    status_code=201,
+    openapi_extra=_CSV_BODY,
+    responses=documented(400, 401, 403, 408, 413, 415, 422),
+)
 async def invite(request: Request, _admin: Admin, challenge: Open) -> models.Invited:
     """Invite the people of a roster, a CSV whose first line names its columns; who is invited already is left out."""
     if media_type(request.headers) != "text/csv":
@@ -64,12 +70,13 @@ async def invite(request: Request, _admin: Admin, challenge: Open) -> models.Inv
         people = roster.parse((await request.body()).decode("utf-8"))
     except UnicodeDecodeError as error:
         raise bad_request("roster: not UTF-8 text; save it as UTF-8") from error
-    made = await run_in_threadpool(roster.invite, challenge, people)
+    found = await run_in_threadpool(roster.invite, challenge, people)
     return models.Invited(
         invites=[
             models.InviteInfo(name=one.person.name, id=one.person.id, team=one.person.team, code=one.code)
-            for one in made
-        ]
+            for one in found.made
+        ],
+        left_out=[person.id or person.name for person in found.left_out],
     )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -16,6 +17,13 @@ from thumbnet.challenge.web.pages import ROUTERS as PAGES
 from thumbnet.challenge.web.security import SafeHeaders
 from thumbnet.challenge.web.table import LiveTable
 
+SUBMISSIONS_AT_ONCE = 4
+"""Submissions that are worked on at one moment; the others wait in their order. Most of the work is the processor's,
+so that more at once would only be slower, and slow down everything else."""
+
+PASSWORDS_AT_ONCE = 4
+"""Requests at one moment that hash a password; a class that signs in at once leaves the other threads to others."""
+
 _ABOUT = """
 Scores submissions of a class challenge. Sign in at `/api/sign-in`, which sets a session's cookie, or send an API token
 as `Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", ...}}`.
@@ -26,7 +34,8 @@ def make_app(settings: Settings) -> FastAPI:
     """Return the server of the challenge of `settings`, which was set up (`state.set_up`).
 
     `app.state.challenge` is the open `Challenge`, `app.state.board` its `LiveBoard`, `app.state.table`
-    that board as HTML, `app.state.routers` what it answers. The challenge is closed with the app.
+    that board as HTML, `app.state.submitting` how many submissions are worked on at once, `app.state.passwords`
+    how many passwords, `app.state.routers` what it answers. The challenge is closed with the app.
 
     Raises:
         ChallengeError: not set up, the database cannot be reached, or a setting is not as it was at the first start.
@@ -54,6 +63,8 @@ def make_app(settings: Settings) -> FastAPI:
     )
     app.state.challenge = challenge
     app.state.board = LiveBoard(challenge)
+    app.state.submitting = CapacityLimiter(SUBMISSIONS_AT_ONCE)
+    app.state.passwords = CapacityLimiter(PASSWORDS_AT_ONCE)
     app.state.table = LiveTable(settings)
     errors.add_handlers(app)
     app.state.routers = (scores.router, people.router, admin.router, *PAGES)

@@ -59,7 +59,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     # What failed may name paths of the server, so it goes to the log alone.
     _log.error("request failed: %s", error)
-    message = "the server failed; nothing was counted, so try again, and tell who runs the challenge if it stays so"
+    message = (
+        "the server failed; a submission may have been counted, and can be sent again, which counts once; tell who "
+        "runs the challenge if it stays so"
+    )
     return answer(request, RefusalError(message, code="internal", status=500))
 
 

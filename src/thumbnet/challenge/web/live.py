@@ -4,9 +4,11 @@ import asyncio
 import gzip
 import hashlib
 import json
+import threading
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,10 +17,17 @@ from starlette.responses import Response
 from thumbnet.challenge import board
 from thumbnet.challenge.board import Board
 from thumbnet.challenge.keeping.export import board_csv
+from thumbnet.challenge.refusals import not_found
 from thumbnet.challenge.state import Challenge
 
 REFRESH_SECONDS = 0.5
-"""How old an answer may be."""
+"""How old an answer may be, where the board can be made that often."""
+
+_REST = 10
+"""After the board was made anew, it rests for so many times as long as that took: with hundreds of teams it takes a
+tenth of a second, and submissions come first."""
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,32 @@ class Snapshot:
     csv: Content
 
 
+class Shared(Generic[_Result]):
+    """Work that many wait for and one does: who asks meanwhile gets the same result at the same moment.
+
+    A lock would let them through one after the other, each in another round of the loop.
+    """
+
+    def __init__(self) -> None:
+        self._running: asyncio.Task[_Result] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether somebody does the work at this moment."""
+        return self._running is not None
+
+    async def get(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+        """Return the result of `work`, which is begun unless it runs."""
+        if self._running is None:
+            self._running = asyncio.create_task(work())
+            self._running.add_done_callback(self._end)
+        # One who goes away takes nothing from the others.
+        return await asyncio.shield(self._running)
+
+    def _end(self, _task: asyncio.Task[_Result]) -> None:
+        self._running = None
+
+
 class LiveBoard:
     """Keeps the newest board.
 
@@ -80,20 +115,47 @@ class LiveBoard:
         self._challenge = challenge
         self._snapshot: Snapshot | None = None
         self._checked = float("-inf")
-        self._refreshing = asyncio.Lock()
+        self._rests_until = float("-inf")
+        self._renewing: Shared[Snapshot] = Shared()
+        self._older: dict[int, dict[str, Any]] = {}
+        self._older_state: tuple[int, str] | None = None
+        self._building = threading.Lock()
 
     async def get(self) -> Snapshot:
         """Return the board, at most `REFRESH_SECONDS` old; while one request renews it, the others get the last."""
-        if self._snapshot is not None and time.monotonic() - self._checked < REFRESH_SECONDS:
+        is_new = time.monotonic() - self._checked < REFRESH_SECONDS
+        if self._snapshot is not None and (is_new or self._renewing.is_running):
             return self._snapshot
-        if self._snapshot is not None and self._refreshing.locked():
-            return self._snapshot
-        async with self._refreshing:
-            if self._snapshot is None or time.monotonic() - self._checked >= REFRESH_SECONDS:
-                checked = time.monotonic()
-                self._snapshot = await run_in_threadpool(self._renewed, self._snapshot)
-                self._checked = checked
-            return self._snapshot
+        return await self._renewing.get(self._renew)
+
+    async def _renew(self) -> Snapshot:
+        await asyncio.sleep(self._rests_until - time.monotonic())
+        checked = time.monotonic()
+        renewed = await run_in_threadpool(self._renewed, self._snapshot)
+        self._checked = checked
+        if renewed is not self._snapshot:
+            self._rests_until = time.monotonic() + _REST * (time.monotonic() - checked)
+        self._snapshot = renewed
+        return renewed
+
+    def older(self, number: int) -> dict[str, Any]:
+        """Return the board by version `number` of the labels, as JSON data; built once for each state.
+
+        Raises:
+            RefusalError: there is no such version.
+        """
+        challenge = self._challenge
+        # One at a time: whoever waits then finds it built.
+        with self._building, challenge.database.read() as connection:
+            state = challenge.state(connection)
+            if number > state.version:
+                raise not_found("there is no such version of the board")
+            if self._older_state != (state.change, state.phase):
+                self._older, self._older_state = {}, (state.change, state.phase)
+            if number not in self._older:
+                found = board.build(challenge, connection, number)
+                self._older[number] = board.to_json(found, challenge.settings.board)
+            return self._older[number]
 
     def expire(self) -> None:
         """Make the next request look for a newer board."""

@@ -48,6 +48,7 @@ class NewPassword(_Given):
 class NewToken(_Given):
     """An API token to make."""
 
+    password: Text = Field("", description="Of the account, where it has one.")
     label: Annotated[
         str,
         StringConstraints(
@@ -154,6 +155,7 @@ class ReceiptEntry(BaseModel):
     received_at: str
     file: str = Field(description="SHA-256 of the file.")
     size: int
+    version: int = Field(description="Of the labels by which it was scored first.")
     nonce: str
 
 
@@ -237,9 +239,10 @@ class InviteInfo(BaseModel):
 
 
 class Invited(BaseModel):
-    """New codes, shown this one time; who was invited before is not listed."""
+    """New codes, shown this one time."""
 
     invites: list[InviteInfo]
+    left_out: list[str] = Field(description="Who was invited before, and gets no new code.")
 
 
 class PhaseInfo(BaseModel):

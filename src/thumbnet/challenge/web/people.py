@@ -24,6 +24,7 @@ from thumbnet.challenge.web.security import (
     need_participant,
     need_viewer,
     set_session,
+    with_passwords,
 )
 
 router = APIRouter(prefix="/api", tags=["people"])
@@ -32,33 +33,41 @@ Participant = Annotated[Viewer, Depends(need_participant)]
 Open = Annotated[Challenge, Depends(challenge_of)]
 
 
-@router.post("/sign-up", status_code=201, responses=documented(400, 403, 409, 413, 415, 422, 429))
-def sign_up(given: models.SignUp, request: Request, response: Response, challenge: Open) -> models.AccountInfo:
+@router.post("/sign-up", status_code=201, responses=documented(400, 403, 408, 409, 413, 415, 422, 429))
+async def sign_up(given: models.SignUp, request: Request, response: Response, challenge: Open) -> models.AccountInfo:
     """Make a participant's account and start a session."""
     check_origin(request)
-    account = accounts.sign_up(
-        challenge,
-        given.name,
-        given.password,
-        code=given.code,
-        team=given.team,
-        team_code=given.team_code,
-        address=address_of(request),
-    )
-    return _start_session(challenge, account, response)
+
+    def make() -> models.AccountInfo:
+        account = accounts.sign_up(
+            challenge,
+            given.name,
+            given.password,
+            code=given.code,
+            team=given.team,
+            team_code=given.team_code,
+            address=address_of(request),
+        )
+        return _start_session(challenge, account, response)
+
+    return await with_passwords(request, make)
 
 
-@router.post("/sign-in", responses=documented(400, 401, 403, 413, 415, 422, 429))
-def sign_in(given: models.SignIn, request: Request, response: Response, challenge: Open) -> models.AccountInfo:
+@router.post("/sign-in", responses=documented(400, 401, 403, 408, 413, 415, 422, 429))
+async def sign_in(given: models.SignIn, request: Request, response: Response, challenge: Open) -> models.AccountInfo:
     """Start a session, with name and password or with an API token."""
     check_origin(request)
-    if given.token:
-        found = accounts.find_by_secret(challenge, given.token, "api")
-        if found is None:
-            raise RefusalError("this API token is not valid", code="bad_token", status=401)
+
+    def start() -> models.AccountInfo:
+        if given.token:
+            found = accounts.find_by_secret(challenge, given.token, "api")
+            if found is None:
+                raise RefusalError("this API token is not valid", code="bad_token", status=401)
+        else:
+            found = accounts.sign_in(challenge, given.name, given.password, address_of(request))
         return _start_session(challenge, found, response)
-    account = accounts.sign_in(challenge, given.name, given.password, address_of(request))
-    return _start_session(challenge, account, response)
+
+    return await with_passwords(request, start)
 
 
 @router.post("/sign-out", status_code=204, responses=documented(401, 403))
@@ -76,12 +85,15 @@ def me(viewer: Known, challenge: Open) -> models.AccountInfo:
     return _info(challenge, viewer.account)
 
 
-@router.post("/password", status_code=204, responses=documented(400, 401, 403, 413, 415, 422, 429))
-def change_password(given: models.NewPassword, request: Request, viewer: Known, challenge: Open) -> None:
-    """Change the own password, which ends all sessions. An API token needs no old password."""
-    if viewer.session:
-        accounts.sign_in(challenge, viewer.account.name, given.old, address_of(request))
-    accounts.change_password(challenge, viewer.account, given.new)
+@router.post("/password", status_code=204, responses=documented(400, 401, 403, 408, 413, 415, 422, 429))
+async def change_password(given: models.NewPassword, request: Request, viewer: Known, challenge: Open) -> None:
+    """Change the own password, which ends all sessions and API tokens. It needs the old one, where there is one."""
+
+    def change() -> None:
+        accounts.confirm(challenge, viewer.account, given.old, address_of(request))
+        accounts.change_password(challenge, viewer.account, given.new)
+
+    await with_passwords(request, change)
 
 
 @router.get("/tokens", responses=documented(401))
@@ -92,10 +104,15 @@ def list_tokens(viewer: Known, challenge: Open) -> list[models.TokenInfo]:
     return [models.TokenInfo(id=one.id, label=one.label, created_at=iso(one.created_at)) for one in found]
 
 
-@router.post("/tokens", status_code=201, responses=documented(400, 401, 403, 409, 413, 415, 422))
-def make_token(given: models.NewToken, viewer: Known, challenge: Open) -> models.MadeToken:
-    """Make an API token; the answer is the one time that it is shown."""
-    return models.MadeToken(token=accounts.make_token(challenge, viewer.account, given.label))
+@router.post("/tokens", status_code=201, responses=documented(400, 401, 403, 408, 409, 413, 415, 422, 429))
+async def make_token(given: models.NewToken, request: Request, viewer: Known, challenge: Open) -> models.MadeToken:
+    """Make an API token; the answer is the one time that it is shown. It needs the password, where there is one."""
+
+    def make() -> str:
+        accounts.confirm(challenge, viewer.account, given.password, address_of(request))
+        return accounts.make_token(challenge, viewer.account, given.label)
+
+    return models.MadeToken(token=await with_passwords(request, make))
 
 
 @router.delete("/tokens/{number}", status_code=204, responses=documented(401, 403, 404, 422))
@@ -114,8 +131,8 @@ async def team(request: Request, viewer: Participant, challenge: Open) -> models
 def _team(challenge: Challenge, account: Account, found: Board) -> models.TeamInfo:
     assert account.team_id is not None
     with challenge.database.read() as connection:
-        own = teams.find(connection, account.team_id)
         now = challenge.database.now(connection)
+        own = teams.find(connection, account.team_id, now)
     shows = challenge.settings.board != "hidden"
     return models.TeamInfo(
         name=own.name,
@@ -142,6 +159,6 @@ def _info(challenge: Challenge, account: Account) -> models.AccountInfo:
     name = None
     if account.team_id is not None:
         with challenge.database.read() as connection:
-            name = teams.find(connection, account.team_id).name
+            name = teams.find(connection, account.team_id, challenge.database.now(connection)).name
     role = {"name": account.name, "role": account.role, "team": name}
     return models.AccountInfo.model_validate(role)

@@ -4,6 +4,7 @@ import json
 from functools import lru_cache
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
@@ -88,7 +89,7 @@ def _format(challenge: Challenge) -> Content:
     responses={
         200: {"model": models.Submitted, "description": "The team had sent the same answers before."},
         201: {"headers": _NEXT_HEADER},
-        **documented(400, 401, 403, 409, 413, 415, 422, 429, 500),
+        **documented(400, 401, 403, 408, 409, 413, 415, 422, 429, 500),
     },
 )
 async def send_submission(
@@ -103,7 +104,7 @@ async def send_submission(
         raise RefusalError(
             "the connection ended within the file; send it again", code="cut_off", status=400
         ) from error
-    sent, outcome = await run_in_threadpool(_submit, challenge, viewer, content)
+    sent, outcome = await to_thread.run_sync(_submit, challenge, viewer, content, limiter=request.app.state.submitting)
     live_board(request).expire()
     response.status_code = 201 if outcome.is_new else 200
     response.headers[NEXT_ALLOWED] = iso(outcome.next_allowed)
@@ -171,13 +172,9 @@ async def scoreboard_csv(request: Request) -> Response:
 
 
 @router.get("/board/version/{number}", responses=documented(404, 422))
-def older_board(number: Number, challenge: Open) -> models.Board:
+def older_board(number: Number, request: Request) -> models.Board:
     """Return the scoreboard by version `number` of the labels."""
-    with challenge.database.read() as connection:
-        if number > challenge.state(connection).version:
-            raise not_found("there is no such version of the board")
-        found = board.build(challenge, connection, number)
-    return models.Board.model_validate(board.to_json(found, challenge.settings.board))
+    return models.Board.model_validate(live_board(request).older(number))
 
 
 @router.get("/board/history", responses=documented(404, 422))
@@ -198,12 +195,13 @@ async def team_history(
 @router.get("/ledger", responses=documented(422))
 def chain(
     challenge: Open,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> list[models.LinkInfo]:
     """List the links of the ledger's chain, by which anyone can check that it only grew.
 
-    A link's hash is the SHA-256 of the hash before (64 zeros for the first) followed by its entry's hash.
+    The first, number 0, is of the labels; its entry is told to nobody before the end. A link's hash is the SHA-256
+    of the hash before (64 zeros for the first) followed by its entry's hash.
     """
     with challenge.database.read() as connection:
         found = ledger.links(connection, after, limit)

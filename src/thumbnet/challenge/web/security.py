@@ -1,9 +1,11 @@
 """Who is asking, and whether a browser was made to ask by another site."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
+from anyio import to_thread
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +16,8 @@ from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import Challenge
+
+Result = TypeVar("Result")
 
 COOKIE = "thumbnet_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -119,10 +123,14 @@ def check_origin(request: Request, *, needed: bool = False) -> None:
     origin = request.headers.get("origin")
     if origin is None and not needed:
         return
-    own = challenge_of(request).settings.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
-    if origin is None or _origin(origin) != _origin(own):
+    if origin is None or _origin(origin) != _origin(own_address(request)):
         message = "this request does not come from the challenge's own pages; open them and try again"
         raise RefusalError(message, code="other_origin", status=403)
+
+
+def own_address(request: Request) -> str:
+    """Return how browsers reach the server: as the settings say, else as this one did."""
+    return challenge_of(request).settings.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
 
 
 def cookie_name(settings: Settings) -> str:
@@ -180,6 +188,11 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+async def with_passwords(request: Request, work: Callable[[], Result]) -> Result:
+    """Return what `work` returns, which hashes a password; few at once, and the others wait without a thread."""
+    return await to_thread.run_sync(work, limiter=request.app.state.passwords)
 
 
 def address_of(request: Request) -> str:

@@ -10,6 +10,11 @@ _SQLITE_GUARD = """
 CREATE TRIGGER ledger_no_{what} BEFORE {what} ON ledger
 BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END
 """
+_SQLITE_ORDER = """
+CREATE TRIGGER ledger_in_order BEFORE INSERT ON ledger
+WHEN NEW.sequence <> (SELECT COALESCE(MAX(sequence), -1) + 1 FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'the ledger grows at its end alone'); END
+"""
 _POSTGRESQL_GUARD = (
     """
 CREATE FUNCTION ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS
@@ -18,6 +23,17 @@ $$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$
     """
 CREATE TRIGGER ledger_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
 FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_grows()
+""",
+    """
+CREATE FUNCTION ledger_in_order() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+IF NEW.sequence <> (SELECT COALESCE(MAX(sequence), -1) + 1 FROM ledger) THEN
+RAISE EXCEPTION 'the ledger grows at its end alone'; END IF;
+RETURN NEW; END $$
+""",
+    """
+CREATE TRIGGER ledger_in_order BEFORE INSERT ON ledger
+FOR EACH ROW EXECUTE FUNCTION ledger_in_order()
 """,
 )
 
@@ -38,6 +54,7 @@ def _challenge() -> None:
         sa.Column("change", sa.BigInteger, nullable=False),
         sa.Column("phase", sa.String(16), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("identity", sa.String(64), nullable=False),
         sa.Column("public_fraction", sa.Float, nullable=False),
         sa.Column("seed", sa.BigInteger, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
@@ -65,9 +82,11 @@ def _people() -> None:
         sa.Column("code_digest", sa.String(64)),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("next_allowed_at", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("last_taken_at", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("invalid_since", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("invalid_count", sa.Integer, nullable=False, server_default="0"),
         sa.Column("members", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("from_roster", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
         sa.UniqueConstraint("name_key", name=op.f("uq_teams_name_key")),
         sa.UniqueConstraint("pseudonym", name=op.f("uq_teams_pseudonym")),
@@ -98,14 +117,16 @@ def _secrets() -> None:
         sa.Column("code_digest", sa.String(64), nullable=False),
         sa.Column("person", sa.String(200), nullable=False),
         sa.Column("person_id", sa.String(200), nullable=False),
-        sa.Column("person_key", sa.String(400), nullable=False),
-        sa.Column("team", sa.String(200), nullable=False),
+        sa.Column("id_key", sa.String(400)),
+        sa.Column("name_key", sa.String(400), nullable=False),
+        sa.Column("team_id", sa.Integer),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("used_at", sa.BigInteger),
         sa.Column("account_id", sa.Integer),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invites")),
         sa.UniqueConstraint("code_digest", name=op.f("uq_invites_code_digest")),
-        sa.UniqueConstraint("person_key", name=op.f("uq_invites_person_key")),
+        sa.UniqueConstraint("id_key", name=op.f("uq_invites_id_key")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_invites_team_id")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_invites_account_id")),
     )
     op.create_table(
@@ -165,7 +186,7 @@ def _ledger() -> None:
     op.create_table(
         "ledger",
         sa.Column("sequence", sa.Integer, autoincrement=False, nullable=False),
-        sa.Column("submission_id", sa.Integer, nullable=False),
+        sa.Column("submission_id", sa.Integer),
         sa.Column("entry", sa.Text, nullable=False),
         sa.Column("entry_hash", sa.String(64), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
@@ -176,6 +197,7 @@ def _ledger() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for what in ("update", "delete"):
             op.execute(_SQLITE_GUARD.format(what=what))
+        op.execute(_SQLITE_ORDER)
     else:
         for statement in _POSTGRESQL_GUARD:
             op.execute(statement)

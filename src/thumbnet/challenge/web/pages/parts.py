@@ -1,0 +1,50 @@
+"""What the pages' routes share."""
+
+from typing import Annotated
+
+from fastapi import Depends, File, Form, Request, UploadFile
+from starlette.responses import RedirectResponse
+
+from thumbnet.challenge.board import Row
+from thumbnet.challenge.state import Challenge
+from thumbnet.challenge.web.live import Snapshot, live_board
+from thumbnet.challenge.web.security import (
+    Viewer,
+    challenge_of,
+    find_viewer,
+    need_admin,
+    need_participant,
+    need_viewer,
+)
+
+Open = Annotated[Challenge, Depends(challenge_of)]
+Anyone = Annotated[Viewer | None, Depends(find_viewer)]
+Known = Annotated[Viewer, Depends(need_viewer)]
+Participant = Annotated[Viewer, Depends(need_participant)]
+Admin = Annotated[Viewer, Depends(need_admin)]
+Text = Annotated[str, Form()]
+Upload = Annotated[UploadFile | None, File()]
+
+
+async def _snapshot(request: Request) -> Snapshot:
+    return await live_board(request).get()
+
+
+Now = Annotated[Snapshot, Depends(_snapshot)]
+"""The board, at most half a second old."""
+
+
+def own_row(snapshot: Snapshot, viewer: Viewer | None) -> Row | None:
+    """Return the row of the viewer's team; `None` where it has none."""
+    team = None if viewer is None else viewer.account.team_id
+    return next((row for row in snapshot.board.rows if row.team == team), None)
+
+
+def see(path: str) -> RedirectResponse:
+    """Send the browser on to another page after a form, so that a reload does not send the form again."""
+    return RedirectResponse(path, status_code=303)
+
+
+def content_of(upload: UploadFile | None) -> bytes:
+    """Return the bytes of a file in a form; its name is not used. Nothing where none was chosen."""
+    return b"" if upload is None else upload.file.read()

@@ -1,0 +1,76 @@
+"""The form that takes a submission, and the page of one that was taken."""
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from thumbnet.challenge import board, ledger
+from thumbnet.challenge.board import Point
+from thumbnet.challenge.refusals import RefusalError, bad_request, not_found
+from thumbnet.challenge.state import Challenge
+from thumbnet.challenge.submissions.intake import submit
+from thumbnet.challenge.web.frame import show
+from thumbnet.challenge.web.live import live_board
+from thumbnet.challenge.web.pages.parts import Now, Open, Participant, Upload, content_of, own_row, see
+from thumbnet.challenge.web.security import Viewer
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/submit")
+def submit_form(request: Request, viewer: Participant, challenge: Open) -> Response:
+    """Show the form, and what was submitted before."""
+    return _form(request, viewer, challenge)
+
+
+@router.post("/submit")
+async def send(request: Request, viewer: Participant, challenge: Open, file: Upload = None) -> Response:
+    """Score a submission."""
+    content = content_of(file)
+    try:
+        if not content:
+            raise bad_request("no file was chosen, or it is empty; choose the one that `thumbnet predict` wrote")
+        limiter = request.app.state.submitting
+        outcome = await to_thread.run_sync(submit, challenge, viewer.account, content, limiter=limiter)
+    except RefusalError as problem:
+        return await to_thread.run_sync(_form, request, viewer, challenge, problem)
+    live_board(request).expire()
+    return see(f"/submissions/{outcome.submission}?done={'new' if outcome.is_new else 'seen'}")
+
+
+@router.get("/submissions/{number}")
+def submission(
+    *,
+    number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    request: Request,
+    viewer: Participant,
+    challenge: Open,
+    snapshot: Now,
+    done: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """Show a submission of the own team with its receipt."""
+    points = _points(challenge, viewer)
+    point = next((point for point in points if point.submission == number), None)
+    if point is None:
+        raise not_found("your team has no submission of this number")
+    with challenge.database.read() as connection:
+        receipt = ledger.find(connection, number)
+    row = own_row(snapshot, viewer) if challenge.settings.board != "hidden" else None
+    teams = len(snapshot.board.rows)
+    return show(request, viewer, "submission", point=point, receipt=receipt, done=done, row=row, teams=teams)
+
+
+def _form(request: Request, viewer: Viewer, challenge: Challenge, problem: RefusalError | None = None) -> Response:
+    points = _points(challenge, viewer)
+    with challenge.database.read() as connection:
+        labels = challenge.labels(challenge.state(connection).version)
+    values = {"images": len(labels.images), "classes": len(labels.classes), "example": labels.images[0]}
+    values |= {"example_class": labels.classes[0], "points": points}
+    return show(request, viewer, "submit", problem=problem, **values)
+
+
+def _points(challenge: Challenge, viewer: Viewer) -> list[Point]:
+    assert viewer.account.team_id is not None
+    with challenge.database.read() as connection:
+        return board.history(challenge, connection, viewer.account.team_id)

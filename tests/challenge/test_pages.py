@@ -1,0 +1,348 @@
+"""The pages as requests and HTML; what they do in a browser is in test_browser."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.challenge.test_sweep import requests
+from tests.challenge.world import PASSWORD, World, answers, bearer
+from thumbnet.challenge import rescoring
+from thumbnet.challenge.labels import make
+from thumbnet.challenge.state import set_phase
+
+ORIGIN = {"Origin": "http://testserver"}
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[TestClient]:
+    with world.client() as made:
+        made.headers.update(ORIGIN)
+        made.follow_redirects = False
+        yield made
+
+
+class _Rows(HTMLParser):
+    """Reads the cells of all table rows that name a team."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self._inside = "data-team" in dict(attrs)
+            if self._inside:
+                self.rows.append([])
+        elif self._inside and tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and self.rows[-1]:
+            self.rows[-1][-1] += data.strip()
+
+
+def rows(html: str) -> list[list[str]]:
+    parser = _Rows()
+    parser.feed(html)
+    return parser.rows
+
+
+def problem(found: Any, status: int) -> str:
+    """Return the problem that a page tells of, which must have this status."""
+    assert found.status_code == status, found.text
+    assert found.headers["Content-Type"] == "text/html; charset=utf-8"
+    shown = re.search(r'id="problem">\s*<p><b>(.*?)</b>', found.text)
+    assert shown is not None, found.text
+    return unescape(shown[1])
+
+
+def sign_up(client: TestClient, name: str, **more: str) -> None:
+    made = client.post("/sign-up", data={"name": name, "password": PASSWORD} | more)
+    assert (made.status_code, made.headers["Location"]) == (303, "/submit"), made.text
+
+
+def submit(client: TestClient, content: bytes) -> Any:
+    return client.post("/submit", files={"file": ("any.txt", content)})
+
+
+def secret(found: Any) -> str:
+    assert found.status_code == 200
+    shown = re.search(r'class="secret">([^<]+)<', found.text)
+    assert shown is not None
+    return shown[1]
+
+
+def test_signing_in_and_out(world: World, client: TestClient) -> None:
+    world.join("anna")
+    assert client.get("/submit").headers["Location"] == "/sign-in"
+    wrong = client.post("/sign-in", data={"name": "anna", "password": "wrong horse"})
+    assert problem(wrong, 401) == "Account name and password do not fit; try again."
+    assert 'value="anna"' in wrong.text
+    assert "wrong horse" not in wrong.text
+    assert problem(client.post("/sign-in", data={"token": "tn_x"}), 401) == "This API token is not valid."
+    right = client.post("/sign-in", data={"name": " anna ", "password": PASSWORD})
+    assert (right.status_code, right.headers["Location"]) == (303, "/")
+    assert "HttpOnly" in right.headers["Set-Cookie"]
+    assert client.get("/submit").status_code == 200
+    assert problem(client.get("/admin"), 403) == "This is for admins."
+    session = client.cookies["thumbnet_session"]
+    assert client.post("/sign-out").headers["Location"] == "/"
+    # The session has ended on the server too, not just in this browser.
+    client.cookies.set("thumbnet_session", session)
+    assert client.get("/submit").headers["Location"] == "/sign-in"
+    client.cookies.clear()
+    client.post("/sign-in", data={"token": world.admin_token()})
+    assert client.get("/admin").status_code == 200
+    assert problem(client.get("/submit"), 403).startswith("This is for participants")
+    # The first admin has a token alone, and may choose a password.
+    assert client.post("/account/password", data={"new": "admin's horse"}).status_code == 303
+    known = client.post("/sign-in", data={"name": "admin", "password": "admin's horse"})
+    assert known.headers["Location"] == "/admin"
+    problem(client.post("/account/password", data={"new": "another horse"}), 401)
+    for _ in range(10):
+        last = client.post("/sign-in", data={"name": "anna", "password": "wrong horse"})
+    assert problem(client.post("/sign-in", data={"name": "anna", "password": PASSWORD}), 429)
+    assert last.status_code == 401
+
+
+def test_signing_up_with_a_code_and_into_a_team(world: World) -> None:
+    with world.client(sign_up="invite") as client:
+        client.headers.update(ORIGIN)
+        client.follow_redirects = False
+        given = {"name": "bert", "password": PASSWORD, "team": "Owls"}
+        refused = client.post("/sign-up", data=given)
+        assert "invite code" in problem(refused, 403)
+        assert 'value="bert"' in refused.text
+        assert 'value="Owls"' in refused.text
+        assert PASSWORD not in refused.text
+        admin = bearer(world.admin_token())
+        listed = client.post(
+            "/admin/roster",
+            files={"file": ("a.csv", "name,id\n=1+1,s1\nAnna,s2\n")},
+            data={"answer": "csv"},
+            headers=admin,
+        )
+        assert listed.headers["Content-Disposition"] == 'attachment; filename="codes.csv"'
+        first, second = list(csv.DictReader(io.StringIO(listed.text)))
+        assert (first["name"], second["name"]) == ("'=1+1", "Anna")
+        assert f'value="{first["code"]}"' in client.get("/sign-up", params={"code": first["code"]}).text
+        sign_up(client, "bert", code=f" {first['code'].lower()} ", team="Owls")
+        code = secret(client.post("/account/team-code"))
+        client.cookies.clear()
+        sign_up(client, "anna", code=second["code"], team_code=code)
+        assert "Members: bert, anna" in client.get("/team").text
+
+
+def test_submitting(world: World, client: TestClient) -> None:
+    sign_up(client, "anna", team="Owls")
+    assert "may submit now" in client.get("/submit").text
+    assert "no file was chosen" in problem(client.post("/submit"), 422).lower()
+    wrong = submit(client, b"test_0.JPEG n01\ntest_0.JPEG n01\n")
+    assert "line 2" in problem(wrong, 422)
+    assert "Line 2 is the first one that is wrong" in wrong.text
+    sent = submit(client, answers(31))
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/submissions/1?done=new")
+    page = client.get("/submissions/1?done=new").text
+    assert "77.50%" in page
+    assert "31 of 40 images right" in page
+    receipt = client.get("/api/submissions/1/receipt").json()
+    assert receipt["hash"] in page
+    assert receipt["entry_hash"] in page
+    early = submit(client, answers(32))
+    assert problem(early, 429).startswith("Your team may submit again at 2")
+    assert early.headers["Next-Submission"] == client.get("/api/team").json()["next_allowed"]
+    assert f'data-until="{early.headers["Next-Submission"]}"' in early.text
+    assert 7100 < int(early.headers["Retry-After"]) <= 7200
+    assert submit(client, answers(31)).headers["Location"] == "/submissions/1?done=seen"
+    problem(client.get("/submissions/2"), 404)
+    set_phase(world.challenge, "closed")
+    assert "challenge is closed" in problem(submit(client, answers(32)), 409)
+
+
+def test_the_page_says_what_the_api_says(world: World, client: TestClient) -> None:
+    for number, right in enumerate((31, 12, 30, 31)):
+        world.send(world.join(f"p{number}", team=f"<Team> & {number}"), answers(right, variant=number))
+    found = client.get("/api/board").json()["rows"]
+    assert [row["rank"] for row in found] == [1, 1, 3, 4]
+    for html in (client.get("/").text, client.get("/board/live").text):
+        shown = rows(html)
+        assert [row[:2] for row in shown] == [[str(row["rank"]), row["team"]] for row in found]
+        for cells, row in zip(shown, found, strict=True):
+            low, high = row["interval"]
+            assert cells[2].startswith(f"{100 * row['top1']:.2f}%{100 * low:.1f} to {100 * high:.1f}%")
+            assert ("≈" in cells[2]) == row["like_next"]
+    assert "Team" not in client.get("/board/live").text.replace('class="text">Team</th>', "")
+    with world.client(board="open") as other:
+        assert [row[1] for row in rows(other.get("/").text)] == [f"<Team> & {number}" for number in (0, 3, 2, 1)]
+        own = other.get("/", headers=bearer(world.token(world.join("late")))).text
+        assert "not on the board yet" in own
+        assert 'aria-current="true"' not in own
+    with world.client(board="hidden") as other:
+        assert rows(other.get("/").text) == []
+        problem(other.get("/team", params={"name": "<Team> & 0"}), 404)
+
+
+def test_whoever_follows_the_board_gets_it_once_for_each_change(world: World, client: TestClient) -> None:
+    anna = world.join("anna")
+    first = client.get("/board/live")
+    tag = {"If-None-Match": first.headers["ETag"]}
+    stated = re.search(r'data-etag="([^"]*)"', client.get("/").text)
+    assert stated is not None
+    assert unescape(stated[1]) == first.headers["ETag"]
+    assert client.get("/board/live", headers=tag).status_code == 304
+    world.send(anna, answers(3))
+    client.app.state.board.expire()  # type: ignore[attr-defined] # the test client's app is a FastAPI
+    after = client.get("/board/live", headers=tag)
+    assert after.status_code == 200
+    assert after.headers["ETag"] != first.headers["ETag"]
+    assert rows(after.text)[0][2].startswith("7.50%")
+    # Nothing in it depends on who asks, so that one answer serves all.
+    assert client.get("/board/live", headers=bearer(world.token(anna))).text == after.text
+
+
+def test_the_account_page(client: TestClient) -> None:
+    sign_up(client, "anna")
+    blank = {"label": " ", "password": PASSWORD}
+    assert "visible characters" in problem(client.post("/account/token", data=blank), 422)
+    token = secret(client.post("/account/token", data={"label": "laptop <b>", "password": PASSWORD}))
+    problem(client.post("/account/token", data={"label": "stolen"}), 401)
+    page = client.get("/account").text
+    assert "laptop &lt;b&gt;" in page
+    assert token not in page
+    assert client.get("/api/me", headers=bearer(token)).json()["name"] == "anna"
+    number = re.search(r'name="number" value="(\d+)"', page)
+    assert number is not None
+    assert (
+        client.post("/account/token/remove", data={"number": number[1]}).headers["Location"].endswith("done=removed")
+    )
+    problem(client.post("/account/token/remove", data={"number": number[1]}), 404)
+    problem(client.post("/account/token/remove", data={"number": "0"}), 422)
+    assert client.get("/api/me", headers=bearer(token)).status_code == 401
+    changed = {"old": PASSWORD, "new": "another horse"}
+    problem(client.post("/account/password", data=changed | {"old": "wrong"}), 401)
+    assert "8 to 200" in problem(client.post("/account/password", data=changed | {"new": "short"}), 422)
+    assert client.post("/account/password", data=changed).headers["Location"] == "/sign-in?done=password"
+    assert client.get("/account").headers["Location"] == "/sign-in"
+    assert client.post("/sign-in", data={"name": "anna", "password": "another horse"}).status_code == 303
+
+
+def test_the_admin_page(world: World, client: TestClient) -> None:
+    anna = world.join("anna", team="<Owls>")
+    world.send(anna, answers(31))
+    world.join("bert")
+    client.headers.update(bearer(world.admin_token()))
+    page = client.get("/admin").text
+    assert "&lt;Owls&gt;" in page
+    assert "<Owls>" not in page
+    assert page.index("&lt;Owls&gt;") < page.index("bert")
+    assert "77.50%" in page
+    assert "tick the box" in problem(client.post("/admin/phase", data={"to": "closed"}), 422)
+    assert client.get("/api/challenge").json()["phase"] == "open"
+    assert "close it before" in problem(client.post("/admin/phase", data={"to": "revealed", "sure": "yes"}), 409)
+    problem(client.post("/admin/phase", data={"to": "gone", "sure": "yes"}), 422)
+    for phase in ("closed", "open", "closed", "revealed"):
+        done = client.post("/admin/phase", data={"to": phase, "sure": "yes"})
+        assert done.headers["Location"] == f"/admin?done={phase}"
+        assert client.get("/api/challenge").json()["phase"] == phase
+        assert client.get("/api/board").json()["phase"] == phase
+    invited = client.post("/admin/roster", files={"file": ("a.csv", "name,team\nBert Bär,Foxes\n")})
+    assert re.search(r"<code>[A-Z2-9]{4}(-[A-Z2-9]{4}){3}</code>", invited.text)
+    again = client.post("/admin/roster", files={"file": ("a.csv", "name,team\nBert Bär,Foxes\nCleo,\n")})
+    assert "1 person invited." in again.text
+    assert "left out: Bert Bär." in again.text
+    assert "line 1" in problem(client.post("/admin/roster", files={"file": ("a.csv", "nam\nx\n")}), 422)
+    assert "UTF-8" in problem(client.post("/admin/roster", files={"file": ("a.csv", b"name\n\xff\n")}), 422)
+    assert "no file" in problem(client.post("/admin/roster"), 422)
+
+
+def test_corrected_labels_show_as_a_version(world: World, client: TestClient) -> None:
+    world.send(world.join("anna"), answers(40))
+    assert "Version" not in client.get("/").text
+    labels = world.challenge.labels(1)
+    names = [labels.classes[number] for number in labels.labels]
+    rescoring.correct_labels(world.challenge, make(labels.images, ["n02", *names[1:]]), "one was wrong")
+    client.app.state.board.expire()  # type: ignore[attr-defined] # the test client's app is a FastAPI
+    page = client.get("/").text
+    assert "Version 2" in page
+    assert rows(page)[0][2].startswith("97.50%")
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", None])
+def test_another_site_can_post_no_form(origin: str | None, world: World) -> None:
+    token = world.token(world.join("anna"))
+    with world.client() as client:
+        client.follow_redirects = False
+        assert client.post("/sign-in", data={"token": token}, headers=ORIGIN).status_code == 303
+        headers = {} if origin is None else {"Origin": origin}
+        posts = [path for method, path in requests(client) if method == "POST" and not path.startswith("/api/")]
+        assert len(posts) >= 10
+        for path in posts:
+            found = client.post(path, data={"number": "1", "to": "closed", "sure": "yes"}, headers=headers)
+            assert "own pages" in problem(found, 403), path
+        assert client.get("/submit").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "status"),
+    [
+        ("GET", "/nothing", {}, 404),
+        ("GET", "/static/evil.css", {}, 404),
+        ("GET", "/static/..%2Fapp.py", {}, 404),
+        ("DELETE", "/", {}, 405),
+        ("GET", "/team?name=nobody", {}, 404),
+        ("GET", "/team?name=%00", {}, 404),
+        ("GET", "/submissions/0", {"token": True}, 422),
+        ("GET", "/submissions/99999999999999999999", {"token": True}, 422),
+        ("POST", "/submit", {"token": True, "content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
+        ("POST", "/submit", {"token": True, "data": {"file": "text"}}, 422),
+        ("POST", "/submit", {"token": True, "content": bytes(6_000_000)}, 413),
+        ("POST", "/sign-in", {"content": bytes(70_000)}, 413),
+        ("POST", "/sign-in", {"content": b"x", "headers": {"Content-Encoding": "gzip"}}, 415),
+        ("POST", "/sign-up", {"data": {"name": "a\x00b", "password": PASSWORD}}, 422),
+        ("POST", "/sign-up", {"data": {"name": "ab", "password": PASSWORD, "team": "\u202e"}}, 422),
+    ],
+)
+def test_what_people_ask_for_is_refused_with_a_page(
+    *, method: str, path: str, given: dict[str, Any], status: int, world: World, client: TestClient
+) -> None:
+    given = dict(given)
+    headers = dict(given.pop("headers", {}))
+    if given.pop("token", False):
+        headers |= bearer(world.token(world.join("anna")))
+    assert len(problem(client.request(method, path, headers=headers, **given), status)) > 10
+
+
+def test_a_fault_shows_a_page_that_tells_nothing(world: World, client: TestClient) -> None:
+    sign_up(client, "anna")
+    world.challenge.files.folder.write_text("in the way")
+    found = submit(client, answers(1))
+    assert problem(found, 500).startswith("The server failed")
+    assert str(world.settings.folder) not in found.text
+    world.challenge.files.folder.unlink()
+
+
+def test_pages_ask_for_nothing_but_their_own_files(client: TestClient) -> None:
+    sign_up(client, "anna")
+    client.post("/submit", files={"file": ("x", answers(5))})
+    for path in ("/", "/submit", "/team", "/account", "/sign-in", "/sign-up", "/submissions/1", "/nothing"):
+        html = client.get(path).text
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src=\"/static/challenge\.js\")|//[a-z]+\.", html), (
+            path
+        )
+        for link in re.findall(r'(?:href|src|action)="([^"]*)"', html):
+            assert re.match(r"[/#](?!/)", link), (path, link)
+        for link in re.findall(r'(?:href|src)="(/static/[^"]*)"', html):
+            assert client.get(link).status_code == 200
+    style = client.get("/static/challenge.css")
+    assert style.headers["Content-Type"].startswith("text/css")
+    assert "url(" not in style.text
+    again = client.get("/static/challenge.css", headers={"If-None-Match": style.headers["ETag"]})
+    assert again.status_code == 304
