@@ -63,7 +63,7 @@ def check(database: Database, limits: Sequence[Limit], what: str) -> None:
         rows = {row.key: (int(row[1]), int(row[2])) for row in connection.execute(chosen)}
     for limit in limits:
         since, count = rows.get(limit.key, (0, 0))
-        if count >= limit.count and since <= now < since + limit.window:
+        if count >= limit.count and since - limit.window <= now < since + limit.window:
             raise _spent(since + limit.window, now, what)
 
 
@@ -124,7 +124,7 @@ def _spent(until: int, now: int, what: str) -> RefusalError:
 def _count(connection: Connection, limit: Limit, now: int) -> int | None:
     """Count an attempt; where the limit is used up, return when it can be made."""
     # A window that begins in the future was begun by a clock that was wrong.
-    over = or_(throttle.c.since + limit.window <= now, throttle.c.since > now)
+    over = or_(throttle.c.since + limit.window <= now, throttle.c.since > now + limit.window)
     statement = insert_new(connection, throttle).values(key=limit.key, since=now, count=1)
     counted = statement.on_conflict_do_update(
         index_elements=[throttle.c.key],

@@ -124,7 +124,8 @@ def cooling(moment: int, now: int) -> RefusalError:
 def count_invalid(connection: Connection, team: int, now: int, settings: Settings) -> bool:
     """Count an invalid file of the team; return whether it was within the limit."""
     window = round(settings.invalid_window_seconds * 1000)
-    over = or_(teams.c.invalid_since + window <= now, teams.c.invalid_since > now)
+    # A request that waited may have read the clock before those ahead of it; only a whole window is a wrong clock.
+    over = or_(teams.c.invalid_since + window <= now, teams.c.invalid_since > now + window)
     counted = (
         update(teams)
         .where(teams.c.id == team, or_(over, teams.c.invalid_count < settings.invalid_limit))
@@ -143,8 +144,9 @@ def check_invalid(connection: Connection, team: int, now: int, settings: Setting
         RefusalError: it has.
     """
     row = connection.execute(select(teams.c.invalid_since, teams.c.invalid_count).where(teams.c.id == team)).one()
-    end = row.invalid_since + round(settings.invalid_window_seconds * 1000)
-    if row.invalid_since <= now < end and row.invalid_count >= settings.invalid_limit:
+    window = round(settings.invalid_window_seconds * 1000)
+    end = row.invalid_since + window
+    if row.invalid_since <= now + window and now < end and row.invalid_count >= settings.invalid_limit:
         raise too_many_invalid(end, now)
 
 
