@@ -153,7 +153,7 @@ def digests(run: RunDirectory) -> dict[str, str]:
         predictions = Predictions.load(file)
         content = predictions.logits.tobytes() + json.dumps(predictions.image_ids).encode()
         found[f"predictions {file.stem}"] = hashlib.sha256(content).hexdigest()
-    found["metrics"] = _json([_untimed(row) for row in run.read_metrics()])
+    found["metrics"] = _json([_untimed(row) for row in run.metrics.read()])
     found["result"] = _json(_untimed(run.result()))
     found["recipe"] = _json(to_json(run.recipe()))
     return found

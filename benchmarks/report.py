@@ -62,7 +62,7 @@ def make_run(folder: Path, images: int, classes: int, steps: int) -> RunDirector
         folder / "run", find_recipe("resnet18-64"), about, described, "thumbnet train resnet18-64"
     )
     epoch = steps / 17
-    run.append_metrics(
+    run.metrics.append(
         [
             {"kind": "iteration", "step": step, "epoch": step / epoch, "loss": 5 - step / steps, "lr": 0.1}
             for step in range(1, steps + 1)

@@ -150,7 +150,7 @@ def assert_same_results(run: RunDirectory, reference: RunDirectory) -> None:
         expected_predictions = Predictions.load(file)
         np.testing.assert_array_equal(found_predictions.logits, expected_predictions.logits)
         assert found_predictions.image_ids == expected_predictions.image_ids
-    assert untimed(run.read_metrics()) == untimed(reference.read_metrics())
+    assert untimed(run.metrics.read()) == untimed(reference.metrics.read())
     assert untimed([run.result()]) == untimed([reference.result()])
 
 
@@ -166,9 +166,9 @@ def stored_files(run: RunDirectory) -> list[str]:
 
 def iterations_of(run: RunDirectory) -> list[dict[str, Any]]:
     """Return the rows of single steps."""
-    return [row for row in run.read_metrics() if row["kind"] == "iteration"]
+    return [row for row in run.metrics.read() if row["kind"] == "iteration"]
 
 
 def evaluations_of(run: RunDirectory) -> list[dict[str, Any]]:
     """Return the rows of evaluations."""
-    return [row for row in run.read_metrics() if row["kind"] == "evaluation"]
+    return [row for row in run.metrics.read() if row["kind"] == "evaluation"]

@@ -166,7 +166,7 @@ def resume_run(
 def open_run(path: Path | str) -> RunDirectory:
     """Return the run directory `path`.
 
-    Its `recipe()`, `result()`, `read_metrics()` and `predictions_path("val")` give what the run stored.
+    Its `recipe()`, `result()`, `metrics.read()` and `predictions_path("val")` give what the run stored.
 
     Raises:
         RunError: there is no such folder, or it is not a run directory.

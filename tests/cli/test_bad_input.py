@@ -239,8 +239,8 @@ def test_damaged_sidecars(name: str, copy: RunDirectory, shell: Shell) -> None:
 
 
 def test_damaged_result_and_metrics(copy: RunDirectory, tmp_path: Path, shell: Shell) -> None:
-    lines = copy.metrics_path.read_text().splitlines(keepends=True)
-    copy.metrics_path.write_text("".join([*lines[:3], "half a line\n", *lines[3:]]))
+    lines = copy.metrics.path.read_text().splitlines(keepends=True)
+    copy.metrics.path.write_text("".join([*lines[:3], "half a line\n", *lines[3:]]))
     target = ("--out", tmp_path / "records")
     assert "metrics.jsonl, line 4: not a row of metrics" in shell.error("record", copy.path, *target)
     copy.write_result({"recipe": "shapes"})

@@ -106,4 +106,4 @@ def test_interrupt_then_resume(dataset: PackedDataset, tmp_path: Path, shell: Sh
     first, second = run.sessions()
     assert first["command"].startswith("thumbnet train demo --set name=shapes")
     assert second["threads"] == first["threads"] == 1
-    assert [row["step"] for row in run.read_metrics() if row["kind"] == "iteration"] == list(range(1, 281))
+    assert [row["step"] for row in run.metrics.read() if row["kind"] == "iteration"] == list(range(1, 281))

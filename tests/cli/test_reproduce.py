@@ -202,7 +202,7 @@ def test_what_was_stopped_goes_on_where_it_was(few: PackedDataset, tmp_path: Pat
     shell.text("reproduce", *arguments)
     assert run.is_complete
     assert len(run.sessions()) == 2
-    assert [row["step"] for row in run.read_metrics() if row["kind"] == "iteration"] == list(range(1, 21))
+    assert [row["step"] for row in run.metrics.read() if row["kind"] == "iteration"] == list(range(1, 21))
     shell.text("reproduce", ROW, *where(few, tmp_path / "unbroken"))
     unbroken = RunDirectory.open(tmp_path / "unbroken" / ROW)
     assert untimed([run.result()]) == untimed([unbroken.result()])

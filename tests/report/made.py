@@ -107,7 +107,7 @@ def make_run(
         "counts": dict(dataset.counts),
     }
     run = RunDirectory.create(folder, recipe, about, ENVIRONMENT, "thumbnet train short --out 'a run'")
-    run.append_metrics(metric_rows())
+    run.metrics.append(metric_rows())
     if not complete:
         run.write_status("interrupted", 10, 20)
         return run

@@ -105,12 +105,12 @@ def luminance(colour: str) -> float:
 def test_curves_tell_their_own_values(made: Made, data: PackedDataset, file: Path, tmp_path: Path) -> None:
     """What is told is what was measured, and never the value of one epoch as that of another."""
     run, other = (make_run(made, tmp_path / name, data) for name in ("one", "two"))
-    rows = [row | {"val_top1": 0.123456} for row in run.read_metrics() if row["kind"] == "evaluation"]
-    run.truncate_metrics(0)
-    run.append_metrics([*rows[:3], rows[3] | {"val_top1": 0.98765}])
-    rows = [row | {"epoch": row["epoch"] + 0.5} for row in other.read_metrics() if row["kind"] == "evaluation"]
-    other.truncate_metrics(0)
-    other.append_metrics(rows)
+    rows = [row | {"val_top1": 0.123456} for row in run.metrics.read() if row["kind"] == "evaluation"]
+    run.metrics.truncate(0)
+    run.metrics.append([*rows[:3], rows[3] | {"val_top1": 0.98765}])
+    rows = [row | {"epoch": row["epoch"] + 0.5} for row in other.metrics.read() if row["kind"] == "evaluation"]
+    other.metrics.truncate(0)
+    other.metrics.append(rows)
     write_report(make_report([run, other]), file)
     with opened(file) as page:
         chart, tip = page.locator("figure", has_text="Top-1 accuracy").locator("svg.lines"), page.locator("#tip")

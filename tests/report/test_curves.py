@@ -42,17 +42,17 @@ def test_phases_of_a_long_run(made: Made, data: PackedDataset, tmp_path: Path) -
 def check_changes(recipe: Recipe, images: int, made: Made, data: PackedDataset, folder: Path) -> None:
     plan = make_plan(recipe, images, data.image_size)
     run = make_run(made, folder / "run", data, recipe=recipe, complete=False)
-    run.truncate_metrics(0)
+    run.metrics.truncate(0)
     rows: list[dict[str, Any]] = [
         {"kind": "iteration", "step": step, "epoch": round(plan.epochs_done(step), 5), "loss": 1.0, "lr": 0.1}
         for step in range(1, plan.total_steps + 1)
     ]
-    run.append_metrics(rows)
+    run.metrics.append(rows)
     (subject,) = read_subjects([run])
     assert [change.step for change in phase_changes(subject)] == [phase.start for phase in plan.phases[1:]]
     # Half-way, later phases have not begun.
     half = plan.total_steps // 2
-    run.truncate_metrics(half)
+    run.metrics.truncate(half)
     (subject,) = read_subjects([run])
     assert [one.step for one in phase_changes(subject)] == [p.start for p in plan.phases[1:] if p.start < half]
 
@@ -121,9 +121,9 @@ def test_runs_of_very_different_learning_rates_share_a_logarithmic_figure(
 ) -> None:
     run = make_run(made, tmp_path / "high", data)
     other = make_run(made, tmp_path / "low", data)
-    rows = [row | {"lr": row["lr"] / 500} for row in other.read_metrics()]
-    other.truncate_metrics(0)
-    other.append_metrics(rows)
+    rows = [row | {"lr": row["lr"] / 500} for row in other.metrics.read()]
+    other.metrics.truncate(0)
+    other.metrics.append(rows)
     assert "Learning rate (logarithmic)" in make_report([run, other]).html
     assert "Learning rate (logarithmic)" not in make_report([run]).html
     # A tenth is a tenth of the height, wherever it stands; what lies below the floor lies on the axis.

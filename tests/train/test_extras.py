@@ -43,7 +43,7 @@ def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
 def test_tensorboard_holds_the_same_numbers(out: Path, shapes: PackedDataset) -> None:
     run = train.start(short_recipe(), shapes, out, MIRRORED)
     found = scalars(run)
-    for row in run.read_metrics():
+    for row in run.metrics.read():
         for key, value in row.items():
             if isinstance(value, float) and key != "epoch":
                 assert dict(found[f"{row['kind']}/{key}"])[row["step"]] == pytest.approx(value, rel=1e-6)
@@ -110,7 +110,7 @@ def test_progress_moves_within_an_epoch(out: Path, shapes: PackedDataset, monkey
     steps = run.status()["total_steps"]
     # Every step moves the line; the loss is read where an evaluation waits for the device anyway.
     assert {step for step, _ in seen} == set(range(1, steps + 1))
-    losses = {row["step"]: row["loss"] for row in run.read_metrics() if row["kind"] == "iteration"}
+    losses = {row["step"]: row["loss"] for row in run.metrics.read() if row["kind"] == "iteration"}
     known = {step: loss for step, loss in seen if loss is not None}
     assert steps in known
     assert all(losses[step] == loss for step, loss in known.items())

@@ -209,5 +209,5 @@ def test_a_real_network_learns_a_hundred_images_by_heart(shapes: PackedDataset, 
 
 def test_a_run_of_a_few_iterations(shapes: PackedDataset, out: Path) -> None:
     run = train.start(short_recipe(phases=(Phase(iterations(1)),)), shapes, out, QUIET)
-    assert [row["kind"] for row in run.read_metrics()] == ["iteration", "evaluation"]
+    assert [row["kind"] for row in run.metrics.read()] == ["iteration", "evaluation"]
     assert run.result()["epochs"] == 0.25

@@ -126,7 +126,7 @@ def _read(number: int, label: str, run: RunDirectory, data: Path | None) -> Subj
         recipe=run.recipe(),
         data=about,
         result=run.result() if complete else None,
-        rows=run.read_metrics(),
+        rows=run.metrics.read(),
         judged=_judged(run, complete, holdout),
         holdout=holdout,
         dataset=_dataset(about) if data is None else _given_dataset(run, about, data),

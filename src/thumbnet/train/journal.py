@@ -74,7 +74,7 @@ class Journal:
         self._write([{"kind": "evaluation", **row}])
 
     def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self.run.append_metrics(rows)
+        self.run.metrics.append(rows)
         self.mirror(rows)
 
 

@@ -164,7 +164,7 @@ class Loop:
         if self.checkpoint_seconds is None:
             return
         self._flush()
-        self.run.sync_metrics()
+        self.run.metrics.sync()
         save_state(self.trainer.state, self.run.state_path)
         self.run.keep_snapshots(self.trainer.state.snapshots)
         self.run.write_status("running", self.trainer.state.step, self.trainer.plan.total_steps)

@@ -132,7 +132,7 @@ def _restore(trainer: Trainer, run: RunDirectory) -> None:
     else:
         save_weights(trainer.state.judged, run.weights_path("first"))
         save_filters(trainer, run, "initial")
-    run.truncate_metrics(trainer.state.step)
+    run.metrics.truncate(trainer.state.step)
     run.keep_snapshots(trainer.state.snapshots)
 
 

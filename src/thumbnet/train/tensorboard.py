@@ -41,5 +41,5 @@ def open_writer(run: RunDirectory, wanted: bool) -> Iterator[Mirror]:
                     if isinstance(value, float) and key != "epoch":
                         writer.add_scalar(f"{row['kind']}/{key}", value, row["step"])
 
-        mirror(run.read_metrics())
+        mirror(run.metrics.read())
         yield mirror

@@ -99,7 +99,7 @@ def draw_demo(run: RunDirectory, scores: Scores, samples: Sequence[Sample], path
 
 
 def _draw_curves(axes: Any, run: RunDirectory, scores: Scores) -> None:
-    rows = [row for row in run.read_metrics() if row["kind"] == "evaluation"]
+    rows = [row for row in run.metrics.read() if row["kind"] == "evaluation"]
     epochs = [row["epoch"] for row in rows]
     curves = {
         "running_train_top1": "train, running",

@@ -119,5 +119,5 @@ def _check_name(run: RunDirectory, recipe: Recipe) -> None:
 
 
 def _history(run: RunDirectory) -> list[dict[str, Any]]:
-    rows = [row for row in run.read_metrics() if row["kind"] == "evaluation"]
+    rows = [row for row in run.metrics.read() if row["kind"] == "evaluation"]
     return [{key: value for key, value in row.items() if key != "kind"} for row in rows]

@@ -86,7 +86,7 @@ def test_the_best_is_chosen_on_the_holdout(found: SearchResult) -> None:
     # A trial is judged as any run of its recipe is: the final runs end where their trials ended.
     for trial, run in ((found.best, found.final.best), (found.trials[0], found.final.start)):
         assert run.result()["scores"]["holdout"]["top1"] == trial.value
-        assert [row["holdout_top1"] for row in run.read_metrics() if row["kind"] == "evaluation"] == list(
+        assert [row["holdout_top1"] for row in run.metrics.read() if row["kind"] == "evaluation"] == list(
             trial.history
         )
 
@@ -192,7 +192,7 @@ def test_no_trial_can_touch_val(dataset: PackedDataset, tmp_path: Path) -> None:
         assert run.is_complete
         assert list(run.result()["scores"]) == ["holdout"]
         assert [path.name for path in (run.path / "predictions").iterdir()] == ["holdout.npz"]
-        assert not any("val" in key for row in run.read_metrics() for key in row)
+        assert not any("val" in key for row in run.metrics.read() for key in row)
         assert run.result()["scores"]["holdout"]["top1"] == result.trials[number].value
     with pytest.raises(StorageError, match=r"val\.images\.npy: no such file"):  # which the final runs do read
         search(chosen, opened, tmp_path)

@@ -152,7 +152,7 @@ def read_run(planned: PlannedRun, run: RunDirectory, failure: str = "") -> RunRe
     Raises:
         RunError: its files are missing or damaged.
     """
-    rows = run.read_metrics()
+    rows = run.metrics.read()
     result: Mapping[str, Any] = {"scores": {}} if failure else run.result()
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
     losses = [row["loss"] for row in rows if row["kind"] == "iteration" and row["loss"] is not None]
