@@ -45,7 +45,8 @@ def cluster(*, durable: bool = False) -> Iterator[Cluster]:
         durable: wait for the disk at each commit, as PostgreSQL usually does; tests need not.
     """
     binaries = programs()
-    assert binaries is not None
+    if binaries is None:
+        raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
     user = "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="thumbnet-pg-"))
     if user:

@@ -6,16 +6,12 @@ from pathlib import Path
 import pytest
 from benchmarks.challenge import kill, load, race
 
-from tests.challenge import postgres
 from tests.challenge.processes import ServerProcess
 from tests.challenge.world import World
 from thumbnet.challenge.settings import Settings
 
-NEEDS_POSTGRESQL = pytest.mark.skipif(postgres.programs() is None, reason="PostgreSQL is not installed")
-DATABASES = ["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRESQL)]
 
-
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_what_was_acknowledged_survives_a_kill(database: str) -> None:
     found = kill.measure(database, 3, seed=5, starting=0, rest=0)
     assert kill.passed(found), found

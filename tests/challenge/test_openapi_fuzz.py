@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,9 +32,15 @@ checks.positive_data_acceptance.enabled = false
 
 def _world(folder: Path) -> tuple[World, dict[str, str]]:
     """A challenge with the tokens of three roles; the first twenty belong to others, so that no role loses its own."""
-    settings = {"sign_up": "open", "board": "open", "public_fraction": 0.5, "seed": 3, "cooldown_seconds": 0}
+    settings: dict[str, Any] = {
+        "sign_up": "open",
+        "board": "open",
+        "public_fraction": 0.5,
+        "seed": 3,
+        "cooldown_seconds": 0,
+    }
     write_settings(folder, **settings)
-    world = World(Settings(folder=folder, **settings))  # type: ignore[arg-type] # values of several types
+    world = World(Settings(folder=folder, **settings))
     other = world.join("bert")
     for _ in range(20):
         world.token(other)

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.challenge.test_sweep import requests
-from tests.challenge.world import PASSWORD, World, answers, bearer
+from tests.challenge.world import PASSWORD, World, answers, app_of, bearer
 from thumbnet.challenge import rescoring
 from thumbnet.challenge.labels import make
 from thumbnet.challenge.state import set_phase
@@ -199,7 +199,7 @@ def test_whoever_follows_the_board_gets_it_once_for_each_change(world: World, cl
     assert unescape(stated[1]) == first.headers["ETag"]
     assert client.get("/board/live", headers=tag).status_code == 304
     world.send(anna, answers(3))
-    client.app.state.board.expire()  # type: ignore[attr-defined] # the test client's app is a FastAPI
+    app_of(client).state.board.expire()
     after = client.get("/board/live", headers=tag)
     assert after.status_code == 200
     assert after.headers["ETag"] != first.headers["ETag"]
@@ -269,7 +269,7 @@ def test_corrected_labels_show_as_a_version(world: World, client: TestClient) ->
     labels = world.challenge.labels(1)
     names = [labels.classes[number] for number in labels.labels]
     rescoring.correct_labels(world.challenge, make(labels.images, ["n02", *names[1:]]), "one was wrong")
-    client.app.state.board.expire()  # type: ignore[attr-defined] # the test client's app is a FastAPI
+    app_of(client).state.board.expire()
     page = client.get("/").text
     assert "Version 2" in page
     assert rows(page)[0][2].startswith("97.50%")

@@ -1,7 +1,6 @@
 """What becomes of a file: scored right, stored first, limited, recognised."""
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,24 +12,14 @@ import pytest
 from sklearn.metrics import accuracy_score
 from sqlalchemy import func, select
 
-from tests.challenge.postgres import Cluster
-from tests.challenge.world import CLASSES, IMAGES, TRUTH, World, answers, known_right, truth
-from thumbnet.challenge import board, keeping
-from thumbnet.challenge.database.schema import ledger, scores, submissions, teams
+from tests.challenge.world import TRUTH, World, answers, count, known_right
+from thumbnet.challenge import board
+from thumbnet.challenge.database.schema import scores, submissions, teams
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.settings import Settings
-from thumbnet.challenge.state import Challenge, bind, set_phase, set_up, sweep
-from thumbnet.challenge.submissions.intake import submit, write_score
+from thumbnet.challenge.state import Challenge, set_phase
+from thumbnet.challenge.submissions.intake import submit
 from thumbnet.challenge.submissions.scoring import Accuracy, read_answers, score
-from thumbnet.errors import ChallengeError, StorageError
-
-
-def count(world: World) -> tuple[int, int, int]:
-    with world.challenge.database.read() as connection:
-        # The ledger's entry of the labels is of no submission.
-        columns = (submissions.c.id, scores.c.submission_id, ledger.c.submission_id)
-        one, two, three = (connection.execute(select(func.count(column))).scalar_one() for column in columns)
-    return one, two, three
 
 
 def test_the_score_is_the_accuracy(both: World) -> None:
@@ -250,147 +239,6 @@ def test_closes_at_ends_it_in_any_time_zone(world: World) -> None:
                 submit(challenge, anna, answers(11))
             with pytest.raises(RefusalError, match="closes_at"):
                 set_phase(challenge, "open")
-
-
-def test_a_failed_write_counts_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    anna = world.join("anna")
-    world.challenge.files.folder.parent.mkdir(exist_ok=True)
-    world.challenge.files.folder.write_text("a file in the place of the folder")
-    with pytest.raises(StorageError):
-        world.send(anna, answers(10))
-    assert count(world) == (0, 0, 0)
-    world.challenge.files.folder.unlink()
-    # Fails after the turn was taken and the row was written, before the end of the transaction.
-    with monkeypatch.context() as patch:
-        patch.setattr("thumbnet.challenge.ledger.seal", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            world.send(anna, answers(10))
-    assert count(world) == (0, 0, 0)
-    assert world.send(anna, answers(10)).is_new
-
-
-def test_files_without_a_row_are_swept_and_others_stay(both: World) -> None:
-    anna = both.join("anna")
-    both.send(anna, answers(10))
-    orphan = b"an orphan"
-    digest = hashlib.sha256(orphan).hexdigest()
-    both.challenge.files.put(digest, orphan)
-    fresh = both.challenge.files.path(digest).with_name(".x.abc.tmp")
-    fresh.write_bytes(b"being written")
-    # A young one may be on its way.
-    assert sweep(both.challenge) == []
-    path = both.challenge.files.path(digest)
-    for stored in (path, both.challenge.files.path(hashlib.sha256(answers(10)).hexdigest())):
-        os.utime(stored, (0, time.time() - 90_000))
-    assert sweep(both.challenge) == [digest]
-    assert (both.challenge.files.folder / ".orphans" / digest).read_bytes() == orphan
-    assert fresh.exists()
-    assert both.challenge.files.get(hashlib.sha256(answers(10)).hexdigest()) == answers(10)
-
-
-def test_what_the_log_names_is_not_put_aside(world: World) -> None:
-    world.send(world.join("anna"), answers(10))
-    digest = hashlib.sha256(answers(10)).hexdigest()
-    with world.challenge.database.write() as connection:
-        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        connection.exec_driver_sql("DROP TRIGGER ledger_no_update")
-        connection.execute(ledger.update().values(submission_id=None))
-        connection.execute(scores.delete())
-        connection.execute(submissions.delete())
-    os.utime(world.challenge.files.path(digest), (0, 0))
-    assert sweep(world.challenge) == []
-    assert world.challenge.files.get(digest) == answers(10)
-
-
-def test_a_database_and_a_folder_that_do_not_belong_together_are_refused(cluster: Cluster, tmp_path: Path) -> None:
-    settings = Settings(folder=tmp_path / "one", sign_up="open")
-    world = World(settings)
-    world.send(world.join("anna"), answers(10))
-    stored = world.challenge.files.path(hashlib.sha256(answers(10)).hexdigest())
-    os.utime(stored, (0, 0))
-    # A second database for the folder: refused before anything is written to it.
-    other = Challenge.open(replace(settings, database=cluster.new_database()))
-    with pytest.raises(ChallengeError, match="has the files of another challenge"):
-        set_up(other, truth())
-    assert not other.is_set_up()
-    other.close()
-    # A challenge of its own, whose settings then name the first one's folder.
-    second = World(Settings(folder=tmp_path / "two", sign_up="open", database=cluster.new_database()))
-    mixed = Challenge(replace(second.settings, folder=settings.folder), second.challenge.database)
-    for start in (bind, sweep, lambda challenge: set_up(challenge, truth())):
-        with pytest.raises(ChallengeError, match=r"challenge\.id: not the one"):
-            start(mixed)
-    # A database with submissions, and a new folder.
-    world.settings.folder.rename(tmp_path / "moved")
-    world.settings.folder.mkdir()
-    with pytest.raises(ChallengeError, match=r"challenge\.id: missing"):
-        sweep(world.challenge)
-    world.settings.folder.rmdir()
-    (tmp_path / "moved").rename(world.settings.folder)
-    assert sweep(world.challenge) == []
-    assert stored.exists()
-    world.challenge.close()
-    second.challenge.close()
-
-
-def test_a_first_start_that_was_broken_off_is_gone_on_with(world: World) -> None:
-    path = world.settings.folder / "challenge.id"
-    identity = path.read_text()
-    assert path.stat().st_mode & 0o077 == 0
-    path.unlink()
-    set_up(world.challenge, truth())
-    assert path.read_text() == identity
-
-
-def test_corrected_labels_meet_a_submission_on_its_way(both: World) -> None:
-    """A submission that was scored by the old labels and comes in after the change is scored by the new ones."""
-    from thumbnet.challenge.rescoring import correct_labels
-    from thumbnet.challenge.submissions import intake
-
-    anna = both.join("anna")
-    with both.challenge.database.read() as connection:
-        state = both.challenge.state(connection)
-    content = answers(40)
-    sent = intake._read(both.challenge, anna.team_id or 0, content, hashlib.sha256(content).hexdigest(), state)
-    swapped = [CLASSES[(CLASSES.index(name) + 1) % 4] if place < 8 else name for place, name in enumerate(TRUTH)]
-    from thumbnet.challenge import labels
-
-    assert correct_labels(both.challenge, labels.make(IMAGES, swapped), "eight were wrong") == 2
-    with both.challenge.database.write() as connection:
-        intake._take(both.challenge, connection, anna, anna.team_id or 0, sent)
-    with both.challenge.database.read() as connection:
-        row = connection.execute(select(scores)).one()
-    assert (row.version, row.public_correct + row.private_correct) == (2, 32)
-    assert truth().by_image() != both.challenge.labels(2).by_image()
-    assert (both.challenge.labels(2).private == both.challenge.labels(1).private).all()
-
-
-def test_submissions_get_in_while_labels_are_corrected(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are scored outside of writes, and a score that somebody else wrote meanwhile counts."""
-    from thumbnet.challenge import labels, rescoring
-
-    people = [both.join(f"p{number}") for number in range(8)]
-    for number, account in enumerate(people[:7]):
-        both.send(account, answers(number))
-    swapped = labels.make(IMAGES, ["n04", *TRUTH[1:]])
-    scored: list[bool] = []
-
-    def score_and_write(*given: object, **more: object) -> object:
-        # Would wait for ever if this were within a write.
-        if not scored:
-            scored.append(both.send(people[7], answers(7)).is_new)
-            made = both.challenge.labels(2)
-            with both.challenge.database.write() as connection:
-                write_score(connection, 1, 2, score(read_answers(answers(0), made, 2**20), made))
-        return read_answers(*given, **more)  # type: ignore[arg-type] # passed on as they came
-
-    monkeypatch.setattr(rescoring, "read_answers", score_and_write)
-    assert rescoring.correct_labels(both.challenge, swapped, "one was wrong") == 2
-    assert scored == [True]
-    assert keeping.verify(both.challenge).problems == []
-    with both.challenge.database.read() as connection:
-        counted = select(func.count()).select_from(scores).where(scores.c.version == 2)
-        assert connection.execute(counted).scalar_one() == 8
 
 
 def test_an_admin_has_no_team_to_submit_for(world: World) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tests.challenge.world import PASSWORD, TEXT, World, answers, bearer
+from tests.challenge.world import PASSWORD, TEXT, World, answers, app_of, bearer
 from thumbnet.challenge.database.schema import teams
 from thumbnet.challenge.people import roster
 from thumbnet.challenge.people.accounts import Account
@@ -98,7 +98,7 @@ def pseudonyms(world: World) -> dict[str, str]:
 def requests(client: TestClient) -> Iterator[tuple[str, str]]:
     """Yield method and path of every route of the app, also of those that OpenAPI does not list."""
     found = 0
-    for route in _routes(client.app.routes):  # type: ignore[attr-defined] # the test client's app is a FastAPI
+    for route in _routes(app_of(client).routes):
         for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
             paths = [re.sub(r"\{[^}]*\}", value, route.path) for value in ("1", "2", "3")]
             found += 1

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import update
+from fastapi import FastAPI
+from sqlalchemy import func, select, update
 from starlette.testclient import TestClient
 
 from tests.challenge.processes import ServerProcess
 from thumbnet.challenge import labels
-from thumbnet.challenge.database.schema import teams
+from thumbnet.challenge.database.schema import ledger, scores, submissions, teams
 from thumbnet.challenge.people import accounts
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.settings import Settings
@@ -27,6 +28,7 @@ IMAGES = tuple(sorted(f"test_{number}.JPEG" for number in range(40)))
 CLASSES = ("n01", "n02", "n03", "n04")
 TRUTH = tuple(CLASSES[number % 4] for number in range(40))
 PASSWORD = "correct horse"  # a password of tests
+ROSTER = "name,id,team\nAnna Ansel,s1,Owls\nBert Bär,s2,Owls\nCleo Castor,s3,\n"
 TEXT = {"Content-Type": "text/plain"}
 
 
@@ -86,6 +88,21 @@ class World:
         """Yield a client of an app on this challenge."""
         with TestClient(make_app(self.changed(**changes)), raise_server_exceptions=False) as client:
             yield client
+
+
+def count(world: World) -> tuple[int, int, int]:
+    """Return how many submissions, scores and log entries of submissions there are."""
+    with world.challenge.database.read() as connection:
+        # The ledger's entry of the labels is of no submission.
+        columns = (submissions.c.id, scores.c.submission_id, ledger.c.submission_id)
+        one, two, three = (connection.execute(select(func.count(column))).scalar_one() for column in columns)
+    return one, two, three
+
+
+def app_of(client: TestClient) -> FastAPI:
+    """Return the app that the client talks to."""
+    assert isinstance(client.app, FastAPI)
+    return client.app
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -228,9 +228,9 @@ def _central_directory(source: Path) -> dict[str, zipfile.ZipInfo]:
     damaged = DataError(f"{source}: the archive is cut off or damaged; get it again")
     with storage_errors(source):
         try:
-            # zipfile raises NotImplementedError for a version that it cannot read, which damaged bytes look like.
             with zipfile.ZipFile(source) as archive:
                 infos = archive.infolist()
+        # NotImplementedError is zipfile's for a version that it cannot read, which damaged bytes look like.
         except (zipfile.BadZipFile, ValueError, NotImplementedError, IndexError, OverflowError, struct.error) as error:
             raise damaged from error
         except OSError as error:

@@ -2,7 +2,7 @@
 
 import io
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,8 @@ def make_average(model: nn.Module, ema: Ema | None) -> AveragedModel | None:
     """Return an exponential moving average of `model`, batch-norm statistics included, or `None` without `ema`."""
     if ema is None:
         return None
-    average = get_ema_multi_avg_fn(ema.decay)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    make: Callable[[float], Any] = get_ema_multi_avg_fn
+    return AveragedModel(model, multi_avg_fn=make(ema.decay), use_buffers=True)
 
 
 def save_state(state: State, path: Path) -> None:
