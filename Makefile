@@ -15,7 +15,7 @@ demo: $(STAMP)
 	$(BIN)/thumbnet demo
 
 test: check programs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -23,10 +23,10 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The tests click through pages in Chromium and run a PostgreSQL server of their own. Both are installed where the
-# package manager may do it.
-PACKAGES := chromium postgresql
-HAVE_PACKAGES := command -v chromium >/dev/null && { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1
+# The tests click through pages in Chromium, run a PostgreSQL server of their own, and compile a network with g++. All
+# are installed where the package manager may do it.
+PACKAGES := chromium postgresql gcc g++ git
+HAVE_PACKAGES := (for program in chromium gcc g++ git; do command -v $$program || exit 1; done) >/dev/null && { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1
 programs:
 	@$(HAVE_PACKAGES) || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 \
 	  && apt-get update -qq && apt-get install -qq -y $(PACKAGES) >/dev/null; } || true
@@ -35,19 +35,19 @@ programs:
 
 # DATA is the archive or folder of Tiny ImageNet, PACKED where the programs keep it packed.
 bench: $(STAMP) programs
-	$(BIN)/python benchmarks/startup.py --record records/startup.json
-	$(BIN)/python benchmarks/pack.py $(DATA) --record records/pack.json
-	$(BIN)/python benchmarks/ensemble.py --record records/ensemble.json
-	$(BIN)/python benchmarks/report.py --record records/report.json
-	$(BIN)/python benchmarks/augment.py --threads $(THREADS) --record records/augmentation.json
+	$(BIN)/python -m benchmarks.startup --record records/startup.json
+	$(BIN)/python -m benchmarks.pack $(DATA) --record records/pack.json
+	$(BIN)/python -m benchmarks.ensemble --record records/ensemble.json
+	$(BIN)/python -m benchmarks.report --record records/report.json
+	$(BIN)/python -m benchmarks.augment --threads $(THREADS) --record records/augmentation.json
 	$(BIN)/thumbnet data info $(PACKED) >/dev/null 2>&1 || $(BIN)/thumbnet data pack $(DATA) --out $(PACKED)
-	$(BIN)/python benchmarks/loop.py --data $(PACKED) --threads $(THREADS) --record records/training-loop.json
-	$(BIN)/python benchmarks/features.py --data $(PACKED) --threads $(THREADS) --record records/features.json
-	$(BIN)/python benchmarks/kill.py --threads $(THREADS) --record records/resume-after-kill.json
+	$(BIN)/python -m benchmarks.loop --data $(PACKED) --threads $(THREADS) --record records/training-loop.json
+	$(BIN)/python -m benchmarks.features --data $(PACKED) --threads $(THREADS) --record records/features.json
+	$(BIN)/python -m benchmarks.kill --threads $(THREADS) --record records/resume-after-kill.json
 	$(BIN)/python -m benchmarks.challenge load --record records/challenge-load.json
 	$(BIN)/python -m benchmarks.challenge race --record records/challenge-race.json
 	$(BIN)/python -m benchmarks.challenge kill --record records/challenge-kill.json
-	$(BIN)/python benchmarks/expected.py --threads $(THREADS) --record records/expected-times.json
+	$(BIN)/python -m benchmarks.expected --threads $(THREADS) --record records/expected-times.json
 
 # Writes the tables that pages take from records and registries.
 pages: $(STAMP)

@@ -1,6 +1,6 @@
 """Measure what each augmentation costs, in microseconds per image.
 
-    python benchmarks/augment.py --threads 2 --record records/augmentation.json
+    python -m benchmarks.augment --threads 2 --record records/augmentation.json
 
 Every operation runs on a batch of 256 images of 64x64 in single precision, as do the two augmentation sets of
 'Convolutional Neural Networks on Tiny ImageNet' (Mkrtchyan, 2022), normalisation included.
@@ -8,18 +8,15 @@ Every operation runs on a batch of 256 images of 64x64 in single precision, as d
 
 import argparse
 import functools
-import shlex
 import statistics
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from thumbnet import environment, records
+from benchmarks.program import add_record, times, write
+from thumbnet import environment
 from thumbnet.augment import Augmentation, build_policy, normalize
 from thumbnet.recipe import Normalization, Operation, Policy, operation
 from thumbnet.train.hardware import choose_device, describe_hardware
@@ -66,14 +63,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
     parser.add_argument("--threads", type=int, default=environment.usable_cpus(), help="CPU threads")
     parser.add_argument("--repeats", type=int, default=15, help="measurements of each operation")
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     options = parser.parse_args()
     device = choose_device(options.device, options.threads)  # and its setting of the allocator, as training has it
     figures = measure(device, options.repeats)
     Console().print(table(figures))
-    if options.record is not None:
-        about = describe_hardware(device)
-        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
+    write(options.record, figures, describe_hardware(device))
 
 
 def measure(device: torch.device, repeats: int) -> Figures:
@@ -90,7 +85,7 @@ def measure(device: torch.device, repeats: int) -> Figures:
         return normalized(policy(images, labels, generator)[0])
 
     def timed(call: Callable[[], object]) -> dict[str, float]:
-        return _summary(_times(call, device, repeats))
+        return _summary(times(call, repeats, warm_up=WARMUP, device=device))
 
     figures: Figures = {}
     for one in OPERATIONS:
@@ -118,25 +113,8 @@ def _label(one: Operation) -> str:
     return one.name + (f" {one.options['interpolation']}" if "interpolation" in one.options else "")
 
 
-def _times(call: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
-    """Return the seconds of each of `repeats` calls, after a few that do not count."""
-    times = []
-    for _ in range(WARMUP + repeats):
-        _wait(device)
-        start = time.perf_counter()
-        call()
-        _wait(device)
-        times.append(time.perf_counter() - start)
-    return times[WARMUP:]
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _summary(times: list[float]) -> dict[str, float]:
-    per_image = [seconds / BATCH * 1e6 for seconds in times]
+def _summary(found: list[float]) -> dict[str, float]:
+    per_image = [seconds / BATCH * 1e6 for seconds in found]
     return {"microseconds_per_image": statistics.median(per_image), "min": min(per_image), "max": max(per_image)}
 
 

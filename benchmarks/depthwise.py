@@ -1,21 +1,18 @@
 """Measure a training step of EfficientNet-Lite0 on the CPU with and without the fast depthwise backward pass.
 
-python benchmarks/depthwise.py [--size 160] [--batch 32] [--rounds 5] [--threads N] [--record FILE]
+python -m benchmarks.depthwise [--size 160] [--batch 32] [--rounds 5] [--threads N] [--record FILE]
 """
 
 import argparse
 import contextlib
-import shlex
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import timm
 import torch
 from torch.nn import functional
 
-from thumbnet import records
+from benchmarks.program import add_record, write
 from thumbnet.train.depthwise import FastDepthwise
 from thumbnet.train.hardware import describe_hardware
 
@@ -63,14 +60,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--record", type=Path)
+    add_record(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     figures = measure(given.size, given.batch, given.rounds)
     print(f"ratio of each round, median: {figures['ratio_median']:.2f}")
-    if given.record is not None:
-        about = describe_hardware(torch.device("cpu"))
-        records.write_measurement(given.record, figures, about, shlex.join(["python", *sys.argv]))
+    write(given.record, figures, describe_hardware(torch.device("cpu")))
 
 
 if __name__ == "__main__":

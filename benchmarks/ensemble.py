@@ -1,25 +1,20 @@
 """Measure what an ensemble of saved predictions costs: 20 members, 10,000 images, 200 classes.
 
-python benchmarks/ensemble.py --record records/ensemble.json
+python -m benchmarks.ensemble --record records/ensemble.json
 """
 
 import argparse
-import shlex
-import statistics
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from thumbnet import environment, records
+from benchmarks.program import THUMBNET, add_record, made_up_predictions, median_seconds, write
+from thumbnet import environment
 from thumbnet.ensemble import average, greedy, growth
 from thumbnet.predictions import Predictions
-
-THUMBNET = Path(sys.executable).with_name("thumbnet")
 
 
 def main() -> None:
@@ -31,29 +26,21 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=int, default=5, help="how often each step is run, after one that does not count"
     )
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     options = parser.parse_args()
     members = make_members(options.members, options.images, options.classes)
     figures = {"members": options.members, "images": options.images, "classes": options.classes}
     figures |= measure(members, options.runs)
     print(", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-    if options.record is not None:
-        about = environment.describe("cpu", 1)
-        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
+    write(options.record, figures, environment.describe("cpu", 1))
 
 
 def make_members(count: int, images: int, classes: int) -> list[Predictions]:
     """Return random predictions of networks that are right about half of the images, each about others."""
     random = np.random.default_rng(0)
     labels = random.integers(0, classes, images)
-    ids = tuple(f"val_{number}.JPEG" for number in range(images))
-    names = tuple(f"n{number:08d}" for number in range(classes))
-    found = []
-    for number in range(count):
-        logits = random.normal(0, 2, (images, classes)).astype(np.float32)
-        logits[np.arange(images), labels] += 5
-        found.append(Predictions("val", ids, logits, labels, names, {"seed": number}))
-    return found
+    names = [f"n{number:08d}" for number in range(classes)]
+    return [made_up_predictions("val", labels, names, random, seed=number) for number in range(count)]
 
 
 def measure(members: Sequence[Predictions], runs: int) -> dict[str, float]:
@@ -72,16 +59,6 @@ def measure(members: Sequence[Predictions], runs: int) -> dict[str, float]:
             ),
             "runs": runs,
         }
-
-
-def median_seconds(step: Callable[[], object], runs: int) -> float:
-    """Return the median wall time of `step`, in seconds."""
-    times = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Measure how long every row of the reports is expected to take on this machine.
 
-    python benchmarks/expected.py --threads 2 --record records/expected-times.json
-    python benchmarks/expected.py --threads 2 --record records/expected-times.json ma-scratch yu-vgg
+    python -m benchmarks.expected --threads 2 --record records/expected-times.json
+    python -m benchmarks.expected --threads 2 --record records/expected-times.json ma-scratch yu-vgg
 
 A row's figure is the median of a few estimates from real steps (`thumbnet.workflows.estimate`), in seconds, for the
 recipe's full length on Tiny ImageNet; nothing is trained to its end. Pretrained weights are replaced by random ones.
@@ -10,7 +10,6 @@ must be of the same device and threads. The machine should do nothing else meanw
 """
 
 import argparse
-import shlex
 import statistics
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -19,15 +18,15 @@ from typing import Any
 
 import torch
 
+from benchmarks.program import add_record, write
 from thumbnet import environment, records
 from thumbnet.errors import RecipeError, StorageError, ThumbnetError, nearest
 from thumbnet.recipes import OWN, RECIPES, ROWS
 from thumbnet.records import Measurement
 from thumbnet.studies import find_study
+from thumbnet.text import duration
 from thumbnet.train.hardware import choose_device, describe_hardware
 from thumbnet.workflows.estimate import estimate
-from thumbnet.workflows.formats import duration
-from thumbnet.workflows.reproduction.lines import EXPECTED_TIMES
 
 NAMES = (*(name for name in OWN if name != "demo"), *ROWS)
 """Every row, and our own recipes but the demo, which does not train on Tiny ImageNet."""
@@ -48,7 +47,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
     parser.add_argument("--threads", type=int, default=environment.usable_cpus(), help="CPU threads")
     parser.add_argument("--repeats", type=int, default=3, help="estimates of each row, of which the median counts")
-    parser.add_argument("--record", type=Path, help=f"JSON file for the figures, named {EXPECTED_TIMES}.json")
+    add_record(parser)
     return parser.parse_args()
 
 
@@ -62,8 +61,7 @@ def _measure(options: argparse.Namespace) -> None:
     for name in figures:
         if name not in found and not found.keys().isdisjoint(_runs(name)):
             _tell(name, [figures[name]])
-    if options.record is not None:
-        records.write_measurement(options.record, figures, about, _command(options, figures))
+    write(options.record, figures, about, _arguments(options, figures))
 
 
 def recipes_of(names: Sequence[str]) -> list[str]:
@@ -87,8 +85,7 @@ def kept_figures(path: Path, about: Mapping[str, Any]) -> dict[str, float]:
     if not path.exists():
         return {}
     record = records.load(path)
-    device = about["device"] | {"threads": about["threads"]}
-    if not isinstance(record, Measurement) or dict(record.device) != device:
+    if not isinstance(record, Measurement) or dict(record.device) != records.device_of(about):
         raise StorageError(
             f"{path}: measured on another device or with other threads; measure all rows, or give another --record"
         )
@@ -113,11 +110,11 @@ def _runs(name: str) -> list[str]:
     return [name] if study is None else [run.recipe.name for run in find_study(study).planned()]
 
 
-def _command(options: argparse.Namespace, figures: Collection[str]) -> str:
-    """Return the command line that gives all of `figures`, whatever part of them was measured now."""
+def _arguments(options: argparse.Namespace, figures: Collection[str]) -> list[str]:
+    """Return the arguments that give all of `figures`, whatever part of them was measured now."""
     flags = [f"--{key}={getattr(options, key)}" for key in ("device", "threads", "repeats", "record")]
     rows = [] if set(figures) == set(NAMES) else figures
-    return shlex.join(["python", sys.argv[0], *flags, *rows])
+    return [*flags, *rows]
 
 
 def _tell(name: str, seconds: Sequence[float]) -> None:

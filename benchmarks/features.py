@@ -1,6 +1,6 @@
 """Compare the extraction of features with the bare forward pass, and time a linear probe on cached features.
 
-    python benchmarks/features.py --data DATA --threads 2 --record records/features.json
+    python -m benchmarks.features --data DATA --threads 2 --record records/features.json
 
 The bare pass takes one fixed batch, prepared beforehand, through the network without its head. The extraction is the
 product's own: images from packed data, resize, normalise, network, rounding, checksums and files on the disk. Blocks
@@ -11,9 +11,7 @@ second finds them.
 """
 
 import argparse
-import shlex
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +23,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from thumbnet import environment, packed, records, train
+from benchmarks.program import add_record, write
+from thumbnet import environment, packed, train
 from thumbnet.data import ImageSet, place
 from thumbnet.evaluate import DTYPES, Preprocessing
 from thumbnet.features.body import body_of
@@ -49,10 +48,7 @@ def main() -> None:
         if options.epochs:
             figures["linear_probe"] = measure_probe(recipe, dataset, options, Path(name))
     Console().print(table(figures))
-    if options.record is not None:
-        records.write_measurement(
-            options.record, figures, describe_hardware(device), shlex.join(["python", *sys.argv])
-        )
+    write(options.record, figures, describe_hardware(device))
 
 
 def _parse() -> argparse.Namespace:
@@ -67,7 +63,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=environment.usable_cpus(), help="CPU threads")
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
     parser.add_argument("--folder", type=Path, help="where the features are kept meanwhile")
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     return parser.parse_args()
 
 

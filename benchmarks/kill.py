@@ -1,6 +1,6 @@
 """Kill training runs with SIGKILL at random moments, resume each, and compare with a run that nothing disturbed.
 
-    python benchmarks/kill.py --kills 20 --record records/resume-after-kill.json
+    python -m benchmarks.kill --kills 20 --record records/resume-after-kill.json
 
 Each kill is a run of its own: a process trains, is killed at a random moment of the clock (also before the first
 checkpoint, also while one is being written), a second process resumes, and every tensor, prediction, filter and row
@@ -25,7 +25,8 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from thumbnet import environment, packed, records, train
+from benchmarks.program import add_record, this_program, write
+from thumbnet import environment, packed, train
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import to_json
 from thumbnet.recipes import find_recipe
@@ -46,8 +47,7 @@ def main() -> int:
         data = options.data or pack("digits", Path(scratch) / "data").path
         figures = measure(options, data, Path(scratch))
     Console().print(f"{figures['identical']} of {figures['kills']} killed and resumed runs are identical")
-    if options.record is not None:
-        _record(options, figures)
+    write(options.record, figures, environment.describe("cpu", options.threads))
     return 0 if figures["identical"] == figures["kills"] else 1
 
 
@@ -60,7 +60,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=environment.usable_cpus(), help="CPU threads")
     parser.add_argument("--checkpoint-seconds", type=float, default=0.1, help="longest time between checkpoints")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)  # trains one run; the program calls itself
     return parser.parse_args()
 
@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, data: Path, folder: Path) -> dict[str, 
         arguments = ["--worker", str(out), "--data", str(data), "--recipe", options.recipe]
         arguments += ["--threads", str(options.threads), "--checkpoint-seconds", str(options.checkpoint_seconds)]
         arguments += [] if options.epochs is None else ["--epochs", str(options.epochs)]
-        return [sys.executable, __file__, *arguments]
+        return [sys.executable, *this_program()[1:], *arguments]
 
     seconds = _run(command(reference))
     assert seconds is not None
@@ -177,11 +177,6 @@ def _json(value: object) -> str:
 
 def _differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
     return sorted(key for key in {*expected, *found} if expected.get(key) != found.get(key))
-
-
-def _record(options: argparse.Namespace, figures: dict[str, Any]) -> None:
-    about = environment.describe("cpu", options.threads)
-    records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
 
 
 if __name__ == "__main__":

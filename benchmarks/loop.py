@@ -1,6 +1,6 @@
 """Compare the whole training loop with the bare model step on fixed tensors, in one process with interleaved rounds.
 
-    python benchmarks/loop.py --data DATA --threads 2 --record records/training-loop.json
+    python -m benchmarks.loop --data DATA --threads 2 --record records/training-loop.json
 
 The bare step is forward, loss, backward, optimiser step and zeroing the gradients, on one fixed batch in the recipe's
 precision and memory format. The loop is the product's own: batch from packed data, horizontal flip, normalise, and
@@ -14,7 +14,6 @@ makes (`thumbnet.train.hardware`), and without it.
 import argparse
 import json
 import math
-import shlex
 import statistics
 import subprocess
 import sys
@@ -30,7 +29,8 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional
 
-from thumbnet import environment, packed, records
+from benchmarks.program import add_record, this_program, wait, write
+from thumbnet import environment, packed
 from thumbnet.data import training_subsets
 from thumbnet.evaluate import DTYPES
 from thumbnet.packed import PackedDataset
@@ -56,9 +56,8 @@ def main() -> None:
         return
     figures = {name: _both_settings(name, options) for name in options.recipes}
     Console().print(table(figures))
-    if options.record is not None:
-        about = hardware.describe_hardware(hardware.choose_device(options.device, options.threads))
-        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
+    about = hardware.describe_hardware(hardware.choose_device(options.device, options.threads))
+    write(options.record, figures, about)
 
 
 def _parse() -> argparse.Namespace:
@@ -69,7 +68,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=12, help="steps of a block")
     parser.add_argument("--threads", type=int, default=environment.usable_cpus(), help="CPU threads")
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # measures one recipe; the program calls itself
     parser.add_argument("--default-malloc", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -87,8 +86,8 @@ def _both_settings(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _worker(name: str, options: argparse.Namespace, arguments: list[str]) -> Figures:
-    command = [sys.executable, __file__, "--worker", name, "--data", str(options.data), "--device", options.device]
-    for key in ("rounds", "steps", "threads"):
+    command = [sys.executable, *this_program()[1:], "--worker", name, "--data", str(options.data)]
+    for key in ("device", "rounds", "steps", "threads"):
         command += [f"--{key}", str(getattr(options, key))]
     done = subprocess.run([*command, *arguments], stdout=subprocess.PIPE, check=True, text=True)
     figures: Figures = json.loads(done.stdout)
@@ -144,7 +143,7 @@ def bare_block(trainer: Trainer, steps: int) -> Callable[[], float]:
     dtype = DTYPES[recipe.precision]
 
     def block() -> float:
-        _wait(trainer.device)
+        wait(trainer.device)
         began = time.perf_counter()
         for _ in range(steps):
             with torch.autocast(trainer.device.type, dtype, enabled=dtype != torch.float32):
@@ -153,7 +152,7 @@ def bare_block(trainer: Trainer, steps: int) -> Callable[[], float]:
             torch.autograd.backward(loss)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        _wait(trainer.device)
+        wait(trainer.device)
         return time.perf_counter() - began
 
     return block
@@ -191,18 +190,13 @@ def loop_block(trainer: Trainer, run: RunDirectory, steps: int) -> Callable[[], 
 
     def block() -> float:
         stop.step += steps
-        _wait(trainer.device)
+        wait(trainer.device)
         began = time.perf_counter()
         loop.run_steps()
-        _wait(trainer.device)
+        wait(trainer.device)
         return time.perf_counter() - began
 
     return block
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def table(figures: dict[str, dict[str, Any]]) -> Table:

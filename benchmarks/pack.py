@@ -1,6 +1,6 @@
 """Measure `thumbnet data pack ARCHIVE` as a whole process: wall time and peak resident memory.
 
-    python benchmarks/pack.py tiny-imagenet-200.zip --record records/pack.json
+    python -m benchmarks.pack tiny-imagenet-200.zip --record records/pack.json
 
 What was packed is checked against what is known of Tiny ImageNet: the images of each class and the greyscale ones.
 """
@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from thumbnet import environment, packed, records
+from benchmarks.program import THUMBNET, add_record, peak_bytes, write
+from thumbnet import environment, packed
 
-THUMBNET = Path(sys.executable).with_name("thumbnet")
 GREYSCALE = {"train": 1821, "val": 168, "test": 189}
 PER_CLASS = {"train": 500, "val": 50}
 CLASSES = 200
@@ -28,16 +28,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Wall time and peak memory of packing Tiny ImageNet.")
     parser.add_argument("archive", type=Path, help="tiny-imagenet-200.zip, or the unpacked folder")
     parser.add_argument("--runs", type=int, default=3, help="how often it is packed")
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     options = parser.parse_args()
     figures = measure(options.archive, options.runs)
     for name, value in figures.items():
         print(f"{name}: {value}")
-    if options.record is not None:
-        about = environment.describe("cpu", environment.usable_cpus())
-        # The folder of the archive is of no interest to a reader.
-        command = ["python", "benchmarks/pack.py", options.archive.name, "--runs", str(options.runs)]
-        records.write_measurement(options.record, figures, about, shlex.join(command))
+    about = environment.describe("cpu", environment.usable_cpus())
+    # The folder of the archive is of no interest to a reader.
+    write(options.record, figures, about, [options.archive.name, "--runs", str(options.runs)])
 
 
 def measure(archive: Path, runs: int) -> dict[str, Any]:
@@ -71,7 +69,7 @@ def pack_once(archive: Path, out: Path) -> tuple[float, int]:
     seconds = time.perf_counter() - start
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit(f"{shlex.join(command)}: failed; run it to see why")
-    return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return seconds, peak_bytes(usage)
 
 
 def confirm(dataset: packed.PackedDataset) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Measure how well wrong labels and duplicates are found.
 
-    python benchmarks/quality.py RUN DATA --record records/quality.json
+    python -m benchmarks.quality RUN DATA --record records/quality.json
 
 Labels of val are flipped on purpose, to any other class or to those that the network finds alike, and searched by the
 run's stored predictions. The identical images of the whole data are searched and compared with the identical files
@@ -10,7 +10,6 @@ that packing found. Training images are retouched, and each is compared with wha
 import argparse
 import io
 import itertools
-import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,15 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from thumbnet import environment, packed, records
+from benchmarks.flips import Method, by_margin, flip_labels, found, suspected
+from benchmarks.program import add_record, write
+from thumbnet import environment, packed
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.quality import likeness
-from thumbnet.quality.confident import Method, suspects
 from thumbnet.quality.duplicates import OUTLINE_MATCH, RADIUS, THRESHOLD, Duplicates, find_duplicates
-from thumbnet.quality.flips import flip_labels, found
 from thumbnet.run import RunDirectory
-from thumbnet.workflows.stored import stored_predictions
 
 SHARES = (0.02, 0.05, 0.1)
 SEEDS = 5
@@ -44,10 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How well wrong labels and duplicates are found.")
     parser.add_argument("run", type=Path, help="a complete run with predictions for val")
     parser.add_argument("data", type=Path, help="the packed data of the run")
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     options = parser.parse_args()
     run, dataset = RunDirectory.open(options.run), packed.load(options.data)
-    predictions = stored_predictions(run, "val")
+    predictions = run.predictions("val")
     figures = {
         "network": run.recipe().name,
         "top1": predictions.scores().top1,
@@ -58,11 +56,8 @@ def main() -> None:
     }
     for name, value in figures.items():
         print(f"{name}: {value}")
-    if options.record is not None:
-        about = environment.describe("cpu", 1)
-        # The folders are of no interest to a reader.
-        command = ["python", "benchmarks/quality.py", options.run.name, dataset.name]
-        records.write_measurement(options.record, figures, about, shlex.join(command))
+    # The folders are of no interest to a reader.
+    write(options.record, figures, environment.describe("cpu", 1), [options.run.name, dataset.name])
 
 
 def measure_flips(predictions: Predictions) -> dict[str, Any]:
@@ -94,17 +89,17 @@ def _searched(
 ) -> dict[str, float]:
     flipped = flip_labels(labels, share, np.random.default_rng(seed), weights)
     wrong = flipped != labels
-    result = suspects(probabilities, flipped, method)
-    margin = suspects(probabilities, flipped, method, "margin")
-    figures = found(result.mask(), wrong)
+    rows = suspected(probabilities, flipped, method)
+    furthest = by_margin(rows, probabilities, flipped)
+    figures = found(np.isin(np.arange(len(labels)), rows), wrong)
     surest = round(len(labels) * 0.01)
     return {
         "suspects": figures.suspects,
         "precision": figures.precision,
         "recall": figures.recall,
-        "precision_of_surest_1%": float(wrong[result.rows[:surest]].mean()),
-        "precision_of_surest_1%_by_margin": float(wrong[margin.rows[:surest]].mean()),
-        "precision_of_as_many_as_flipped": float(wrong[result.rows[: int(wrong.sum())]].mean()),
+        "precision_of_surest_1%": float(wrong[rows[:surest]].mean()),
+        "precision_of_surest_1%_by_margin": float(wrong[furthest[:surest]].mean()),
+        "precision_of_as_many_as_flipped": float(wrong[rows[: int(wrong.sum())]].mean()),
     }
 
 

@@ -2,28 +2,23 @@
 
 The images are noise, which compresses worst, and the predictions are made up. Each report is a process of its own.
 
-python benchmarks/report.py --record records/report.json
+python -m benchmarks.report --record records/report.json
 """
 
 import argparse
 import resource
-import shlex
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-from thumbnet import environment, records
+from benchmarks.program import THUMBNET, add_record, made_up_predictions, peak_bytes, times, write
+from thumbnet import environment
 from thumbnet.packed import ClassInfo, PackedDataset, create, load
-from thumbnet.predictions import Predictions
 from thumbnet.recipes import find_recipe
 from thumbnet.run import RunDirectory
-
-THUMBNET = Path(sys.executable).with_name("thumbnet")
 
 
 def main() -> None:
@@ -33,16 +28,14 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=200, help="how many classes there are")
     parser.add_argument("--steps", type=int, default=20_000, help="how many iterations the run has")
     parser.add_argument("--runs", type=int, default=3, help="how often the report is made")
-    parser.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+    add_record(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = make_run(Path(folder), options.images, options.classes, options.steps)
         figures = {"images": options.images, "classes": options.classes, "steps": options.steps}
         figures |= measure(run, options.runs)
     print(", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-    if options.record is not None:
-        about = environment.describe("cpu", environment.usable_cpus())
-        records.write_measurement(options.record, figures, about, shlex.join(["python", *sys.argv]))
+    write(options.record, figures, environment.describe("cpu", environment.usable_cpus()))
 
 
 def make_run(folder: Path, images: int, classes: int, steps: int) -> RunDirectory:
@@ -68,13 +61,12 @@ def make_run(folder: Path, images: int, classes: int, steps: int) -> RunDirector
             for step in range(1, steps + 1)
         ]
     )
+    names = [one.id for one in dataset.classes]
     for split in ("val", "holdout"):
-        labels = dataset.split("val").labels
-        logits = random.normal(0, 2, (images, classes)).astype(np.float32)
-        logits[np.arange(images), labels] += 5
-        ids = tuple(f"{split}_{number:06d}.JPEG" for number in range(images))
-        names = tuple(one.id for one in dataset.classes)
-        Predictions(split, ids, logits, labels, names, {"train_on": "fit"}).save(run.predictions_path(split))
+        made = made_up_predictions(
+            split, dataset.split("val").labels, names, random, train_on="fit", data=dataset.fingerprint
+        )
+        made.save(run.predictions_path(split))
     run.write_result({"recipe": "resnet18-64", "scores": {}, "best": None, "epochs": 17.0})
     run.write_status("complete", steps, steps)
     return run
@@ -96,16 +88,12 @@ def make_data(path: Path, images: int, classes: int, random: np.random.Generator
 
 def measure(run: RunDirectory, runs: int) -> dict[str, float]:
     """Return seconds, peak memory in bytes of the largest process, and the size of the page in bytes."""
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        subprocess.run([str(THUMBNET), "report", str(run.path)], check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    command = [str(THUMBNET), "report", str(run.path)]
+    seconds = times(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), runs, warm_up=0)
     return {
         "seconds_median": statistics.median(seconds),
         "seconds_max": max(seconds),
-        "peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024,
+        "peak_memory_bytes": peak_bytes(resource.getrusage(resource.RUSAGE_CHILDREN)),
         "page_bytes": run.report_path.stat().st_size,
         "runs": runs,
     }

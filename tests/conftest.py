@@ -1,17 +1,21 @@
-"""What many tests share: a small packed data set and one run on it. Shared, so neither must be changed."""
+"""What many tests share: small packed data sets and runs on them. Shared, so none must be changed."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser import browser
 from tests.helpers import QUIET, short_recipe
 from tests.shapes import make_tiny_imagenet
+from tests.workflows.runs import dataset, run, runs, unpacked
 from thumbnet import train
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Checkpointing
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
+
+__all__ = ["browser", "cache", "dataset", "out", "run", "runs", "shapes", "short_run", "undrawn", "unpacked"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,6 +40,13 @@ def short_run(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -
     """A complete run of `short_recipe` on `shapes`, with filters and weights of epoch 1 kept."""
     recipe = short_recipe(checkpointing=Checkpointing(keep=(1,), filters=(1,)), selected_on="holdout")
     return train.start(recipe, shapes, tmp_path_factory.mktemp("runs") / "short", QUIET, "a test")
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the figures of studies and searches, where their numbers alone are read."""
+    monkeypatch.setattr("thumbnet.workflows.study.running.draw_study", lambda *_: None)
+    monkeypatch.setattr("thumbnet.workflows.tuning.searching.draw_search", lambda *_: None)
 
 
 @pytest.fixture

@@ -1,18 +1,13 @@
-"""Short recipes, runs to compare, and a run that ends itself at a chosen moment."""
+"""Short recipes, and runs to compare."""
 
 import json
-import multiprocessing
-import os
-import signal
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from thumbnet import packed, train
+from thumbnet import train
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import (
     Ema,
@@ -31,6 +26,7 @@ from thumbnet.run import RunDirectory
 TIMINGS = {"images_per_second", "seconds", "train_seconds", "total_seconds", "peak_memory_bytes"}
 
 QUIET = train.Options(device="cpu", threads=1, quiet=True)
+NO_CHECKPOINTS = replace(QUIET, checkpoint_seconds=None)
 
 FLIP = (operation("horizontal_flip"),)
 CROP = (operation("translate_crop", padding=3), operation("brightness", amount=0.3))
@@ -68,69 +64,6 @@ def varied_recipe() -> Recipe:
         ema=Ema(decay=0.8),
         selected_on="holdout",
     )
-
-
-def go_on(
-    out: Path,
-    recipe: Recipe,
-    data: Path,
-    options: train.Options = QUIET,
-    *,
-    moment: int | None = None,
-    number: int = signal.SIGKILL,
-    mark: str = "",
-) -> RunDirectory:
-    """Start the run `out`, or resume it when it is there.
-
-    Args:
-        out: the run directory.
-        recipe: of the run.
-        data: packed data.
-        options: of this session.
-        moment: with a number, this process sends itself signal `number` at the moment-th time that it opens, renames
-            or changes a file of the run, which is also while a file is being written.
-        number: the signal.
-        mark: counts only files with this text in their path.
-    """
-    if moment is not None:
-        _send_at(out, moment, number, mark)
-    dataset = packed.load(data)
-    if out.exists():
-        return train.resume(RunDirectory.open(out), dataset, options)
-    return train.start(recipe, dataset, out, options)
-
-
-def _send_at(out: Path, moment: int, number: int, mark: str) -> None:
-    events = 0
-
-    def count(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal events
-        if event not in ("open", "os.chmod", "os.rename", "os.remove", "os.mkdir", "os.truncate"):
-            return
-        if str(out.parent) in str(arguments[0]) and mark in str(arguments[0]):
-            events += 1
-            if events == moment:
-                os.kill(os.getpid(), number)
-
-    sys.addaudithook(count)
-
-
-def go_on_in_a_process(*arguments: Any, kill_after: float | None = None, **named: Any) -> int:
-    """Call `go_on` in a process of its own and return its exit status: minus the signal that ended it, where one did.
-
-    With `kill_after` it is killed with SIGKILL when it has not ended after so many seconds.
-    """
-    # Forked from a server that has torch loaded already: a start takes milliseconds.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["thumbnet.train", "timm", "tests.helpers"])
-    process = context.Process(target=go_on, args=arguments, kwargs=named)
-    process.start()
-    process.join(kill_after)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-    assert process.exitcode is not None
-    return process.exitcode
 
 
 def assert_same_results(run: RunDirectory, reference: RunDirectory) -> None:

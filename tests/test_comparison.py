@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tests.ensemble.test_averaging import predictions
+from tests.ensemble.made import predictions
 from thumbnet.comparison import compare, compare_right, holm, mcnemar
 from thumbnet.errors import PredictionError
 from thumbnet.metrics import paired_difference

@@ -4,7 +4,6 @@ import getpass
 import json
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -77,7 +76,6 @@ def test_a_library_that_is_not_installed_has_no_version(monkeypatch: pytest.Monk
     assert environment.versions()["torch"] is None
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 def test_the_commit_is_marked_when_tracked_files_differ(fake_checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.checkout() == fake_checkout
     assert environment.commit() is None

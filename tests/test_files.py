@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import platformdirs
 import pytest
 
 from thumbnet import files
@@ -243,3 +245,33 @@ def test_digest(tmp_path: Path) -> None:
     assert files.sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
     with pytest.raises(StorageError, match="no such file"):
         files.sha256(tmp_path / "g")
+
+
+def test_arrays_come_back_and_nothing_else_does(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, one=np.arange(3), two=np.array("text"))
+    found = files.read_arrays(path)
+    assert {name: array.tolist() for name, array in found.items()} == {"one": [0, 1, 2], "two": "text"}
+    content = path.read_bytes()
+    for damaged in (b"", b"PK", content[:-40], content.replace(content[60:70], b"0123456789")):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"^[^\n]{0,120}$"):
+            files.read_arrays(path)
+    np.savez(path, one=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        files.read_arrays(path)
+    with path.open("wb") as file:
+        np.save(file, np.arange(3))
+    with pytest.raises(ValueError, match="a single array"):
+        files.read_arrays(path)
+    with pytest.raises(FileNotFoundError):
+        files.read_arrays(tmp_path / "none.npz")
+
+
+def test_the_cache_is_where_it_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path))
+    assert files.cache_folder() == tmp_path
+    monkeypatch.setenv("THUMBNET_CACHE", "")
+    assert files.cache_folder() == Path(platformdirs.user_cache_dir("thumbnet"))
+    monkeypatch.delenv("THUMBNET_CACHE")
+    assert files.cache_folder() == Path(platformdirs.user_cache_dir("thumbnet"))

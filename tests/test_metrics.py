@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import softmax as scipy_softmax
-from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
+from scipy.stats import binomtest, norm
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, top_k_accuracy_score
 
 from thumbnet import metrics
 from thumbnet.errors import PredictionError
@@ -213,3 +213,15 @@ def test_reliability_bins_hold_every_image_once() -> None:
     gaps = np.abs(found.accuracy - found.confidence)[held]
     assert found.ece == pytest.approx((gaps * found.counts[held]).sum() / 500)
     assert (found.accuracy[held] * found.counts[held]).sum() == pytest.approx(metrics.score(logits, labels).top1 * 500)
+
+
+def test_confusion_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    labels, predicted = random.integers(0, 5, (2, 300))
+    expected = confusion_matrix(labels, predicted, labels=range(7))
+    np.testing.assert_array_equal(metrics.confusion(labels, predicted, 7), expected)
+
+
+def test_deviations_are_those_of_scipy() -> None:
+    assert metrics.deviations() == pytest.approx(norm.ppf(0.975))
+    assert metrics.deviations(0.5) == pytest.approx(norm.ppf(0.75))

@@ -21,7 +21,7 @@ from thumbnet.recipes import RECIPES
 from thumbnet.records import Measurement, load_all
 from thumbnet.registry import Registry
 from thumbnet.studies import STUDIES, Study
-from thumbnet.workflows.formats import markdown_table, percent
+from thumbnet.text import markdown_table, percent
 from thumbnet.workflows.reproduction.lines import AnyRecord, make_lines
 from thumbnet.workflows.reproduction.table import markdown
 

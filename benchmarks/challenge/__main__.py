@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.challenge import kill, load, race
 from benchmarks.challenge.classroom import DATABASES, say
 from thumbnet import environment, records
+from thumbnet.challenge.web.pages.scoreboard import POLL_SECONDS
 
 
 def main() -> int:
@@ -49,7 +50,7 @@ def _parse() -> argparse.Namespace:
     one.add_argument("--clients", type=int, default=500, help="teams that submit once each")
     one.add_argument("--readers", type=int, default=2000, help="who poll the board")
     one.add_argument("--window", type=float, default=60, help="seconds until the deadline")
-    one.add_argument("--poll", type=float, default=3, help="seconds between two questions of one reader")
+    one.add_argument("--poll", type=float, default=POLL_SECONDS, help="seconds between two questions of one reader")
     two = programs.add_parser("race", help="posts of one team at the same moment")
     two.add_argument("--posts", type=int, default=50, help="posts at the same moment")
     two.add_argument("--rounds", type=int, default=10, help="teams that try it, one after the other")

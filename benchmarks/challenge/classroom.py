@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from sqlalchemy import func, select
-from tests.challenge import postgres
-from tests.challenge.world import PASSWORD, write_settings
 
+from benchmarks.challenge import postgres
+from benchmarks.challenge.processes import PASSWORD, write_settings
 from thumbnet.challenge import labels
 from thumbnet.challenge.database.schema import submissions
-from thumbnet.challenge.people import accounts
+from thumbnet.challenge.people import accounts, tokens
 from thumbnet.challenge.settings import Settings, load
 from thumbnet.challenge.state import Challenge, set_up
 
@@ -69,7 +69,7 @@ class Classroom:
             account = accounts.sign_up(
                 self.challenge, f"p{number}", PASSWORD, address=f"192.0.{number // 250}.{number % 250}"
             )
-            made.append(accounts.make_token(self.challenge, account, "benchmark"))
+            made.append(tokens.make_token(self.challenge, account, "benchmark"))
         return made
 
     def submissions_of_teams(self) -> Sequence[int]:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select, text
-from tests.challenge.processes import ServerProcess, free_port
 
 from benchmarks.challenge.classroom import Classroom, classroom, token_headers
+from benchmarks.challenge.processes import ServerProcess, free_port
 from benchmarks.challenge.traffic import Connection
 from thumbnet.challenge.database.schema import ledger, scores, submissions
 from thumbnet.challenge.keeping import verify
 from thumbnet.challenge.ledger import Receipt, read_receipt
+from thumbnet.challenge.submissions.files import UNFINISHED_SECONDS
 from thumbnet.errors import ThumbnetError
 
 CLIENTS = 8
@@ -24,8 +25,8 @@ LONGEST = 2.0
 """Greatest time between the first post and the kill, in seconds."""
 STARTING = 0.2
 """Share of the kills that come while the server starts."""
-LEFTOVER_SECONDS = 11
-"""After this time a start removes unfinished files (`StoredFiles.sweep` spares younger ones, which may be at work)."""
+LEFTOVER_SECONDS = UNFINISHED_SECONDS + 1
+"""After this time a start removes unfinished files."""
 
 
 @dataclass
@@ -102,7 +103,7 @@ def measure(
         time.sleep(rest)
         _check_at_rest(made, port, kept, found)
         if rest >= LEFTOVER_SECONDS:
-            _check_leftovers(made, found)
+            check_leftovers(made, found)
         return {
             "kills": kills,
             "kills_at_start": killed_at_start,
@@ -187,13 +188,14 @@ def _check_at_rest(made: Classroom, port: int, kept: Kept, found: Found) -> None
         server.end()
 
 
-def _check_leftovers(made: Classroom, found: Found) -> None:
-    """Check that the last start removed all unfinished files."""
+def check_leftovers(made: Classroom, found: Found) -> None:
+    """Check that the last start removed all unfinished files; a check beside that of what is stored."""
     stored = made.challenge.files
     digests = stored.digests()
     strange = [path.name for path in stored.folder.glob("??/*") if path.name not in digests]
+    found.checks += 1
+    found.good += not strange
     if strange:
-        found.good -= 1
         found.problems.append(f"unfinished files: {', '.join(strange)}")
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tests.challenge.processes import ServerProcess
 
 from benchmarks.challenge.classroom import Classroom, File, classroom, quantiles, say, token_headers
+from benchmarks.challenge.processes import ServerProcess
 from benchmarks.challenge.traffic import Answer, Connection
 from thumbnet.challenge.keeping import verify
 from thumbnet.challenge.ledger import read_receipt

@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from tests.challenge.processes import ServerProcess
 
 from benchmarks.challenge.classroom import Classroom, classroom, token_headers
+from benchmarks.challenge.processes import ServerProcess
 from benchmarks.challenge.traffic import Connection
 from thumbnet.challenge.keeping import verify
 

@@ -10,11 +10,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from thumbnet.errors import StorageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _REMEDY = {
     errno.ENOSPC: "the disk is full; free some space and run the command again",
@@ -168,6 +171,37 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise StorageError(f"{path}: not valid JSON ({error}); the file is damaged or not ours") from error
+
+
+def read_arrays(path: Path) -> "dict[str, NDArray[Any]]":
+    """Return the arrays of the npz file at `path` by their names; nothing pickled is read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PermissionError: it may not be read.
+        ValueError: it is no such file, or damaged; one line says how.
+    """
+    import numpy as np
+
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise TypeError("a single array")
+            return {name: archive[name] for name in archive.files}
+    except (FileNotFoundError, PermissionError):
+        raise
+    # The zip and array readers answer damaged bytes with a dozen kinds of exception, RuntimeError among them.
+    except Exception as error:
+        raise ValueError(" ".join(str(error).split())[:120]) from error
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds what can be computed again: `$THUMBNET_CACHE`, else the user's own."""
+    import platformdirs
+
+    chosen = os.environ.get("THUMBNET_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("thumbnet"))
 
 
 def sha256(path: Path) -> str:

@@ -174,15 +174,24 @@ def write_measurement(path: Path, figures: Mapping[str, Any], about: Mapping[str
         StorageError: the name or a figure cannot be stored, or the place cannot be written.
     """
     check_place(path)
-    measurement = Measurement(
-        name=path.stem,
-        command=command,
-        commit=about["commit"],
-        versions=about["versions"],
-        device=about["device"] | {"threads": about["threads"]},
-        figures=figures,
-    )
-    write(measurement, path.parent, replace=True)
+    write(measurement(path.stem, figures, about, command), path.parent, replace=True)
+
+
+def measurement(name: str, figures: Mapping[str, Any], about: Mapping[str, Any], command: str) -> Measurement:
+    """Return what was measured as a record.
+
+    Args:
+        name: what was measured.
+        figures: what was found, by name; each name states its unit.
+        about: where, as `thumbnet.environment.describe` gives it.
+        command: command line that gives this measurement.
+    """
+    return Measurement(name, command, about["commit"], about["versions"], device_of(about), figures)
+
+
+def device_of(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the device of a record, with its threads, from what `thumbnet.environment.describe` gives."""
+    return {**about["device"], "threads": about["threads"]}
 
 
 def load(path: Path) -> Record | Measurement:

@@ -1,109 +1,153 @@
-"""An analysis of every kind, with small random content."""
+"""Analyses with made-up content: of nothing in particular, or as `thumbnet analyze` would leave them in a made run."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from thumbnet import analyses
 from thumbnet.analyses import Analysis, Embedding, Layers, Maps, Neighbours, Origin, Robustness
+from thumbnet.packed import PackedDataset
+from thumbnet.run import RunDirectory
+
+COARSE = "the last feature map has 2x2 places"
 
 ORIGIN = Origin("last", "a" * 64, "f" * 64)
 
 
-def every_kind(origin: Origin = ORIGIN) -> list[Analysis]:
-    return [embedding(origin), neighbours(origin), maps(origin), layers(origin), robustness(origin)]
+@dataclass(frozen=True)
+class Content:
+    """What the analyses are of: labels i64[N] of train and of what is judged, and the latter's first two images."""
+
+    train: NDArray[np.int64]
+    judged: NDArray[np.int64]
+    images: NDArray[np.uint8]
+    classes: int
 
 
-def _random() -> np.random.Generator:
-    return np.random.default_rng(4)
+SMALL = Content(np.arange(6) % 4, np.arange(10) * 3 % 4, np.full((2, 8, 8, 3), 9, np.uint8), 4)
 
 
-def _whole(count: int, high: int = 4) -> Any:
-    return _random().integers(0, high, count)
+def content_of(dataset: PackedDataset) -> Content:
+    judged = dataset.split("val")
+    return Content(
+        dataset.split("train").labels, np.asarray(judged.labels), np.asarray(judged.images[:2]), len(dataset.classes)
+    )
 
 
-def _real(*shape: int) -> Any:
-    return _random().random(shape, np.float32)
+def every_kind(origin: Origin = ORIGIN, content: Content = SMALL, side: int = 2) -> list[Analysis]:
+    return [
+        embedding(origin, content),
+        neighbours(origin, content),
+        maps(origin, content, side),
+        layers(origin, content),
+        robustness(origin, content),
+    ]
 
 
-def embedding(origin: Origin = ORIGIN) -> Embedding:
+def analyze(run: RunDirectory, dataset: PackedDataset, *, side: int = 2) -> None:
+    """Store every part but the cross-fitted predictions in `run`, and filters of three stages.
+
+    Args:
+        run: the run directory.
+        dataset: its data.
+        side: of the maps.
+    """
+    for one in every_kind(analyses.current_origin(run), content_of(dataset), side):
+        analyses.save_analysis(run, one)
+    random = np.random.default_rng(5)
+    for tag in ("initial", "epoch-0002", "last"):
+        np.save(run.filters_path(tag), random.normal(size=(6, 3, 3, 3)).astype(np.float32))
+
+
+def embedding(origin: Origin = ORIGIN, content: Content = SMALL) -> Embedding:
+    random, judged, train = np.random.default_rng(1), content.judged, content.train
+    points = len(train) + len(judged)
     return Embedding(
         origin,
-        judged=np.arange(9) > 5,
-        positions=_whole(9),
-        labels=_whole(9),
-        pca=_real(9, 2),
-        tsne=_real(9, 2),
+        judged=np.arange(points) >= len(train),
+        positions=np.concatenate([np.arange(len(train)), np.arange(len(judged))]),
+        labels=np.concatenate([train, judged]),
+        pca=random.normal(size=(points, 2)).astype(np.float32),
+        tsne=random.normal(size=(points, 2)).astype(np.float32),
         split="val",
         subset="val",
-        classes=(0, 2, 3),
-        choice="confused",
-        explained=(0.5, 0.25),
-        perplexity=2.5,
-        seed=7,
+        classes=tuple(range(min(7, content.classes))),
+        choice="all",
+        explained=(0.4, 0.2),
+        perplexity=30.0,
+        seed=1,
         width=16,
     )
 
 
-def neighbours(origin: Origin = ORIGIN) -> Neighbours:
+def neighbours(origin: Origin = ORIGIN, content: Content = SMALL) -> Neighbours:
+    random, judged, train = np.random.default_rng(2), content.judged, content.train
+    found = random.integers(0, len(train), (len(judged), 3))
     return Neighbours(
         origin,
-        positions=_whole(5),
-        labels=np.array([0, 1, 2, 3, 0]),
-        found=_random().integers(0, 50, (5, 3)),
-        found_labels=np.array([[0, 1, 1], [2, 1, 1], [2, 2, 2], [0, 3, 3], [0, 0, 0]]),
-        similarity=_real(5, 3),
+        positions=np.arange(len(judged)),
+        labels=judged,
+        found=found,
+        found_labels=train[found],
+        similarity=np.sort(random.random(found.shape, np.float32))[:, ::-1].copy(),
         split="val",
         subset="val",
     )
 
 
-def maps(origin: Origin = ORIGIN) -> Maps:
+def maps(origin: Origin = ORIGIN, content: Content = SMALL, side: int = 2) -> Maps:
+    random, judged = np.random.default_rng(3), content.judged
+    heat = random.random((2, len(judged), side, side), np.float32)
+    heat[0, 0] = 0
     return Maps(
         origin,
-        positions=_whole(3),
-        labels=_whole(3),
-        predicted=_whole(3),
-        for_predicted=_real(3, 4, 4),
-        for_label=_real(3, 4, 4),
+        positions=np.arange(len(judged)),
+        labels=judged,
+        predicted=random.integers(0, content.classes, len(judged)),
+        for_predicted=heat[0],
+        for_label=heat[1],
         split="val",
         subset="val",
         layer="layer4",
-        channels=8,
+        channels=16,
         box=(0.0, 0.0, 1.0, 1.0),
-        note=None,
+        note=COARSE if side <= 3 else None,
     )
 
 
-def layers(origin: Origin = ORIGIN) -> Layers:
-    return Layers(
-        origin,
-        positions=_whole(2),
-        labels=_whole(2),
-        inputs=_random().integers(0, 256, (2, 8, 8, 3), np.uint8),
-        first=_real(2, 4, 8, 8).astype(np.float16),
-        second=_real(2, 6, 4, 4).astype(np.float16),
-        weights=_real(6, 4, 3, 3),
-        split="val",
-        subset="val",
-        names=("act", "layer1.0.act1"),
-        channels=(4, 6),
-        convolution="layer1.0.conv1",
-    )
-
-
-def robustness(origin: Origin = ORIGIN) -> Robustness:
+def robustness(origin: Origin = ORIGIN, content: Content = SMALL) -> Robustness:
+    random, judged, size = np.random.default_rng(4), content.judged, content.images.shape[1]
     return Robustness(
         origin,
-        positions=np.arange(10),
-        labels=_whole(10),
-        clean=_whole(10),
-        predicted=_random().integers(0, 4, (2, 5, 10)),
-        examples=_random().integers(0, 256, (2, 5, 8, 8, 3), np.uint8),
-        example=3,
+        positions=np.arange(len(judged)),
+        labels=judged,
+        clean=random.integers(0, content.classes, len(judged)),
+        predicted=random.integers(0, content.classes, (2, 5, len(judged))),
+        examples=random.integers(0, 256, (2, 5, size, size, 3), np.uint8),
+        example=0,
         split="val",
         subset="val",
-        corruptions=("noise", "blur"),
-        parameters=((0.1, 0.2, 0.3, 0.4, 0.5), (1.0, 2.0, 3.0, 4.0, 5.0)),
+        corruptions=("noise", "jpeg"),
+        parameters=((0.04, 0.08, 0.12, 0.15, 0.18), (65.0, 58.0, 50.0, 40.0, 25.0)),
         seed=0,
         definition=1,
+    )
+
+
+def layers(origin: Origin = ORIGIN, content: Content = SMALL) -> Layers:
+    random, images, size = np.random.default_rng(6), content.images, content.images.shape[1]
+    return Layers(
+        origin,
+        positions=np.arange(len(images)),
+        labels=content.judged[: len(images)],
+        inputs=images,
+        first=random.normal(size=(len(images), 6, size, size)).astype(np.float16),
+        second=random.normal(size=(len(images), 8, 4, 4)).astype(np.float16),
+        weights=random.normal(size=(8, 6, 3, 3)).astype(np.float32),
+        split="val",
+        subset="val",
+        names=("act", "layer1.act"),
+        channels=(6, 8),
+        convolution="layer1.conv",
     )

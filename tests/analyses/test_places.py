@@ -1,5 +1,6 @@
 """Analyses in a run: found there, and refused where they are of other weights or data."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +14,11 @@ from thumbnet.errors import RunError
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 
-READERS = {
-    "embedding": analyses.read_embedding,
-    "neighbours": analyses.read_neighbours,
-    "maps": analyses.read_maps,
-    "layers": analyses.read_layers,
-    "robustness": analyses.read_robustness,
-}
-
 
 @pytest.fixture
 def run(short_run: RunDirectory, tmp_path: Path) -> RunDirectory:
     """A copy of a run, to store in."""
-    return RunDirectory(shutil.copytree(short_run.path, tmp_path / "run"))
+    return RunDirectory(shutil.copytree(short_run.path, tmp_path / "my run"))
 
 
 def predictions(run: RunDirectory) -> Predictions:
@@ -36,18 +29,23 @@ def predictions(run: RunDirectory) -> Predictions:
 
 def test_all_are_stored_and_found(run: RunDirectory) -> None:
     origin = analyses.current_origin(run)
-    assert [read(run) for read in READERS.values()] == [None] * 5
+    assert [analyses.read(run, kind) for kind in analyses.KINDS.values()] == [None] * 5
     assert analyses.read_cross_fitted(run) is None
     for one in made.every_kind(origin):
         analyses.save_analysis(run, one)
     analyses.save_cross_fitted(run, predictions(run), origin)
     for one in made.every_kind(origin):
-        found = READERS[one.KIND](run)
+        found = analyses.read(run, type(one))
         assert found is not None
         assert found.origin == origin
     stored = analyses.read_cross_fitted(run)
     assert stored is not None
     np.testing.assert_array_equal(stored.logits, predictions(run).logits)
+
+
+def refused(part: str, run: RunDirectory) -> str:
+    command = re.escape(f"thumbnet analyze '{run.path}' --only {part} --again")
+    return f"'{part}' was made from other weights; make it again with: {command}$"
 
 
 def test_those_of_other_weights_are_refused(run: RunDirectory) -> None:
@@ -57,9 +55,11 @@ def test_those_of_other_weights_are_refused(run: RunDirectory) -> None:
     analyses.save_cross_fitted(run, predictions(run), origin)
     with run.weights_path("last").open("ab") as file:
         file.write(b"0")
-    for part, read in {**READERS, "crossfit": analyses.read_cross_fitted}.items():
-        with pytest.raises(RunError, match=f"'{part}' was made from other weights.*--only {part} --again"):
-            read(run)
+    for part, kind in analyses.KINDS.items():
+        with pytest.raises(RunError, match=refused(part, run)):
+            analyses.read(run, kind)
+    with pytest.raises(RunError, match=refused("crossfit", run)):
+        analyses.read_cross_fitted(run)
 
 
 def test_those_of_other_data_are_refused(run: RunDirectory) -> None:
@@ -67,24 +67,31 @@ def test_those_of_other_data_are_refused(run: RunDirectory) -> None:
     for one in made.every_kind(other):
         analyses.save_analysis(run, one)
         with pytest.raises(RunError, match="was made from other data"):
-            READERS[one.KIND](run)
+            analyses.read(run, type(one))
 
 
 def test_without_weights_the_data_decides(run: RunDirectory) -> None:
     analyses.save_analysis(run, made.maps(analyses.current_origin(run)))
     run.weights_path("last").unlink()
-    assert analyses.read_maps(run) is not None
+    assert analyses.read(run, analyses.Maps) is not None
 
 
 def test_damaged_cross_fitted_predictions_are_refused(run: RunDirectory) -> None:
     analyses.save_cross_fitted(run, predictions(run), analyses.current_origin(run))
     path = run.analysis_path("crossfit")
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(RunError, match="damaged or not ours"):
+    with pytest.raises(RunError, match=r"damaged or not ours; .* '.*/my run' --only crossfit --again$"):
         analyses.read_cross_fitted(run)
     predictions(run).save(path)
     with pytest.raises(RunError, match="damaged or not ours"):
         analyses.read_cross_fitted(run)
+
+
+def test_a_damaged_part_is_made_again_alone(run: RunDirectory) -> None:
+    run.make_analysis_folder()
+    run.analysis_path("maps").write_bytes(b"PK")
+    with pytest.raises(RunError, match=r"is damaged or not ours; .* '.*/my run' --only maps --again$"):
+        analyses.read(run, analyses.Maps)
 
 
 def test_a_part_has_a_plain_name(run: RunDirectory) -> None:
@@ -98,4 +105,4 @@ def test_leftovers_of_a_killed_writer_go(run: RunDirectory) -> None:
     leftover.write_bytes(b"half")
     with run.lock():
         assert not leftover.exists()
-    assert analyses.read_maps(run) is not None
+    assert analyses.read(run, analyses.Maps) is not None

@@ -36,4 +36,9 @@ def test_what_is_not_computed_has_no_accuracy() -> None:
 
 
 def test_nearest_neighbours_that_agree() -> None:
-    assert made.neighbours().nearest_correct().tolist() == [True, False, True, False, True]
+    whole, expected = made.neighbours(), [True, False] * 5
+    labels = whole.found_labels.copy()
+    labels[:, 0] = np.where(expected, whole.labels, (whole.labels + 1) % 4)
+    # Those further away agree where the nearest does not.
+    labels[:, 1:] = np.where(expected, (whole.labels + 1) % 4, whole.labels)[:, None]
+    assert replace(whole, found_labels=labels).nearest_correct().tolist() == expected

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from tests.shapes import draw
 from torch import Tensor
 
+from tests.shapes import draw
 from thumbnet.augment.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_noise
 
 CPU = torch.device("cpu")

@@ -1,7 +1,6 @@
 """A challenge's server in this process, and people who look at it in headless Chromium."""
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from benchmarks.challenge.processes import PASSWORD, free_port
+from playwright.sync_api import Browser, Page
 
-from tests.challenge.processes import free_port
-from tests.challenge.world import PASSWORD, World
-from tests.report.browser import FLAGS
+from tests.browser import Pages
+from tests.challenge.world import World
+from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.web import make_app
 from thumbnet.challenge.web.pages import scoreboard
 
@@ -22,29 +22,17 @@ SECONDS = 20_000
 """How long to wait for a page to change by itself, in milliseconds."""
 
 
-class Visitors:
-    """People with a browser each. Whatever their pages say in the console, ask for or open is kept.
-
-    Attributes:
-        said: what the console and dialogs said.
-        asked: hosts that were asked for something.
-    """
+class Visitors(Pages):
+    """People with a browser each, who meet the challenge at `url`."""
 
     def __init__(self, browser: Browser, url: str) -> None:
+        super().__init__(browser)
         self.url = url
-        self.said: list[str] = []
-        self.asked: set[str] = set()
-        self._browser = browser
 
     def come(self, **options: Any) -> Page:
         """Return a page of a browser of its own."""
-        usual = {"viewport": {"width": 1200, "height": 900}, "base_url": self.url, "reduced_motion": "reduce"}
-        page = self._browser.new_context(**usual | options).new_page()
-        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: self.said.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
-        return page
+        usual = {"viewport": {"width": 1200, "height": 900}, "base_url": self.url}
+        return self.open(**usual | options)
 
     def refusals(self) -> list[str]:
         """Return the statuses of refused requests, and forget them; Chromium notes each in the console."""
@@ -58,7 +46,8 @@ class Visitors:
 def served(world: World, **changes: Any) -> Iterator[str]:
     """Serve the challenge of `world` from a thread; yield its address."""
     port = free_port()
-    options = uvicorn.Config(make_app(world.changed(**changes)), port=port, log_level="warning", server_header=False)
+    app = make_app(Challenge.open(world.changed(**changes)))
+    options = uvicorn.Config(app, port=port, log_level="warning", server_header=False)
     server = uvicorn.Server(options)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -73,22 +62,21 @@ def served(world: World, **changes: Any) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def visited(world: World, **changes: Any) -> Iterator[Visitors]:
+def visited(browser: Browser, world: World, **changes: Any) -> Iterator[Visitors]:
     """Serve `world` and yield visitors; at the end, check that nobody's page complained or asked another host.
 
     Pages ask for a newer board more often than usual, so that nobody waits for long.
     """
-    chromium = shutil.which("chromium")
-    assert chromium is not None, "the tests of pages need the browser chromium; install it (apt-get install chromium)"
     often = pytest.MonkeyPatch.context()
-    with often as patch, served(world, **changes) as url, sync_playwright() as playwright:
+    with often as patch, served(world, **changes) as url:
         patch.setattr(scoreboard, "POLL_SECONDS", 0.5)
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         visitors = Visitors(browser, url)
-        yield visitors
-        browser.close()
+        try:
+            yield visitors
+        finally:
+            visitors.close()
     assert visitors.said == []
-    assert visitors.asked == {urlsplit(url).netloc}
+    assert {urlsplit(asked).netloc for asked in visitors.asked} == {urlsplit(url).netloc}
 
 
 def sign_in(page: Page, name: str) -> None:

@@ -2,11 +2,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from benchmarks.challenge import postgres
+from benchmarks.challenge.postgres import Cluster
+from starlette.testclient import TestClient
 
-from tests.challenge import postgres
-from tests.challenge.postgres import Cluster
+from tests.challenge.responses import ORIGIN
 from tests.challenge.world import World
+from thumbnet.challenge.people import secrets
 from thumbnet.challenge.settings import Settings
+
+_REAL = {"_HASHER": secrets._HASHER, "_NOBODYS": secrets._NOBODYS}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hash at the least cost, here and not in the servers that tests start; `real_hasher` is the usual one."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "_HASHER", quick)
+        patch.setattr(secrets, "_NOBODYS", quick.hash("nobody"))
+        yield
+
+
+@pytest.fixture
+def real_hasher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords at the cost that a server does."""
+    for name, value in _REAL.items():
+        monkeypatch.setattr(secrets, name, value)
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +70,12 @@ def both(database: str, tmp_path: Path) -> Iterator[World]:
     )
     yield made
     made.challenge.close()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[TestClient]:
+    """A browser, as far as its requests go, on a small challenge; it follows no redirect."""
+    with world.client() as made:
+        made.headers.update(ORIGIN)
+        made.follow_redirects = False
+        yield made

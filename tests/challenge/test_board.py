@@ -16,6 +16,7 @@ from thumbnet.challenge.rescoring import correct_labels
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import set_phase
 from thumbnet.challenge.submissions.scoring import Accuracy
+from thumbnet.errors import ChallengeError
 
 
 def look(world: World, version: int | None = None) -> Board:
@@ -135,8 +136,9 @@ def test_corrected_labels_make_a_new_version_and_the_old_one_stays(both: World) 
     assert after.state.change > before.state.change
     old = look(both, 1)
     assert [(row.name, row.score) for row in old.rows] == [(row.name, row.score) for row in before.rows]
-    # The same labels once more change nothing.
-    assert correct_labels(both.challenge, labels.make(IMAGES, corrected), "again") == 2
+    with pytest.raises(ChallengeError, match="the same as the challenge has already"):
+        correct_labels(both.challenge, labels.make(IMAGES, corrected), "again")
+    assert look(both).state.change == after.state.change
     assert both.send(both.join("cleo"), answers(5)).is_new
     assert len(look(both).rows) == 3
     assert len(look(both, 1).rows) == 2

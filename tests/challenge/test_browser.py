@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from benchmarks.challenge.processes import PASSWORD
+from playwright.sync_api import Browser, Page, expect
 
 from tests.challenge.browser import SECONDS, board, send, sign_in, visited
-from tests.challenge.world import PASSWORD, World, answers
+from tests.challenge.world import World, answers
 from tests.report.browser import overflow
 from thumbnet.challenge.settings import Settings
 
@@ -49,9 +50,9 @@ def sign_up_by_keyboard(page: Page, name: str, team: str) -> None:
     page.wait_for_url("**/submit")
 
 
-def test_a_challenge_from_signing_up_to_the_final_scores(divided: World) -> None:
+def test_a_challenge_from_signing_up_to_the_final_scores(browser: Browser, divided: World) -> None:
     token = divided.admin_token()
-    with visited(divided) as visitors:
+    with visited(browser, divided) as visitors:
         watcher, anna, bert, admin = (visitors.come() for _ in range(4))
         watcher.goto("/")
         expect(watcher.locator("#board")).to_contain_text("Nobody has submitted yet.")
@@ -135,9 +136,9 @@ def _close_and_reveal(admin: Page, anna: Page, watcher: Page, token: str) -> Non
     expect(anna.locator("[data-own-score]")).to_have_text("90.00%")
 
 
-def test_the_whole_way_without_javascript(divided: World) -> None:
+def test_the_whole_way_without_javascript(browser: Browser, divided: World) -> None:
     token = divided.admin_token()
-    with visited(divided) as visitors:
+    with visited(browser, divided) as visitors:
         anna, admin = (visitors.come(java_script_enabled=False) for _ in range(2))
         anna.goto("/sign-up")
         anna.fill("#name", "anna")
@@ -176,9 +177,9 @@ def test_the_whole_way_without_javascript(divided: World) -> None:
         assert visitors.refusals() == ["429"]
 
 
-def test_hostile_names_are_shown_and_nothing_else(divided: World) -> None:
+def test_hostile_names_are_shown_and_nothing_else(browser: Browser, divided: World) -> None:
     mallory = divided.join("mallory", team=EVIL)
-    with visited(divided) as visitors:
+    with visited(browser, divided) as visitors:
         watcher, page = visitors.come(), visitors.come()
         watcher.goto("/")
         divided.send(mallory, split(divided, 12, 3))
@@ -194,9 +195,9 @@ def test_hostile_names_are_shown_and_nothing_else(divided: World) -> None:
         assert page.locator("main img, main script").count() == 0
 
 
-def test_a_lost_connection_is_said_and_mended(divided: World) -> None:
+def test_a_lost_connection_is_said_and_mended(browser: Browser, divided: World) -> None:
     anna = divided.join("anna", team="Owls")
-    with visited(divided) as visitors:
+    with visited(browser, divided) as visitors:
         page = visitors.come()
         page.goto("/")
         expect(page.locator("#updated")).to_contain_text("Live, updated")
@@ -211,14 +212,14 @@ def test_a_lost_connection_is_said_and_mended(divided: World) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_a_phone(divided: World, scheme: str) -> None:
+def test_every_page_fits_a_phone(browser: Browser, divided: World, scheme: str) -> None:
     for number in range(6):
         divided.send(
             divided.join(f"p{number}", team="W" * 64 if number == 3 else f"Team {number}"), answers(20 + number)
         )
     divided.admin_token()
     token = divided.admin_token()
-    with visited(divided) as visitors:
+    with visited(browser, divided) as visitors:
         page, admin = visitors.come(**PHONE, color_scheme=scheme), visitors.come(**PHONE, color_scheme=scheme)
         sign_in(page, "p3")
         admin.goto("/sign-in")
@@ -241,9 +242,9 @@ def test_every_page_fits_a_phone(divided: World, scheme: str) -> None:
         assert (background == "rgb(18, 20, 23)") == (scheme == "dark")
 
 
-def test_a_file_that_is_too_large_is_not_even_sent(divided: World) -> None:
+def test_a_file_that_is_too_large_is_not_even_sent(browser: Browser, divided: World) -> None:
     divided.join("anna")
-    with visited(divided, max_bytes=2000) as visitors:
+    with visited(browser, divided, max_bytes=2000) as visitors:
         page, plain = visitors.come(), visitors.come(java_script_enabled=False)
         sign_in(page, "anna")
         send(page, bytes(300_000))

@@ -74,7 +74,7 @@ def test_a_lost_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> No
     assert asked.requests[0][1]["Authorization"] == "Bearer tn_secret"
     away = Asked((503, ""))
     with answering(away) as url, pytest.raises(ChallengeError, match="the server is away"):
-        Server(url).about()
+        Server(url).check(b"")
     assert len(away.requests) == 3
 
 

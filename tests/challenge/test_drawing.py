@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from tests.colours import contrast
 from thumbnet.challenge.board import Point
 from thumbnet.challenge.submissions.scoring import Accuracy
 from thumbnet.challenge.web import plot
@@ -57,13 +58,6 @@ def _colours(style: str, *, dark: bool) -> dict[str, str]:
     return found | (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[1])) if dark else {})
 
 
-def _luminance(colour: str) -> float:
-    """Relative luminance, WCAG 2.2."""
-    parts = np.array([int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)])
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
 def test_colours_can_be_read_and_are_those_of_the_report() -> None:
     own = (files("thumbnet.challenge.web") / "static" / "challenge.css").read_text()
     report = (files("thumbnet.report") / "templates" / "report.css").read_text()
@@ -75,8 +69,7 @@ def test_colours_can_be_read_and_are_those_of_the_report() -> None:
         assert len(colours.keys() & others.keys()) >= 11
         pairs = [*product(("text", "muted", "accent", "good", "bad"), ("page", "sheet")), ("text", "note")]
         for ink, paper in [*pairs, ("on-accent", "accent"), ("muted", "cell")]:
-            light, shade = sorted((_luminance(colours[ink]), _luminance(colours[paper])), reverse=True)
-            assert (light + 0.05) / (shade + 0.05) >= 4.5, (ink, paper, dark)
+            assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper, dark)
 
 
 @pytest.mark.parametrize(

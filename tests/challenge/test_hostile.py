@@ -7,17 +7,17 @@ import asyncio
 import contextlib
 import csv
 import io
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.challenge.processes import write_settings
 
-from tests.challenge.world import TEXT, World, answers, bearer, server, write_settings
-from thumbnet.challenge.keeping.export import grades, to_csv
-from thumbnet.challenge.settings import Settings
+from tests.challenge.world import TEXT, World, answers, bearer, server
+from thumbnet.challenge.keeping.export import grades
+from thumbnet.challenge.settings import load
 from thumbnet.challenge.web import limits, make_app
 
 GET = b"GET /api/challenge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -27,8 +27,7 @@ GET = b"GET /api/challenge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, int, str]]:
     """A running server, its port, and the token of a team in it."""
     folder = tmp_path_factory.mktemp("hostile") / "challenge"
-    write_settings(folder, sign_up="open")
-    world = World(Settings(folder=folder, sign_up="open"))
+    world = World(load(write_settings(folder, sign_up="open")))
     token = world.token(world.join("anna"))
     with server(folder) as (url, _):
         yield world, int(url.rpartition(":")[2]), token
@@ -52,6 +51,10 @@ def send_raw(port: int, data: bytes, *, ends: bool = False) -> bytes:
 
 def statuses(received: bytes) -> list[int]:
     return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
+
+
+MAY_BREAK_OFF = ("huge header", "many headers", "huge path")
+"""What is refused before it was all sent: the answer may be lost with the connection."""
 
 
 @pytest.mark.parametrize(
@@ -79,10 +82,13 @@ def statuses(received: bytes) -> list[int]:
         ),
     ],
 )
-def test_requests_that_are_no_http_are_refused(data: bytes, served: tuple[World, int, str]) -> None:
+def test_requests_that_are_no_http_are_refused(
+    data: bytes, served: tuple[World, int, str], request: pytest.FixtureRequest
+) -> None:
     _, port, _ = served
     received = send_raw(port, data)
-    assert all(400 <= status < 500 for status in statuses(received)), received[:300]
+    unanswered = not received and request.node.callspec.id in MAY_BREAK_OFF
+    assert unanswered or statuses(received) == [400], received[:300]
     assert b"set-cookie" not in received.lower()
     assert statuses(send_raw(port, GET + b"\r\n")) == [200]
 
@@ -137,9 +143,10 @@ def test_headers_that_lie_change_nothing(header: str, served: tuple[World, int, 
 def test_paths_lead_to_nothing_else(prefix: str, rest: str, served: tuple[World, int, str]) -> None:
     _, port, _ = served
     received = send_raw(port, f"GET {prefix}{rest} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
-    assert all(
-        status in (400, 401, 404, 422) or b"location: /sign-in\r\n" in received for status in statuses(received)
-    )
+    # A number of a submission is asked for, whatever it is, of those who are signed in alone.
+    is_number = prefix == "/submissions" and rest in ("/..\\..\\challenge.toml", "/%00", "/%0d%0aSet-Cookie:%20a=b")
+    assert statuses(received) == [303 if is_number else 404], received[:300]
+    assert (b"location: /sign-in\r\n" in received) == is_number
     assert b"SQLite format" not in received
     assert b"sign_up" not in received
     assert b"\r\nset-cookie" not in received.lower()
@@ -153,13 +160,16 @@ def test_a_file_that_is_cut_off_counts_for_nothing(served: tuple[World, int, str
     )
     for part in (content[: len(content) // 2], content[:-1], b""):
         received = send_raw(port, f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + part, ends=True)
-        assert set(statuses(received)) <= {400}
+        # Nobody is there any more to be answered.
+        assert received == b""
     assert world.challenge.files.digests() == set()
     with world.challenge.database.read() as connection:
         from thumbnet.challenge.database.schema import teams
 
         row = connection.execute(teams.select()).one()
     assert (row.next_allowed_at, row.invalid_count) == (0, 0)
+    whole = send_raw(port, f"{head}Connection: close\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
+    assert statuses(whole) == [201]
 
 
 def test_hundreds_of_half_open_requests_keep_nobody_out(served: tuple[World, int, str]) -> None:
@@ -195,7 +205,7 @@ def test_a_body_that_comes_too_slowly_is_refused(
         headers = [(b"host", b"a"), (b"content-type", b"application/json")]
         scope = {"type": "http", "method": "POST", "path": "/api/sign-in", "headers": headers, "query_string": b""}
         scope |= {"root_path": "", "scheme": "http", "http_version": "1.1", "client": ("192.0.2.1", 1)}
-        await make_app(world.settings)(scope, receive, send)
+        await make_app(world.challenge)(scope, receive, send)
 
     asyncio.run(asyncio.wait_for(ask(), 10))
     assert sent[0]["status"] == 408
@@ -218,10 +228,6 @@ def test_no_cell_of_an_export_is_a_formula(world: World) -> None:
         assert not [cell for cell in cells if cell and cell[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]
         # They are told as they are, behind the apostrophe.
         assert {f"'{formula}" for formula in FORMULAS} <= set(cells)
-    # Also where a spreadsheet splits at other signs than commas. A number below 0 is no text.
-    found = to_csv([("\t=1", "a\r\n=1", "a;+1", "a|@x", -1)])
-    assert not re.search("[;|\t\n][=+@]", found)
-    assert found.endswith(",-1\r\n")
 
 
 def test_a_form_with_a_hostile_file_name_writes_no_such_file(world: World, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from benchmarks.challenge.postgres import Cluster
 from sqlalchemy import delete, select, text, update
 
-from tests.challenge.postgres import Cluster
 from tests.challenge.world import IMAGES, TRUTH, World, answers
 from thumbnet.challenge import keeping, labels, ledger
 from thumbnet.challenge.database.schema import label_versions, metadata, scores, submissions
@@ -261,18 +261,6 @@ def test_grades_list_everyone_and_hold_private_scores_at_the_end_alone(filled: W
     assert float(after[3]["top1"]) == pytest.approx(private[:best].sum() / 20)
 
 
-def test_a_spreadsheet_runs_nothing(world: World) -> None:
-    evil = ["=cmd|'/C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", '=HYPERLINK("http://x","y")']
-    for number, team in enumerate(evil):
-        world.send(world.join(f"p{number}", team=team), answers(number))
-    rows = list(csv.DictReader(io.StringIO(keeping.grades(world.challenge))))
-    assert [row["team"] for row in rows] == [f"'{team}" for team in evil]
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row.values())
-    assert list(csv.reader(io.StringIO(to_csv([["\t=1", "a,b", 'c"d', None, -1.5]])))) == [
-        ["'\t'=1", "a,b", 'c"d', "", "-1.5"]
-    ]
-
-
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_a_spreadsheet_runs_nothing_wherever_it_splits(sign: str, delimiter: str) -> None:
@@ -282,3 +270,9 @@ def test_a_spreadsheet_runs_nothing_wherever_it_splits(sign: str, delimiter: str
         for row in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting):
             assert not any(cell.lstrip(' "').startswith(sign) for cell in row)
     assert "a-b;c=d, e@f" in text
+
+
+def test_what_is_no_formula_is_written_as_it_is() -> None:
+    text = to_csv([["\t=1", "a,b", 'c"d', None, -1.5]])
+    assert text.endswith(",-1.5\r\n")
+    assert list(csv.reader(io.StringIO(text))) == [["'\t'=1", "a,b", 'c"d', "", "-1.5"]]

@@ -3,65 +3,15 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
-from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from benchmarks.challenge.processes import PASSWORD
 from starlette.testclient import TestClient
 
-from tests.challenge.test_sweep import requests
-from tests.challenge.world import PASSWORD, World, answers, app_of, bearer
-from thumbnet.challenge import rescoring
-from thumbnet.challenge.labels import make
+from tests.challenge.responses import ORIGIN, problem
+from tests.challenge.world import World, answers, bearer, requests
 from thumbnet.challenge.state import set_phase
-
-ORIGIN = {"Origin": "http://testserver"}
-
-
-@pytest.fixture
-def client(world: World) -> Iterator[TestClient]:
-    with world.client() as made:
-        made.headers.update(ORIGIN)
-        made.follow_redirects = False
-        yield made
-
-
-class _Rows(HTMLParser):
-    """Reads the cells of all table rows that name a team."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "tr":
-            self._inside = "data-team" in dict(attrs)
-            if self._inside:
-                self.rows.append([])
-        elif self._inside and tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_data(self, data: str) -> None:
-        if self._inside and self.rows[-1]:
-            self.rows[-1][-1] += data.strip()
-
-
-def rows(html: str) -> list[list[str]]:
-    parser = _Rows()
-    parser.feed(html)
-    return parser.rows
-
-
-def problem(found: Any, status: int) -> str:
-    """Return the problem that a page tells of, which must have this status."""
-    assert found.status_code == status, found.text
-    assert found.headers["Content-Type"] == "text/html; charset=utf-8"
-    shown = re.search(r'id="problem">\s*<p><b>(.*?)</b>', found.text)
-    assert shown is not None, found.text
-    return unescape(shown[1])
 
 
 def sign_up(client: TestClient, name: str, **more: str) -> None:
@@ -167,47 +117,6 @@ def test_submitting(world: World, client: TestClient) -> None:
     assert "challenge is closed" in problem(submit(client, answers(32)), 409)
 
 
-def test_the_page_says_what_the_api_says(world: World, client: TestClient) -> None:
-    for number, right in enumerate((31, 12, 30, 31)):
-        world.send(world.join(f"p{number}", team=f"<Team> & {number}"), answers(right, variant=number))
-    found = client.get("/api/board").json()["rows"]
-    assert [row["rank"] for row in found] == [1, 1, 3, 4]
-    for html in (client.get("/").text, client.get("/board/live").text):
-        shown = rows(html)
-        assert [row[:2] for row in shown] == [[str(row["rank"]), row["team"]] for row in found]
-        for cells, row in zip(shown, found, strict=True):
-            low, high = row["interval"]
-            assert cells[2].startswith(f"{100 * row['top1']:.2f}%{100 * low:.1f} to {100 * high:.1f}%")
-            assert ("≈" in cells[2]) == row["like_next"]
-    assert "Team" not in client.get("/board/live").text.replace('class="text">Team</th>', "")
-    with world.client(board="open") as other:
-        assert [row[1] for row in rows(other.get("/").text)] == [f"<Team> & {number}" for number in (0, 3, 2, 1)]
-        own = other.get("/", headers=bearer(world.token(world.join("late")))).text
-        assert "not on the board yet" in own
-        assert 'aria-current="true"' not in own
-    with world.client(board="hidden") as other:
-        assert rows(other.get("/").text) == []
-        problem(other.get("/team", params={"name": "<Team> & 0"}), 404)
-
-
-def test_whoever_follows_the_board_gets_it_once_for_each_change(world: World, client: TestClient) -> None:
-    anna = world.join("anna")
-    first = client.get("/board/live")
-    tag = {"If-None-Match": first.headers["ETag"]}
-    stated = re.search(r'data-etag="([^"]*)"', client.get("/").text)
-    assert stated is not None
-    assert unescape(stated[1]) == first.headers["ETag"]
-    assert client.get("/board/live", headers=tag).status_code == 304
-    world.send(anna, answers(3))
-    app_of(client).state.board.expire()
-    after = client.get("/board/live", headers=tag)
-    assert after.status_code == 200
-    assert after.headers["ETag"] != first.headers["ETag"]
-    assert rows(after.text)[0][2].startswith("7.50%")
-    # Nothing in it depends on who asks, so that one answer serves all.
-    assert client.get("/board/live", headers=bearer(world.token(anna))).text == after.text
-
-
 def test_the_account_page(client: TestClient) -> None:
     sign_up(client, "anna")
     blank = {"label": " ", "password": PASSWORD}
@@ -261,18 +170,6 @@ def test_the_admin_page(world: World, client: TestClient) -> None:
     assert "line 1" in problem(client.post("/admin/roster", files={"file": ("a.csv", "nam\nx\n")}), 422)
     assert "UTF-8" in problem(client.post("/admin/roster", files={"file": ("a.csv", b"name\n\xff\n")}), 422)
     assert "no file" in problem(client.post("/admin/roster"), 422)
-
-
-def test_corrected_labels_show_as_a_version(world: World, client: TestClient) -> None:
-    world.send(world.join("anna"), answers(40))
-    assert "Version" not in client.get("/").text
-    labels = world.challenge.labels(1)
-    names = [labels.classes[number] for number in labels.labels]
-    rescoring.correct_labels(world.challenge, make(labels.images, ["n02", *names[1:]]), "one was wrong")
-    app_of(client).state.board.expire()
-    page = client.get("/").text
-    assert "Version 2" in page
-    assert rows(page)[0][2].startswith("97.50%")
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", None])

@@ -9,7 +9,7 @@ from tests.challenge.world import CLASSES, IMAGES, TRUTH, World, answers, truth
 from thumbnet.challenge import keeping
 from thumbnet.challenge.database.schema import scores
 from thumbnet.challenge.submissions.intake import write_score
-from thumbnet.challenge.submissions.scoring import read_answers, score
+from thumbnet.challenge.submissions.scoring import Answers, read_answers, score
 
 
 def test_corrected_labels_meet_a_submission_on_its_way(both: World) -> None:
@@ -45,14 +45,14 @@ def test_submissions_get_in_while_labels_are_corrected(both: World, monkeypatch:
     swapped = labels.make(IMAGES, ["n04", *TRUTH[1:]])
     scored: list[bool] = []
 
-    def score_and_write(*given: object, **more: object) -> object:
+    def score_and_write(content: bytes, chosen: labels.Labels) -> Answers:
         # Would wait for ever if this were within a write.
         if not scored:
             scored.append(both.send(people[7], answers(7)).is_new)
             made = both.challenge.labels(2)
             with both.challenge.database.write() as connection:
                 write_score(connection, 1, 2, score(read_answers(answers(0), made, 2**20), made))
-        return read_answers(*given, **more)  # type: ignore[arg-type] # passed on as they came
+        return read_answers(content, chosen)
 
     monkeypatch.setattr(rescoring, "read_answers", score_and_write)
     assert rescoring.correct_labels(both.challenge, swapped, "one was wrong") == 2

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from benchmarks.challenge.processes import PASSWORD
 from sqlalchemy import select
 
-from tests.challenge.world import PASSWORD, ROSTER, World
+from tests.challenge.world import ROSTER, World
 from thumbnet.challenge.database.schema import accounts as accounts_table
 from thumbnet.challenge.database.schema import invites, teams
 from thumbnet.challenge.people import accounts, roster
@@ -17,10 +18,10 @@ def test_a_roster_gives_codes_that_work_once(both: World) -> None:
     strict = both.challenge.__class__(both.changed(sign_up="invite"), both.challenge.database)
     with pytest.raises(RefusalError, match="needs the invite code"):
         accounts.sign_up(strict, "eve", PASSWORD, address="x")
-    invited = roster.invite(strict, roster.parse(ROSTER)).made
+    invited = roster.invite(strict, roster.parse(ROSTER.encode())).made
     assert [one.person.name for one in invited] == ["Anna Ansel", "Bert Bär", "Cleo Castor"]
     # Once more, with one person more: only that one gets a code.
-    again = roster.invite(strict, roster.parse(f"{ROSTER}Dora Dohle,s4,Owls\n")).made
+    again = roster.invite(strict, roster.parse(f"{ROSTER}Dora Dohle,s4,Owls\n".encode())).made
     assert [one.person.id for one in again] == ["s4"]
     people = [
         accounts.sign_up(strict, f"p{number}", PASSWORD, code=one.code, address="x")
@@ -50,11 +51,11 @@ def test_a_roster_gives_codes_that_work_once(both: World) -> None:
 )
 def test_a_bad_roster_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(RefusalError, match=re.escape(message)):
-        roster.parse(text)
+        roster.parse(text.encode())
 
 
 def test_the_roster_decides_who_is_in_its_teams(both: World) -> None:
-    invited = {one.person.name: one.code for one in roster.invite(both.challenge, roster.parse(ROSTER)).made}
+    invited = {one.person.name: one.code for one in roster.invite(both.challenge, roster.parse(ROSTER.encode())).made}
     # The team is there before its first member, so its name cannot be taken, nor drawn.
     with pytest.raises(RefusalError, match="team name is taken"):
         both.join("eve", team="OWLS")
@@ -73,7 +74,7 @@ def test_the_roster_decides_who_is_in_its_teams(both: World) -> None:
     # Others choose.
     assert both.join("cleo", code=invited["Cleo Castor"], team_code=code).team_id == eve.team_id
     with pytest.raises(RefusalError, match="line 2: participants have made a team 'OWLS 2'"):
-        roster.invite(both.challenge, roster.parse("name,team\nDora Dohle,OWLS 2\n"))
+        roster.invite(both.challenge, roster.parse(b"name,team\nDora Dohle,OWLS 2\n"))
 
 
 def test_an_admin_moves_people(both: World) -> None:
@@ -94,11 +95,11 @@ def test_an_admin_moves_people(both: World) -> None:
 
 
 def test_a_roster_read_again_invites_nobody_twice(both: World) -> None:
-    first = roster.invite(both.challenge, roster.parse("name\nAnna Ansel\nBert Bär\n")).made
+    first = roster.invite(both.challenge, roster.parse("name\nAnna Ansel\nBert Bär\n".encode())).made
     both.join("bert", code=first[1].code)
     # An id was added, and a team, and a person.
     more = "name,id,team\nAnna Ansel,s1,Owls\nBert Bär,s2,Owls\nCleo Castor,s3,\n"
-    again = roster.invite(both.challenge, roster.parse(more))
+    again = roster.invite(both.challenge, roster.parse(more.encode()))
     assert [one.person.name for one in again.made] == ["Cleo Castor"]
     assert [person.name for person in again.left_out] == ["Anna Ansel", "Bert Bär"]
     with both.challenge.database.read() as connection:
@@ -106,17 +107,17 @@ def test_a_roster_read_again_invites_nobody_twice(both: World) -> None:
         owls = team_rules.find_named(connection, "Owls")
     assert [(row.person_id, row.team_id) for row in rows] == [("s1", owls), ("", None), ("s3", None)]
     # Another person of one name has another id; by the name alone it cannot be told who is meant.
-    both_annas = roster.invite(both.challenge, roster.parse("name,id\nAnna Ansel,s9\nANNA ANSEL,s1\n"))
+    both_annas = roster.invite(both.challenge, roster.parse(b"name,id\nAnna Ansel,s9\nANNA ANSEL,s1\n"))
     assert [one.person.id for one in both_annas.made] == ["s9"]
     for text, line in (("name\nCleo Castor\nAnna Ansel\n", 3), ("name,id\nAnna Ansel,\n", 2)):
         with pytest.raises(RefusalError, match=f"line {line}: 'Anna Ansel' could be any of 2"):
-            roster.invite(both.challenge, roster.parse(text))
+            roster.invite(both.challenge, roster.parse(text.encode()))
     with pytest.raises(RefusalError, match="line 3: 'Cleo Castor' was invited before as somebody"):
-        roster.invite(both.challenge, roster.parse("name,id\nCleo Castor,s3\nCleo Castor,\n"))
+        roster.invite(both.challenge, roster.parse(b"name,id\nCleo Castor,s3\nCleo Castor,\n"))
 
 
 def test_lost_codes_are_made_anew_and_old_ones_are_void(both: World) -> None:
-    people = roster.parse(ROSTER)
+    people = roster.parse(ROSTER.encode())
     lost = roster.invite(both.challenge, people).made
     both.join("anna", code=lost[0].code)
     again = roster.invite(both.challenge, people, again=True)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchmarks.challenge.postgres import Cluster
 
-from tests.challenge.postgres import Cluster
 from tests.challenge.world import World, answers, count, truth
 from thumbnet.challenge.database.schema import ledger, scores, submissions
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import Challenge, bind, set_up, sweep
+from thumbnet.challenge.submissions.files import UNFINISHED_SECONDS
 from thumbnet.errors import ChallengeError, StorageError
 
 
@@ -33,6 +34,18 @@ def test_a_failed_write_counts_nothing(world: World, monkeypatch: pytest.MonkeyP
     assert world.send(anna, answers(10)).is_new
 
 
+def test_stored_files_are_their_owners_alone_from_the_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes, replace_file = [], Path.replace
+
+    def seen(path: Path, target: Path) -> Path:
+        modes.append(path.stat().st_mode & 0o777)
+        return replace_file(path, target)
+
+    monkeypatch.setattr(Path, "replace", seen)
+    world.send(world.join("anna"), answers(10))
+    assert modes == [0o600]
+
+
 def test_files_without_a_row_are_swept_and_others_stay(both: World) -> None:
     anna = both.join("anna")
     both.send(anna, answers(10))
@@ -49,6 +62,9 @@ def test_files_without_a_row_are_swept_and_others_stay(both: World) -> None:
     assert sweep(both.challenge) == [digest]
     assert (both.challenge.files.folder / ".orphans" / digest).read_bytes() == orphan
     assert fresh.exists()
+    os.utime(fresh, (0, time.time() - UNFINISHED_SECONDS - 1))
+    assert sweep(both.challenge) == []
+    assert not fresh.exists()
     assert both.challenge.files.get(hashlib.sha256(answers(10)).hexdigest()) == answers(10)
 
 

@@ -5,7 +5,7 @@ Two challenges are asked the same, which differ in what is private alone. Whatev
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,24 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from benchmarks.challenge.processes import PASSWORD
 from sqlalchemy import select
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tests.challenge.world import PASSWORD, TEXT, World, answers, app_of, bearer
+from tests.challenge.world import TEXT, World, answers, app_of, bearer, requests
 from thumbnet.challenge.database.schema import teams
 from thumbnet.challenge.people import roster
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.settings import Settings
-from thumbnet.challenge.state import set_phase
+from thumbnet.challenge.state import Challenge, Phase, set_phase
 from thumbnet.challenge.web import make_app
 
 ADDRESS = "203.0.113.77"
 ROLES = ("nobody", "anna", "bert", "admin")
 VICTIM = ("Bertram Brecht", "student-4711", "Die Baeren")
 ENDING = {"/api/admin/close", "/api/admin/open", "/api/admin/reveal", "/admin/phase"}
+SCORES = re.compile(r"^/$|board|/team|/submissions|/submit|grades|ledger")
+"""Routes that tell of scores, or that somebody who looks for them would ask."""
 BODIES: dict[str, dict[str, Any]] = {
     "/api/sign-up": {"json": {"name": "new", "password": PASSWORD}},
     "/api/sign-in": {"json": {"name": "bert", "password": "wrong horse"}},
@@ -58,6 +60,11 @@ class Asked:
     pseudonyms: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
 
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase, which the next answer knows of."""
+        set_phase(self.world.challenge, phase)
+        app_of(self.client).state.board.expire()
+
 
 @pytest.fixture(params=["open", "pseudonymous", "hidden"])
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Asked, Asked]]:
@@ -71,10 +78,12 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Asked
 def _make(folder: Path, mode: str, number: int) -> Asked:
     settings = Settings(folder=folder, sign_up="open", board=mode, public_fraction=0.5, seed=3)
     world = World(settings)
-    client = TestClient(make_app(settings), raise_server_exceptions=False, client=(ADDRESS, 50_000))
+    client = TestClient(make_app(Challenge.open(settings)), raise_server_exceptions=False, client=(ADDRESS, 50_000))
     asked = Asked(world, client)
     name, identity, team = VICTIM
-    (invited,) = roster.invite(world.challenge, roster.parse(f"name,id,team\n{name},{identity},{team}\n")).made
+    (invited,) = roster.invite(
+        world.challenge, roster.parse(f"name,id,team\n{name},{identity},{team}\n".encode())
+    ).made
     asked.people["anna"] = world.join("anna", team="Ansel and Anna")
     asked.people["bert"] = world.join("bert", code=invited.code)
     private = world.challenge.labels(1).private
@@ -95,26 +104,6 @@ def pseudonyms(world: World) -> dict[str, str]:
         return {row.name: row.pseudonym for row in connection.execute(select(teams))}
 
 
-def requests(client: TestClient) -> Iterator[tuple[str, str]]:
-    """Yield method and path of every route of the app, also of those that OpenAPI does not list."""
-    found = 0
-    for route in _routes(app_of(client).routes):
-        for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
-            paths = [re.sub(r"\{[^}]*\}", value, route.path) for value in ("1", "2", "3")]
-            found += 1
-            yield from ((method, path) for path in dict.fromkeys(paths))
-    assert found > 45
-
-
-def _routes(routes: list[Any]) -> Iterator[Route]:
-    for route in routes:
-        if isinstance(route, Route):
-            yield route
-        else:
-            # A router that FastAPI included, or a mounted app.
-            yield from _routes(getattr(route, "original_router", route).routes)
-
-
 def ask(asked: Asked, role: str, method: str, path: str) -> tuple[int, str]:
     """Return status and full text, headers included, of one request."""
     given = BODIES.get(path, {})
@@ -133,9 +122,10 @@ def ask(asked: Asked, role: str, method: str, path: str) -> tuple[int, str]:
     return found.status_code, f"{sent}\n\n{found.text}"
 
 
-def plain(asked: Asked, text: str) -> str:
-    """Return `text` without what is random or a time."""
-    for name, pseudonym in pseudonyms(asked.world).items():
+def plain(text: str, known: Mapping[str, str]) -> str:
+    """Return `text` without what is random or a time, with names in the place of the pseudonyms that are `known`."""
+    # A pseudonym drawn twice ends in a number, so it holds the other one.
+    for name, pseudonym in sorted(known.items(), key=lambda pair: -len(pair[1])):
         for written in (pseudonym, quote(pseudonym)):
             text = text.replace(written, f"<{name}>")
     # Pseudonyms differ in length.
@@ -145,11 +135,12 @@ def plain(asked: Asked, text: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|retry-after: \d+|\"retry_after\":\d+|(?i:expires=[^;]*)", "<time>", text)
 
 
-def sweep(asked: Asked) -> dict[tuple[str, str, str], tuple[int, str]]:
+def sweep(asked: Asked, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str, str], tuple[int, str]]:
+    """Return what each role is answered to all that is `wanted`, methods and paths."""
     answered = {}
     for role in ROLES:
         # Last what deletes: it takes the role's own token, which is then made anew.
-        for method, path in sorted(requests(asked.client), key=lambda request: request[0] == "DELETE"):
+        for method, path in sorted(wanted, key=lambda request: request[0] == "DELETE"):
             if not (role == "admin" and path in ENDING):
                 answered[role, method, path] = ask(asked, role, method, path)
         if role == "admin":
@@ -162,22 +153,30 @@ def sweep(asked: Asked) -> dict[tuple[str, str, str], tuple[int, str]]:
 def test_nothing_private_gets_out_before_the_end(pair: tuple[Asked, Asked]) -> None:
     first, second = pair
     mode = first.world.settings.board
-    for phase in ("open", "closed"):
+    everything = requests(first.client)
+    assert everything == requests(second.client)
+    # What is closed is no other than what is open but in what is shown of the scores; one mode asks for all again.
+    later = everything if mode == "pseudonymous" else [one for one in everything if SCORES.search(one[1])]
+    assert len(later) >= 15
+    asked: dict[Phase, list[tuple[str, str]]] = {"open": everything, "closed": later}
+    for phase, wanted in asked.items():
         for one in pair:
-            set_phase(one.world.challenge, phase)
-        answered, also = sweep(first), sweep(second)
+            one.enter(phase)
+        answered, also = sweep(first, wanted), sweep(second, wanted)
         assert answered.keys() == also.keys()
+        # Read afterwards: those who signed up meanwhile have one too.
+        known = [pseudonyms(one.world) for one in pair]
         for key, (status, text) in answered.items():
             role, _, path = key
             assert status < 500, (key, text)
             if not (path.endswith("/file") and status == 200):
-                assert (status, plain(first, text)) == (also[key][0], plain(second, also[key][1])), key
+                assert (status, plain(text, known[0])) == (also[key][0], plain(also[key][1], known[1])), key
             _check(first, role, path, status, text)
     # The same questions tell the two apart once the scores are revealed, so the comparison could have failed.
     for one in pair:
-        set_phase(one.world.challenge, "revealed")
+        one.enter("revealed")
     for path in ("/api/board", "/", "/board/live"):
-        shown = [plain(one, ask(one, "nobody", "GET", path)[1]) for one in pair]
+        shown = [plain(ask(one, "nobody", "GET", path)[1], pseudonyms(one.world)) for one in pair]
         assert (shown[0] == shown[1]) == (mode == "hidden"), path
     assert "85.00%" in ask(first, "bert", "GET", "/submissions/2")[1]
     assert json.loads(ask(first, "bert", "GET", "/api/submissions")[1].split("\n\n", 1)[1])[0]["private"] == {

@@ -3,16 +3,17 @@
 import json
 
 import pytest
+from benchmarks.challenge.processes import PASSWORD
 from sqlalchemy import select
 
-from tests.challenge.world import PASSWORD, World, answers
+from tests.challenge.world import World, answers
 from thumbnet.challenge import keeping
 from thumbnet.challenge.database.schema import ledger, teams
 from thumbnet.challenge.database.schema import throttle as throttle_table
 from thumbnet.challenge.people import accounts, roster, throttle
 from thumbnet.challenge.people import teams as team_rules
+from thumbnet.challenge.people.teams import give_turn, times_ahead
 from thumbnet.challenge.refusals import RefusalError
-from thumbnet.challenge.submissions.limits import give_turn, times_ahead
 
 
 def test_guessing_has_to_wait_and_others_do_not(both: World) -> None:
@@ -63,7 +64,7 @@ def test_an_address_makes_few_accounts_and_a_class_with_codes_many(both: World) 
     found = [join(number, f"2001:db8:1:2::{number:x}") for number in range(22)]
     assert found == ["in"] * 20 + ["too_many_attempts"] * 2
     assert join(30, "2001:db8:1:3::1") == "in"
-    people = roster.parse("name\n" + "".join(f"Person {number}\n" for number in range(25)))
+    people = roster.parse(b"name\n" + b"".join(b"Person %d\n" % number for number in range(25)))
     codes = [one.code for one in roster.invite(both.challenge, people).made]
     assert {join(40 + number, "2001:db8:1:2::1", code) for number, code in enumerate(codes)} == {"in"}
     wrong = [join(100, "192.0.2.9", "AAAA-BBBB-CCCC-DDDD") for _ in range(101)]

@@ -1,22 +1,25 @@
 """A small challenge: 40 images of 4 classes, with files whose score is known."""
 
 import contextlib
+import functools
 import itertools
-import json
+import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.challenge.processes import PASSWORD, ServerProcess
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tests.challenge.processes import ServerProcess
 from thumbnet.challenge import labels
 from thumbnet.challenge.database.schema import ledger, scores, submissions, teams
-from thumbnet.challenge.people import accounts
+from thumbnet.challenge.people import accounts, tokens
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import Challenge, set_up
@@ -27,8 +30,8 @@ from thumbnet.challenge.web import make_app
 IMAGES = tuple(sorted(f"test_{number}.JPEG" for number in range(40)))
 CLASSES = ("n01", "n02", "n03", "n04")
 TRUTH = tuple(CLASSES[number % 4] for number in range(40))
-PASSWORD = "correct horse"  # a password of tests
 ROSTER = "name,id,team\nAnna Ansel,s1,Owls\nBert Bär,s2,Owls\nCleo Castor,s3,\n"
+_DATABASE = "challenge.sqlite3"
 TEXT = {"Content-Type": "text/plain"}
 
 
@@ -46,11 +49,30 @@ def answers(right: Iterable[int] | int, *, variant: int = 0) -> bytes:
     return "".join(lines).encode()
 
 
+@functools.cache
+def _migrated() -> bytes:
+    """Return an empty SQLite database of the newest schema; made once, as making it takes most of a small test."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Challenge.open(Settings(folder=Path(folder)))
+        made.close()
+        return (Path(folder) / _DATABASE).read_bytes()
+
+
+def _place_migrated(settings: Settings) -> None:
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = settings.folder / _DATABASE
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(_migrated())
+
+
 class World:
     """An open challenge, with what a test does to it."""
 
     def __init__(self, settings: Settings, challenge: Challenge | None = None) -> None:
         self.settings = settings
+        if challenge is None and not settings.database:
+            _place_migrated(settings)
         self.challenge = challenge or Challenge.open(settings)
         self._addresses = (f"192.0.{place // 250}.{place % 250}" for place in itertools.count(500))
         set_up(self.challenge, truth())
@@ -67,18 +89,25 @@ class World:
         with self.challenge.database.write() as connection:
             connection.execute(update(teams).where(teams.c.id == account.team_id).values(next_allowed_at=0))
 
+    def pass_time(self, account: Account, milliseconds: int) -> None:
+        """Move what is stored of the team's limits back, as if so much time had passed."""
+        columns = (teams.c.next_allowed_at, teams.c.last_taken_at, teams.c.invalid_since)
+        earlier = {column.name: column - milliseconds for column in columns}
+        with self.challenge.database.write() as connection:
+            connection.execute(update(teams).where(teams.c.id == account.team_id).values(**earlier))
+
     def send_all(self, account: Account, *contents: bytes) -> None:
         for content in contents:
             self.end_cooldown(account)
             assert self.send(account, content).is_new
 
     def admin_token(self, name: str = "admin") -> str:
-        token = accounts.make_admin(self.challenge, name)
+        token = tokens.make_admin(self.challenge, name)
         assert token is not None
         return token
 
     def token(self, account: Account) -> str:
-        return accounts.make_token(self.challenge, account, "a test")
+        return tokens.make_token(self.challenge, account, "a test")
 
     def changed(self, **changes: Any) -> Settings:
         return replace(self.settings, **changes)
@@ -86,7 +115,7 @@ class World:
     @contextlib.contextmanager
     def client(self, **changes: Any) -> Iterator[TestClient]:
         """Yield a client of an app on this challenge."""
-        with TestClient(make_app(self.changed(**changes)), raise_server_exceptions=False) as client:
+        with TestClient(make_app(Challenge.open(self.changed(**changes))), raise_server_exceptions=False) as client:
             yield client
 
 
@@ -105,6 +134,32 @@ def app_of(client: TestClient) -> FastAPI:
     return client.app
 
 
+def operations(client: TestClient) -> list[tuple[str, str]]:
+    """Return method and path, with its parameters, of every route of the app, also of those OpenAPI does not list."""
+    return [
+        (method, route.path)
+        for route in _routes(app_of(client).routes)
+        for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def requests(client: TestClient) -> list[tuple[str, str]]:
+    """Return method and path of every route of the app, with the numbers 1 to 3 in the place of a parameter."""
+    found = operations(client)
+    assert len(found) > 45
+    filled = ((method, re.sub(r"\{[^}]*\}", value, path)) for method, path in found for value in ("1", "2", "3"))
+    return list(dict.fromkeys(filled))
+
+
+def _routes(routes: list[Any]) -> Iterator[Route]:
+    for route in routes:
+        if isinstance(route, Route):
+            yield route
+        else:
+            # A router that FastAPI included, or a mounted app.
+            yield from _routes(getattr(route, "original_router", route).routes)
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -118,14 +173,6 @@ def server(folder: Path, *arguments: object, **environment: str) -> Iterator[tup
         yield process.url, process.printed()
     finally:
         process.end()
-
-
-def write_settings(folder: Path, **values: Any) -> Path:
-    """Write a settings file; JSON's texts and numbers are TOML's too."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "challenge.toml"
-    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
-    return path
 
 
 def known_right(seed: int, share: float) -> list[int]:

@@ -16,6 +16,12 @@ def status(*arguments: object) -> int:
     return ended.value.code
 
 
+def row_of(text: str, name: str) -> str:
+    """The line of a table that is of the row `name`."""
+    (line,) = (line for line in text.splitlines() if line.split()[:1] == [name])
+    return line
+
+
 class Shell:
     """Runs commands and gives what they print."""
 

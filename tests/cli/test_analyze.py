@@ -1,12 +1,13 @@
 """`thumbnet analyze` at the command line."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.calling import Shell, status
-from thumbnet.analyses import PARTS
+from thumbnet.cli.printing import plain_watch
 from thumbnet.run import RunDirectory
 
 
@@ -16,14 +17,15 @@ def own(run: RunDirectory, tmp_path: Path) -> Path:
     return shutil.copytree(run.path, tmp_path / "run")
 
 
-def test_all_parts_then_none(own: Path, shell: Shell) -> None:
-    found = shell.json("analyze", own, "--device", "cpu")
+def test_parts_are_computed_then_kept(own: Path, shell: Shell) -> None:
+    wished = ("--only", "maps", "--only", "layers")
+    found = shell.json("analyze", own, *wished, "--device", "cpu")
     assert found["run"] == str(own)
-    assert list(found["parts"]) == list(PARTS)
+    assert list(found["parts"]) == ["layers", "maps"]
     assert {part["state"] for part in found["parts"].values()} == {"computed"}
     assert all(Path(part["file"]).is_file() for part in found["parts"].values())
-    lines = shell.text("analyze", own).splitlines()
-    assert len(lines) == len(PARTS)
+    lines = shell.text("analyze", own, *wished).splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["layers", "maps"]
     assert all(line.endswith(": stored before") for line in lines)
 
 
@@ -52,3 +54,21 @@ def test_an_interruption_says_how_to_go_on(
     monkeypatch.setattr(analyzing, "analyze", interrupted)
     assert status("analyze", own) == 130
     assert f"stopped; go on with: thumbnet analyze {own}" in capsys.readouterr().err
+
+
+def test_a_line_of_progress_comes_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch, now = plain_watch(10), iter((0.0, 4.0, 10.0, 11.0, 12.0, 13.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    for text, done, total in (
+        *(("reading", 1, 9000), ("reading", 2, 9000), ("reading", 3, 9000), ("comparing", 1, 9000)),
+        *(("comparing", 1, 50), ("comparing", 50, 50)),
+    ):
+        watch(text, done, total)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        *("reading: 1 of 9,000", "reading: 3 of 9,000", "comparing: 1 of 9,000"),
+        *("comparing: 1 of 50", "comparing: 50 of 50"),
+    ]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from benchmarks.challenge.processes import free_port, write_settings
 
-from tests.challenge.processes import free_port
-from tests.challenge.world import IMAGES, TRUTH, World, answers, server, write_settings
+from tests.challenge.world import IMAGES, TRUTH, World, answers, server
 from tests.cli.calling import Shell, status
 from thumbnet.challenge.settings import Settings
 from thumbnet.packed import PackedDataset

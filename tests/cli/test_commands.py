@@ -3,16 +3,19 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cyclopts import App
 from PIL import Image
 
 from tests.cli.calling import Shell, status
 from tests.shapes import class_ids, class_name, draw
 from tests.workflows.runs import CLASSES, SETTINGS, TEST, VAL
 from thumbnet import metrics, records, submission
+from thumbnet.cli.main import app
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipes import RECIPES
@@ -21,29 +24,16 @@ from thumbnet.run import RunDirectory
 SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [],
-        ["data"],
-        ["data", "pack"],
-        ["data", "info"],
-        ["demo"],
-        ["recipes"],
-        ["train"],
-        ["resume"],
-        ["evaluate"],
-        ["predict"],
-        ["record"],
-        ["ensemble"],
-        ["soup"],
-        ["compare"],
-        ["report"],
-        ["zero-shot"],
-    ],
-    ids=" ".join,
-)
-def test_every_command_explains_itself(command: list[str], shell: Shell) -> None:
+def commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Give the words of every command of `app`, and of those below it."""
+    yield path
+    for name in app:
+        if not name.startswith("-"):
+            yield from commands(app[name], (*path, name))
+
+
+@pytest.mark.parametrize("command", list(commands(app)), ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...], shell: Shell) -> None:
     printed = shell.text(*command, "--help")
     assert printed.startswith(" ".join(["Usage: thumbnet", *command]))
     assert len(printed.splitlines()) > 5
@@ -61,8 +51,8 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_pack_then_info(shapes: Path, tmp_path: Path, shell: Shell) -> None:
-    packed = shell.json("data", "pack", shapes, "--out", tmp_path / "packed", "--size", 16, "--threads", 1)
+def test_pack_then_info(unpacked: Path, tmp_path: Path, shell: Shell) -> None:
+    packed = shell.json("data", "pack", unpacked, "--out", tmp_path / "packed", "--size", 16, "--threads", 1)
     assert packed["classes"] == CLASSES
     assert packed["image_size"] == 16
     assert shell.json("data", "info", tmp_path / "packed") == packed

@@ -19,7 +19,7 @@ from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 from thumbnet.workflows.judging import judge
-from thumbnet.workflows.stored import stored_predictions
+from thumbnet.workflows.stored import How
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_an_ensemble_stands_where_a_run_may(
     ids = dataset.split("test").image_ids
     stated = submission.read_and_validate(file.read_bytes(), ids, class_ids(CLASSES))
     order = [member["name"] for member in found["members"]]
-    by_name = {run.path.name: stored_predictions(run, "test") for run in runs}
+    by_name = {run.path.name: run.predictions("test") for run in runs}
     expected = average([by_name[name] for name in order])
     assert [stated[image] for image in ids] == [expected.classes[index] for index in expected.predicted()]
     assert file.read_text().splitlines()[0] == f"{ids[0]} {stated[ids[0]]}"
@@ -86,7 +86,7 @@ def test_a_record_of_an_ensemble_and_of_a_comparison(paths: list[Path], tmp_path
 
 
 def test_compare_judges_both_on_the_same_images(run: RunDirectory, paths: list[Path], shell: Shell) -> None:
-    first, second = (stored_predictions(RunDirectory.open(path), "val") for path in paths[:2])
+    first, second = (RunDirectory.open(path).predictions("val") for path in paths[:2])
     found = shell.json("compare", *paths[:2])
     expected = compare(first, second)
     assert {key: found[key] for key in expected.to_json()} == expected.to_json()
@@ -94,14 +94,14 @@ def test_compare_judges_both_on_the_same_images(run: RunDirectory, paths: list[P
     assert found["sentence"] in shell.text("compare", *paths[:2])
 
     views = shell.json("compare", run.path, "--views", "none", "--views", "ten-crop", "--threads", 1)
-    plain = stored_predictions(run, "val")
-    by_hand = compare(plain, judge(run, "val", views="ten-crop"))
+    plain = run.predictions("val")
+    by_hand = compare(plain, judge(run, "val", How(views="ten-crop")))
     assert (views["fixed"], views["broken"]) == (by_hand.fixed, by_hand.broken)
     assert (views["first"]["views"], views["second"]["views"]) == ("none", "ten-crop")
     assert f"{run.path} (ten-crop)" in views["sentence"]
 
     weights = shell.json("compare", run.path, "--weights", "first", "--weights", "last", "--threads", 1)
-    assert weights["first_top1"] == judge(run, "val", weights="first").scores().top1
+    assert weights["first_top1"] == judge(run, "val", How(weights="first")).scores().top1
     assert weights["second_top1"] == plain.scores().top1
     assert "[first]" in shell.text("compare", run.path, "--weights", "first", "--weights", "last", "--threads", 1)
 
@@ -111,7 +111,7 @@ def test_predictions_can_be_kept_with_their_views(run: RunDirectory, tmp_path: P
     shell.json("predict", run.path, "--split", "val", "--views", "flip", "--over", "logits", "--out", file)
     kept = Predictions.load(file)
     assert (kept.provenance["views"], kept.provenance["over"]) == ("flip", "logits")
-    expected = judge(run, "val", views="flip", over="logits")
+    expected = judge(run, "val", How(views="flip", over="logits"))
     np.testing.assert_allclose(kept.logits, expected.logits, atol=1e-5)
     assert shell.json("evaluate", file)["top1"] == kept.scores().top1
     assert shell.json("evaluate", file)["views"] == "flip"
@@ -157,7 +157,7 @@ def test_what_cannot_be_asked(run: RunDirectory, paths: list[Path], tmp_path: Pa
 
 
 def test_other_data_is_no_member(run: RunDirectory, tmp_path: Path, shell: Shell) -> None:
-    stored = stored_predictions(run, "val")
+    stored = run.predictions("val")
     provenance = dict(stored.provenance) | {"data": "f" * 64}
     Predictions("val", stored.image_ids, stored.logits, stored.labels, stored.classes, provenance).save(
         tmp_path / "other.npz"
@@ -189,4 +189,4 @@ def test_saved_predictions_need_no_torch(paths: list[Path], tmp_path: Path) -> N
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert json.loads(done.stdout.splitlines()[-1]) == []
     assert len((tmp_path / "test.txt").read_text().splitlines()) == CLASSES * TEST
-    assert stored_predictions(RunDirectory.open(paths[0]), "val").scores().images == VAL * CLASSES
+    assert RunDirectory.open(paths[0]).predictions("val").scores().images == VAL * CLASSES

@@ -1,26 +1,21 @@
-"""`thumbnet reproduce` on the command line: what would run, what runs, what goes on, and the table."""
+"""`thumbnet reproduce` on the command line: what would run, what runs, and what goes on."""
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli.calling import Shell, status
+from tests.cli.calling import Shell, row_of, status
 from tests.helpers import untimed
 from tests.shapes import make_tiny_imagenet
-from tests.workflows.recorded import CPU, run_record
-from thumbnet import records
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipes import ROWS
-from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.workflows.reproduction.lines import all_rows
@@ -53,19 +48,6 @@ def runs(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "runs"))
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Records of two rows, of a recipe of our own, and of expected times."""
-    place = tmp_path / "records"
-    place.mkdir()
-    records.write(run_record("mkrtchyan-m1", correct=2582, best=(17, 2676)), place)
-    records.write(run_record("mkrtchyan-m1+", correct=3127, best=(19, 3137)), place)
-    records.write(run_record("resnet18-64", correct=4952, epochs=17), place)
-    times = {"mkrtchyan-m4": 9000.0, ROW: 1000.0, "milani-inception": 36_000.0}
-    records.write(Measurement("expected-times", "python x", None, {}, CPU, times), place)
-    return place
-
-
 def where(data: PackedDataset, out: Path) -> list[object]:
     return ["--data", data.path, "--out", out, "--threads", 1, "--device", "cpu"]
 
@@ -74,29 +56,22 @@ def files(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def row_of(text: str, name: str) -> str:
-    """The line of a table that is of the row `name`."""
-    (line,) = (line for line in text.splitlines() if line.split()[:1] == [name])
-    return line
-
-
 def test_reproduce_explains_itself(shell: Shell) -> None:
     printed = shell.text("reproduce", "--help")
-    assert printed.startswith("Usage: thumbnet reproduce")
     options = ("--all", "--dry-run", "--table", "--format", "--fraction", "--epochs", "--random-weights", "--out")
     for option in (*options, "--records", "--data", "--device", "--threads", "--json"):
         assert f" {option} " in printed
 
 
 def test_without_rows_all_are_listed_and_nothing_runs(
-    few: PackedDataset, folder: Path, tmp_path: Path, shell: Shell
+    few: PackedDataset, recorded: Path, tmp_path: Path, shell: Shell
 ) -> None:
     out = tmp_path / "runs"
-    printed = shell.text("reproduce", *where(few, out), "--records", folder)
+    printed = shell.text("reproduce", *where(few, out), "--records", recorded)
     names = [line.split()[0] for line in printed.splitlines() if line.strip() and line.split()[0] in ROWS]
     assert names == all_rows()
     assert row_of(printed, "mkrtchyan-m4").split() == ["mkrtchyan-m4", "new", "20", "20", "2.5", "h"]
-    able = [one for one in shell.json("reproduce", *where(few, out), "--records", folder) if not one["problem"]]
+    able = [one for one in shell.json("reproduce", *where(few, out), "--records", recorded) if not one["problem"]]
     rows = len(able) - 2  # two studies take their only run from a row above them
     assert f"Expected in all: 12.8 h on 1 of 2 CPU cores for 3 of {rows} rows; an estimate." in printed
     assert row_of(printed, "milani-snapshots").endswith("its runs are counted above")
@@ -247,15 +222,19 @@ def test_a_run_of_another_recipe_or_other_data_is_refused(
     assert "not a run directory" in refused(ROW, *where(few, runs))
 
 
-def test_random_weights_replace_pretrained_ones_and_are_said(few: PackedDataset, tmp_path: Path, shell: Shell) -> None:
+def test_random_weights_replace_pretrained_ones_and_are_said(
+    few: PackedDataset, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = ["--random-weights", "--fraction", 0.01, *where(few, tmp_path)]
     found = {one["row"]: one for one in shell.json("reproduce", *options)}
     assert Path(found["ma-finetune"]["folder"]).name == "ma-finetune@0.01-random-weights"
     assert Path(found[ROW]["folder"]).name == f"{ROW}@0.01"
     assert "random weights in place of pretrained ones" in found["ma-finetune"]["note"]
     assert "random weights" not in found[ROW]["note"]
+    monkeypatch.setattr("thumbnet.cli.reproduce._PLAIN_WIDTH", 240)  # so that no note is folded
     printed = shell.text("reproduce", *options)
-    assert "random" in printed  # the note is folded in its column
+    assert found["ma-finetune"]["note"] in row_of(printed, "ma-finetune")
+    assert "random weights" not in row_of(printed, ROW)
     assert "pretrained weights" not in printed
 
 
@@ -295,79 +274,3 @@ def test_what_cannot_be_asked_for(
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert status("reproduce", *arguments) == 2
     assert "Traceback" not in capsys.readouterr().err
-
-
-def test_a_folder_without_records_is_refused(tmp_path: Path, shell: Shell) -> None:
-    message = shell.error("reproduce", "--table", "--records", tmp_path)
-    assert f"{tmp_path}: holds no records; give another folder with --records, or run rows first" in message
-
-
-def test_a_stale_record_is_refused_where_it_is_shown(folder: Path, shell: Shell) -> None:
-    records.write(run_record("mkrtchyan-m4", fraction=0.5), folder)
-    message = shell.error("reproduce", "--table", "--records", folder)
-    assert "record 'mkrtchyan-m4': made by another recipe" in message
-    assert message.endswith("measure again with: thumbnet reproduce mkrtchyan-m4")
-    assert "29.5%" in shell.text("reproduce", "--table", "mkrtchyan-m1", "--records", folder)
-
-
-def test_the_table_as_text(folder: Path, shell: Shell) -> None:
-    printed = shell.text("reproduce", "--table", "--records", folder)
-    assert max(map(len, printed.splitlines())) <= 120
-    cells = re.split("  +", row_of(printed, "mkrtchyan-m1").strip())
-    times = ["42 min", "1 of 2 CPU cores"]
-    assert cells == ["mkrtchyan-m1", "29.5%", "26.8%", "25.9 to 27.6%", "below", "25.8%", "17 of 20", *times]
-    lines = printed.splitlines()
-    assert lines.index(row_of(printed, "mkrtchyan-m1+")) == lines.index(row_of(printed, "mkrtchyan-m1")) + 1
-    assert re.search(r"^mkrtchyan-m4 +35\.9% +2\.5 h *$", printed, re.MULTILINE)
-    assert "The verdict is above where the whole 95% interval" in printed
-    assert f"Each row is measured in its record, {folder}/ROW.json." in re.sub(r"\n", " ", printed)
-    shown = shell.text("reproduce", "--table", "mkrtchyan-m1+", "mkrtchyan-m1", "--records", folder)
-    assert [line.split()[0] for line in shown.splitlines()[3:5]] == ["mkrtchyan-m1", "mkrtchyan-m1+"]
-    assert "mkrtchyan-m4" not in shown + "".join(shown.splitlines())
-    assert "Run rows with" not in shown
-
-
-def test_the_table_in_a_narrow_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> None:
-    monkeypatch.setattr("thumbnet.cli.reproduce._PLAIN_WIDTH", 80)
-    monkeypatch.chdir(folder.parent)
-    printed = shell.text("reproduce", "--table", "--records", folder)
-    assert max(map(len, printed.splitlines())) <= 80
-    assert "1 of 2 CPU cores" not in row_of(printed, "mkrtchyan-m1")
-    assert "A terminal of 110 columns shows last step, epochs and device too." in printed
-    assert "its record, records/ROW.json." in printed
-
-
-def test_the_table_as_markdown_and_json(folder: Path, shell: Shell) -> None:
-    text = shell.text("reproduce", "--table", "--format", "markdown", "--records", folder)
-    assert f"| [`mkrtchyan-m1`]({folder}/mkrtchyan-m1.json) | 29.5% (Mkrtchyan 2022, figure 3) | 26.8% |" in text
-    assert "### From pretrained weights" in text
-    found = shell.json("reproduce", "--table", "--records", folder)
-    assert json.loads(shell.text("reproduce", "--table", "--format", "json", "--records", folder)) == found
-    assert [one["row"] for one in found] == [*all_rows(), "resnet18-64"]
-    by_row: dict[str, Any] = {one["row"]: one for one in found}
-    low, high = by_row["mkrtchyan-m1"]["interval"]
-    assert low < by_row["mkrtchyan-m1"]["measured"] == 0.2676 < high < 0.295
-    assert by_row["mkrtchyan-m1"]["verdict"] == "below"
-    assert by_row["mkrtchyan-m1+"]["verdict"] == "above"
-    assert by_row["yu-vgg"]["measured"] is None
-
-
-def test_the_records_that_come_along_make_the_table_of_the_readme(shell: Shell) -> None:
-    printed = shell.text("reproduce", "--table", "--format", "markdown").strip()
-    assert printed in (Path(__file__).parents[2] / "README.md").read_text()
-
-
-def test_a_table_needs_no_torch() -> None:
-    code = (
-        "import sys\n"
-        "from thumbnet.cli import main\n"
-        "try:\n"
-        "    main(['reproduce', '--table', '--json'])\n"
-        "except SystemExit as ended:\n"
-        "    assert ended.code == 0, ended.code\n"
-        "print('torch' in sys.modules, file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, env=os.environ
-    )
-    assert done.stderr == "False\n"

@@ -7,44 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from tests.ensemble.made import BOTH, direct, predictions, some
 from thumbnet import ensemble
-from thumbnet.ensemble import Over
+from thumbnet.ensemble import Accuracy, Over
 from thumbnet.errors import PredictionError
-from thumbnet.predictions import Predictions
-
-BOTH: list[Over] = ["probabilities", "logits"]
-
-
-def predictions(logits: NDArray[Any], labels: NDArray[np.int64] | None = None, name: str = "a") -> Predictions:
-    images, classes = logits.shape
-    return Predictions(
-        split="val",
-        image_ids=tuple(f"val_{i}" for i in range(images)),
-        logits=logits.astype(np.float32),
-        labels=np.arange(images) % classes if labels is None else labels,
-        classes=tuple(f"n{i}" for i in range(classes)),
-        provenance={"recipe": name},
-    )
-
-
-def some(count: int, images: int = 40, classes: int = 5, seed: int = 0) -> list[Predictions]:
-    """Networks of different accuracy."""
-    random = np.random.default_rng(seed)
-    right = np.eye(classes)[np.arange(images) % classes]
-    return [
-        predictions(random.normal(size=(images, classes)) * 2 + (i % 3) * right, name=str(i)) for i in range(count)
-    ]
-
-
-def direct(members: list[Predictions], over: Over) -> NDArray[np.float64]:
-    """The mean of probabilities, as Milani's equation 2 has it, or of logits."""
-    parts = [member.logits.astype(np.float64) for member in members]
-    if over == "probabilities":
-        parts = [np.exp(part) / np.exp(part).sum(1, keepdims=True) for part in parts]
-    mean: NDArray[np.float64] = np.mean(parts, axis=0)
-    return np.log(mean) if over == "probabilities" else mean
 
 
 @pytest.mark.parametrize("over", BOTH)
@@ -65,12 +32,14 @@ def test_the_curve_adds_the_best_members_first(over: Over) -> None:
     members[5] = replace(members[2], provenance={})  # a tie, which keeps its order
     ranked = sorted(members, key=lambda member: -member.scores().top1)
     assert [id(one) for one in ranked] != [id(one) for one in members]
-    found = ensemble.curve(members, over)
+    assert [id(members[place]) for place in ensemble.ranking(members)] == [id(one) for one in ranked]
+    found = [Accuracy.of(right) for right in ensemble.growth(ranked, over)]
     assert len(found) == 7
-    for count, scores in enumerate(found, start=1):
+    for count, accuracy in enumerate(found, start=1):
         chosen = direct(ranked[:count], over)
-        assert scores.top1 == np.mean(chosen.argmax(1) == members[0].labels)
-        assert scores == ensemble.average(ranked[:count], over).scores()
+        assert accuracy.top1 == np.mean(chosen.argmax(1) == members[0].labels)
+        scores = ensemble.average(ranked[:count], over).scores()
+        assert accuracy == Accuracy(scores.top1, scores.top1_interval, scores.images)
     assert found[0].top1 == max(member.scores().top1 for member in members)
 
 
@@ -91,7 +60,7 @@ def test_members_in_another_order_are_reordered(over: Over) -> None:
     expected = ensemble.average([one, two], over)
     found = ensemble.average([one, shuffled], over)
     np.testing.assert_array_equal(found.logits, expected.logits)
-    assert ensemble.curve([one, shuffled], over) == ensemble.curve([one, two], over)
+    np.testing.assert_array_equal(ensemble.growth([one, shuffled], over), ensemble.growth([one, two], over))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +75,7 @@ def test_members_in_another_order_are_reordered(over: Over) -> None:
 )
 def test_members_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
     one, two = some(2)
-    for call in (ensemble.average, ensemble.curve):
+    for call in (ensemble.average, ensemble.growth):
         with pytest.raises(PredictionError, match=message):
             call([one, replace(two, **change)])
 
@@ -115,7 +84,7 @@ def test_no_members_and_unknown_means_are_refused() -> None:
     with pytest.raises(PredictionError, match="no members"):
         ensemble.average([])
     with pytest.raises(PredictionError, match="no members"):
-        ensemble.curve([])
+        ensemble.growth([])
     with pytest.raises(PredictionError, match="over 'logit' is unknown; did you mean logits"):
         ensemble.average(some(1), cast(Any, "logit"))
 
@@ -150,4 +119,4 @@ def test_copies_of_one_member_say_what_it_says(values: list[Any], over: Over, co
     found = ensemble.average([one] * copies, over)
     np.testing.assert_array_equal(found.predicted(), one.predicted())
     np.testing.assert_allclose(found.probabilities(), one.probabilities(), rtol=1e-4, atol=1e-7)
-    assert {scores.top1 for scores in ensemble.curve([one] * copies, over)} == {one.scores().top1}
+    assert {Accuracy.of(right).top1 for right in ensemble.growth([one] * copies, over)} == {one.scores().top1}

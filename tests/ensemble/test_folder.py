@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.ensemble.test_averaging import some
+from tests.ensemble.made import some
 from thumbnet.ensemble import EnsembleFolder, average
 from thumbnet.errors import PredictionError, StorageError
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from tests.helpers import short_recipe
@@ -46,12 +47,12 @@ def body(chosen: Recipe | None = None, data: str = DATA, seed: int = 5) -> Froze
         return FrozenBody.of(build_model(found.model, 4, 32), found, data)
 
 
-def shrink(batch: int, chunk: int) -> None:
+def shrink(patch: pytest.MonkeyPatch, batch: int, chunk: int) -> None:
     """Let batches and chunks be so small that a few images make several."""
     for module in (description, entry, extraction):
         for name, value in (("BATCH", batch), ("CHUNK", chunk)):
             if hasattr(module, name):
-                setattr(module, name, value)
+                patch.setattr(module, name, value)
 
 
 def silent(text: str, done: int, total: int) -> None:
@@ -66,7 +67,7 @@ def extract(folder: Path, count: int = 20, *, policy: Any = (), copy: int = 0, d
 
 def extract_until(folder: Path, policy: Any, moment: int, batch: int, chunk: int) -> None:
     """Extract in small chunks, and kill this process when so many images are done."""
-    shrink(batch, chunk)
+    shrink(pytest.MonkeyPatch(), batch, chunk)
 
     def watch(text: str, done: int, total: int) -> None:
         del text, total

@@ -1,7 +1,6 @@
 """Folders of cached features: refused when they are not what they say, written by one process at a time."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import threading
@@ -13,23 +12,17 @@ import pytest
 from filelock import FileLock
 
 from tests.cli.calling import Shell
-from tests.features.helpers import body, extract, extract_until, images, shrink, silent
+from tests.features.helpers import body, extract, extract_until, images, silent
 from tests.helpers import FLIP
+from tests.stopping import processes
 from thumbnet.errors import DataError, StorageError
-from thumbnet.features import description, entry, extraction
+from thumbnet.features import extraction
 from thumbnet.features.cache import features_folder, remove_features, stored_features
 from thumbnet.features.entry import lock_path
 from thumbnet.features.extraction import Wanted
 from thumbnet.files import write_json
 
-
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (description, entry, extraction):
-        for name in ("BATCH", "CHUNK"):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, getattr(module, name))
-    shrink(3, 6)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def place_of(cache: Path) -> Path:
@@ -157,12 +150,11 @@ def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
 
 
 def test_two_processes_make_the_same_features_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["thumbnet.train", "timm", "tests.features.helpers"])
-    processes = [context.Process(target=extract_until, args=(tmp_path / "two", (), 99, 3, 6)) for _ in range(2)]
-    for process in processes:
+    arguments = (tmp_path / "two", (), 99, 3, 6)
+    both = [processes().Process(target=extract_until, args=arguments) for _ in range(2)]
+    for process in both:
         process.start()
-    for process in processes:
+    for process in both:
         process.join()
         assert process.exitcode == 0
     np.testing.assert_array_equal(extract(tmp_path / "two"), extract(tmp_path / "one"))

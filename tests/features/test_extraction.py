@@ -1,6 +1,5 @@
 """Features of a frozen network: what they are, what decides them, and that a kill in between changes nothing."""
 
-import multiprocessing
 import signal
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,11 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from tests.features.helpers import CPU, DATA, body, extract, extract_until, images, recipe, shrink, silent
+from tests.features.helpers import CPU, DATA, body, extract, extract_until, images, recipe, silent
 from tests.helpers import CROP, FLIP
+from tests.stopping import in_a_process
 from thumbnet.data import ImageSet
 from thumbnet.errors import RecipeError, TrainingError
-from thumbnet.features import description, entry, extraction
+from thumbnet.features import extraction
 from thumbnet.features.body import body_digest, body_of, check_body, feature_count
 from thumbnet.features.description import describe_policy, key_of
 from thumbnet.features.extraction import FrozenBody, Wanted
@@ -25,16 +25,6 @@ from thumbnet.models.parts import last_layer
 from thumbnet.recipe import Head, Model, Normalization, Recipe, operation
 
 RANDOM = (*FLIP, *CROP)
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of 3 and chunks of 6 images; what `shrink` changes is as before afterwards."""
-    for module in (description, entry, extraction):
-        for name in ("BATCH", "CHUNK"):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, getattr(module, name))
-    shrink(3, 6)
 
 
 def captured(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
@@ -165,13 +155,8 @@ def test_the_head_does_not_decide_the_key_and_every_other_tensor_does() -> None:
 @pytest.mark.parametrize("moments", [(3,), (9, 20), (2, 12, 12, 18)], ids=str)
 @pytest.mark.usefixtures("small_chunks")
 def test_a_killed_extraction_ends_with_the_same_bits(tmp_path: Path, policy: Any, moments: tuple[int, ...]) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["thumbnet.train", "timm", "tests.features.helpers"])
     for moment in moments:
-        process = context.Process(target=extract_until, args=(tmp_path / "killed", policy, moment, 3, 6))
-        process.start()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        assert in_a_process(extract_until, tmp_path / "killed", policy, moment, 3, 6) == -signal.SIGKILL
     undisturbed = extract(tmp_path / "undisturbed", policy=policy)
     np.testing.assert_array_equal(extract(tmp_path / "killed", policy=policy), undisturbed)
     files = [sorted(file.name for file in (tmp_path / name).rglob("*")) for name in ("killed", "undisturbed")]

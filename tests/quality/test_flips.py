@@ -1,12 +1,16 @@
-"""Flips on purpose, what is counted of them, and accuracies without images."""
+"""Flips on purpose, what is counted of them, and the ways in which they are searched."""
 
 import numpy as np
 import pytest
+from benchmarks.flips import Method, by_margin, flip_labels, found, suspected
+from sklearn.datasets import load_digits
+from sklearn.metrics import precision_score, recall_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
 
+from tests.quality.slow import contradicted, noisy, slow_class, slow_joint, slow_noise_rate
 from thumbnet.errors import PredictionError
-from thumbnet.metrics import accuracy_interval
-from thumbnet.quality.cleaned import accuracy_without
-from thumbnet.quality.flips import flip_labels, found
+from thumbnet.quality.confident import suspects
 
 
 def test_a_share_is_flipped_each_to_another_class_as_the_weights_say() -> None:
@@ -40,15 +44,62 @@ def test_nothing_found_and_nothing_wrong_are_zero() -> None:
     assert found(one, one).to_json() == {"suspects": 1, "wrong": 1, "hits": 1, "precision": 1.0, "recall": 1.0}
 
 
-def test_accuracy_without_some_images() -> None:
-    correct = np.array([True, True, False, False, True])
-    removed = np.array([False, False, True, False, True])
-    result = accuracy_without(correct, removed)
-    assert (result.images, result.removed, result.top1, result.removed_top1) == (3, 2, 2 / 3, 0.5)
-    assert result.to_json()["top1_interval"] == list(accuracy_interval(2, 3))
-    assert accuracy_without(correct, np.zeros(5, np.bool_)).removed_top1 is None
-    nothing = accuracy_without(correct, np.ones(5, np.bool_))
-    assert (nothing.images, nothing.top1, nothing.top1_interval) == (0, None, None)
-    assert nothing.to_json()["top1_interval"] is None
-    with pytest.raises(PredictionError, match="give the same"):
-        accuracy_without(correct, removed[:3])
+@pytest.mark.parametrize("seed", range(5))
+def test_ways_of_choosing_are_those_of_a_slow_reading(seed: int) -> None:
+    probabilities, labels = noisy(400, 7, seed)
+    _, joint = slow_joint(probabilities, labels)
+    expected: dict[Method, set[int]] = {
+        "noise_rate": slow_noise_rate(probabilities, labels, joint),
+        "class": slow_class(probabilities, labels, joint),
+    }
+    expected["both"] = expected["noise_rate"] & expected["class"]
+    for method, rows in expected.items():
+        result = suspected(probabilities, labels, method)
+        assert set(result.tolist()) == rows & contradicted(probabilities, labels)
+        assert len(result) > 10
+        assert (np.diff(probabilities[result, labels[result]]) >= 0).all()
+    assert suspected(probabilities, labels, "class").tolist() == suspects(probabilities, labels).rows.tolist()
+
+
+def test_the_joint_of_a_case_worked_by_hand() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.95, 0.05]])
+    assert suspected(probabilities, np.array([0, 0, 0, 1, 1, 1]), "joint").tolist() == [5, 2]
+
+
+def test_margins_give_another_order() -> None:
+    probabilities, labels = noisy(500, 5, 1)
+    rows = suspected(probabilities, labels, "class")
+    ordered = by_margin(rows, probabilities, labels)
+    assert (np.diff(probabilities[ordered].max(axis=1) - probabilities[ordered, labels[ordered]]) <= 0).all()
+    assert set(ordered.tolist()) == set(rows.tolist())
+    assert ordered.tolist() != rows.tolist()
+
+
+def test_flips_on_purpose_are_found_in_the_digits() -> None:
+    """A tenth of 1,797 labels flipped; probabilities cross-fitted on the flipped labels by another library."""
+    images, truth = load_digits(return_X_y=True)
+    truth = truth.astype(np.int64)
+    labels = flip_labels(truth, 0.1, np.random.default_rng(0), np.ones((10, 10)))
+    wrong = labels != truth
+    assert wrong.sum() == 180
+    folds = StratifiedKFold(4, shuffle=True, random_state=0)
+    probabilities = cross_val_predict(KNeighborsClassifier(15), images, labels, cv=folds, method="predict_proba")
+    wanted: dict[Method, tuple[float, float]] = {
+        "joint": (0.95, 0.8),
+        "class": (0.95, 0.8),
+        "noise_rate": (0.93, 0.8),
+        "both": (0.95, 0.7),
+    }
+    for method, (precision, recall) in wanted.items():
+        mask = np.isin(np.arange(len(labels)), suspected(probabilities, labels, method))
+        figures = found(mask, wrong)
+        assert figures.precision == pytest.approx(precision_score(wrong, mask))
+        assert figures.recall == pytest.approx(recall_score(wrong, mask))
+        assert figures.precision >= precision, (method, figures)
+        assert figures.recall >= recall, (method, figures)
+
+
+def test_right_labels_of_a_sure_network_are_not_suspected() -> None:
+    labels = np.arange(60) % 3
+    probabilities = np.full((60, 3), 0.05) + 0.85 * np.eye(3)[labels]
+    assert len(suspected(probabilities, labels, "both")) == 0

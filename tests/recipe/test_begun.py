@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.helpers import short_recipe
 
+from tests.helpers import short_recipe
 from thumbnet.errors import RecipeError
 from thumbnet.recipe import (
     Evaluation,

@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.shapes import make_tiny_imagenet
 from thumbnet.augment import build_evaluation_policy, build_policy
 from thumbnet.errors import RecipeError
-from thumbnet.models import build_model, check_model, without_weights
+from thumbnet.models import build_model, check_model
 from thumbnet.optim import check_optimizer
-from thumbnet.packed import PackedDataset
 from thumbnet.recipe import (
     Model,
     Operation,
@@ -26,31 +24,22 @@ from thumbnet.recipe import (
     to_json,
 )
 from thumbnet.recipes import RECIPES, ROWS, find_recipe, find_row
-from thumbnet.sources import pack
-from thumbnet.train import check_recipe
 from thumbnet.train.plan import make_plan
 
 TRAIN_IMAGES = 100_000
 """Of Tiny ImageNet, to which the faithful recipes' epochs refer."""
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
-    """A few images of Tiny ImageNet's size."""
-    folder = tmp_path_factory.mktemp("shapes")
-    return pack(make_tiny_imagenet(folder / "source"), folder / "packed", threads=1)
-
-
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_holds_together(name: str, dataset: PackedDataset) -> None:
+def test_every_recipe_holds_together(name: str) -> None:
+    # `tests/workflows/reproduction/test_rows.py` trains each, shortened.
     recipe = RECIPES[name]()
     assert recipe.name == name
     assert find_recipe(name) == recipe
     assert inspect.getdoc(RECIPES[name])
     check_model(recipe.model)
     check_optimizer(recipe.optimizer)
-    # Pretrained weights may not be at hand; all else is checked without them.
-    check_recipe(replace(recipe, model=without_weights(recipe.model), train_count=None), dataset)
+    assert make_plan(recipe, TRAIN_IMAGES, 64).total_steps > 0
     build_evaluation_policy(recipe.evaluation.policy)
 
 

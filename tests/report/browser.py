@@ -5,51 +5,34 @@ python -m tests.report.browser FILE ... clicks through reports of any runs.
 
 import contextlib
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+from tests.browser import Pages, chromium
 
 
 @contextlib.contextmanager
-def opened(path: Path, **options: Any) -> Iterator[Page]:
+def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Page]:
     """Open the page at `path`; when the block ends, check that it complained of nothing and asked for nothing.
 
     Args:
+        browser: that shows it.
         path: an HTML file.
         options: of Playwright's `new_page`.
     """
-    chromium = shutil.which("chromium")
-    assert chromium is not None, (
-        "the tests of reports need the browser chromium; install it (apt-get install chromium)"
-    )
-    said: list[str] = []
-    asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        usual = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
-        page = browser.new_page(**usual | options)
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: asked.append(request.url))
+    pages = Pages(browser)
+    try:
+        page = pages.open(**options)
         page.goto(path.resolve().as_uri())
         yield page
-        browser.close()
-    assert said == []
-    assert {url for url in asked if not url.startswith("data:")} == {path.resolve().as_uri()}
+    finally:
+        pages.close()
+    assert pages.said == []
+    assert {url for url in pages.asked if not url.startswith("data:")} == {path.resolve().as_uri()}
 
 
 def click_through(page: Page) -> list[str]:
@@ -169,8 +152,11 @@ def overflow(page: Page) -> int:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        with opened(Path(name)) as shown_page:
-            sys.stdout.write(f"{name}: {', '.join(click_through(shown_page))}\n")
-        with opened(Path(name), viewport={"width": 390, "height": 844}, color_scheme="dark") as shown_page:
-            assert overflow(shown_page) == 0
+    with chromium() as started:
+        for name in sys.argv[1:]:
+            with opened(started, Path(name)) as shown_page:
+                sys.stdout.write(f"{name}: {', '.join(click_through(shown_page))}\n")
+            with opened(
+                started, Path(name), viewport={"width": 390, "height": 844}, color_scheme="dark"
+            ) as shown_page:
+                assert overflow(shown_page) == 0

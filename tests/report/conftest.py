@@ -2,6 +2,7 @@ import pytest
 
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from thumbnet.packed import PackedDataset
+from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report
 from thumbnet.run import RunDirectory
 
@@ -14,7 +15,10 @@ def made() -> Made:
 
 @pytest.fixture(scope="package")
 def data(made: Made, tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
-    return make_data(made, tmp_path_factory.mktemp("data") / "packed")
+    """Their images, with their duplicates searched and kept, so that no page searches them anew."""
+    found = make_data(made, tmp_path_factory.mktemp("data") / "packed")
+    ensure_duplicates(found)
+    return found
 
 
 @pytest.fixture(scope="package")

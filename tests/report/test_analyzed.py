@@ -1,7 +1,5 @@
-"""Sections 8 to 11: every figure follows from the CSV, what is missing is said, and names are escaped."""
+"""Sections on analyses: every figure follows from the CSV, what is missing is said, and names are escaped."""
 
-import csv
-import io
 import re
 import shutil
 from dataclasses import replace
@@ -13,15 +11,18 @@ from scipy.ndimage import zoom
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
-from tests.report.analyzed import COARSE, analyze
+from tests.analyses.made import COARSE, analyze
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
-from tests.report.test_page import check
-from thumbnet.analyses import PARTS, read_maps, read_robustness, save_analysis
+from tests.report.reading import check, rows_of
+from thumbnet import analyses
+from thumbnet.analyses import PARTS, save_analysis
+from thumbnet.augment.corruptions import CORRUPTIONS
 from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.report import Report, make_report
 from thumbnet.report.charts.mosaic import mosaic, overlay, ranged_tiles, signed_tiles
 from thumbnet.report.facts.maps import peak_of
+from thumbnet.report.facts.robustness import MEANINGS
 from thumbnet.run import RunDirectory
 
 
@@ -37,10 +38,6 @@ def report(analyzed: RunDirectory) -> Report:
     return make_report([analyzed])
 
 
-def rows(report: Report, table: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(report.tables[f"{table}.csv"])))
-
-
 def test_all_sections_are_drawn(report: Report) -> None:
     page = check(report)
     assert {"run-1-features", "run-1-filters", "run-1-maps", "run-1-robustness"} <= set(page.values("id"))
@@ -52,7 +49,7 @@ def test_all_sections_are_drawn(report: Report) -> None:
 
 def test_robustness_is_that_of_scikit_learn(report: Report) -> None:
     figures = next(iter(report.figures["sections"]["robustness"].values()))
-    images = rows(report, "robustness-images")
+    images = rows_of(report, "robustness-images")
     true = [row["true"] for row in images]
     assert figures["clean"] == pytest.approx(accuracy_score(true, [row["clean"] for row in images]))
     found = []
@@ -63,12 +60,16 @@ def test_robustness_is_that_of_scikit_learn(report: Report) -> None:
         interval = binomtest(cell["correct"], len(images)).proportion_ci(method="wilson")
         assert cell["interval"] == pytest.approx([interval.low, interval.high])
     assert figures["mean"] == pytest.approx(np.mean(found))
-    assert [float(row["accuracy"]) for row in rows(report, "robustness")] == pytest.approx(found)
+    assert [float(row["accuracy"]) for row in rows_of(report, "robustness")] == pytest.approx(found)
+
+
+def test_every_corruption_is_explained() -> None:
+    assert set(MEANINGS) == set(CORRUPTIONS)
 
 
 def test_neighbours_follow_from_their_table(report: Report) -> None:
     figures = next(iter(report.figures["sections"]["features"].values()))["neighbours"]
-    pairs = rows(report, "neighbours")
+    pairs = rows_of(report, "neighbours")
     same = [row["class"] == row["neighbour_class"] for row in pairs]
     assert figures["neighbours_of_same_class"] == pytest.approx(np.mean(same))
     first = [one for one, row in zip(same, pairs, strict=True) if row["rank"] == "1"]
@@ -81,12 +82,12 @@ def test_points_bear_their_images_and_classes(report: Report, data: PackedDatase
         split = data.split(name)
         ids = [info.id for info in data.classes]
         expected = {image: ids[label] for image, label in zip(split.image_ids, split.labels.tolist(), strict=True)}
-        found = {row["image"]: row["class"] for row in rows(report, "embedding") if row["split"] == name}
+        found = {row["image"]: row["class"] for row in rows_of(report, "embedding") if row["split"] == name}
         assert found == expected
 
 
 def test_filter_changes_follow_from_the_files(report: Report, analyzed: RunDirectory) -> None:
-    table = rows(report, "filters")
+    table = rows_of(report, "filters")
     assert {(row["from"], row["to"]) for row in table} == {
         ("initial", "epoch-0002"),
         ("epoch-0002", "last"),
@@ -113,7 +114,7 @@ def test_what_is_missing_is_said_with_its_command(made: Made, data: PackedDatase
 
 def test_an_unfinished_analysis_shows_what_there_is(analyzed: RunDirectory, tmp_path: Path) -> None:
     run = RunDirectory(shutil.copytree(analyzed.path, tmp_path / "run"))
-    found = read_robustness(run)
+    found = analyses.read(run, analyses.Robustness)
     assert found is not None
     predicted = found.predicted.copy()
     predicted[1, 2:] = -1
@@ -133,7 +134,7 @@ def test_without_the_data_the_figures_stay(made: Made, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "packed")
     report = make_report([run])
     assert "The images are not at hand" in " ".join(check(report).texts)
-    assert rows(report, "maps")[3]["image"] == "val 3"
+    assert rows_of(report, "maps")[3]["image"] == "val 3"
 
 
 def test_damaged_analyses_are_refused(analyzed: RunDirectory, tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_right_answers_are_shown_from_sure_to_unsure(tmp_path: Path) -> None:
     data = make_data(made, tmp_path / "packed")
     run = make_run(made, tmp_path / "run", data)
     analyze(run, data)
-    found = read_maps(run)
+    found = analyses.read(run, analyses.Maps)
     assert found is not None
     save_analysis(run, replace(found, predicted=np.where(np.arange(120) < 20, 1 - found.labels, found.labels)))
     seen = re.findall(r'<div class="row"><img src="[^"]+" alt="val_(\d+)\.png', make_report([run]).html)

@@ -1,7 +1,5 @@
 """Every figure of a report follows from its CSV files, computed by other libraries."""
 
-import csv
-import io
 import math
 import re
 from pathlib import Path
@@ -14,14 +12,10 @@ from scipy.stats import binomtest, norm, sem
 from sklearn import metrics as oracle
 
 from tests.report.made import make_data, make_run, simple
+from tests.report.reading import rows_of
 from thumbnet.predictions import Predictions
 from thumbnet.report import Report, make_report
 from thumbnet.run import RunDirectory
-
-
-def read(report: Report, name: str) -> list[dict[str, str]]:
-    """The rows of a table, each by the names of its columns."""
-    return list(csv.DictReader(io.StringIO(report.tables[f"{name}.csv"])))
 
 
 def section(report: Report, name: str) -> Any:
@@ -35,7 +29,7 @@ def column(rows: list[dict[str, str]], name: str) -> list[float]:
 
 
 def test_header_and_scores(single_report: Report) -> None:
-    images, (run,) = read(single_report, "images"), read(single_report, "runs")
+    images, (run,) = rows_of(single_report, "images"), rows_of(single_report, "runs")
     true, named = [[row[key] for row in images] for key in ("true", "predicted")]
     assert float(run["top1"]) == pytest.approx(oracle.accuracy_score(true, named), abs=1e-12)
     assert float(run["nll"]) == pytest.approx(np.mean(column(images, "loss")))
@@ -51,7 +45,7 @@ def test_header_and_scores(single_report: Report) -> None:
 
 
 def test_classes(single_report: Report) -> None:
-    images, classes = read(single_report, "images"), read(single_report, "per-class")
+    images, classes = rows_of(single_report, "images"), rows_of(single_report, "per-class")
     true, named = [[row[key] for row in images] for key in ("true", "predicted")]
     ids = [row["class"] for row in classes]
     precision, recall, f1, support = oracle.precision_recall_fscore_support(true, named, labels=ids, zero_division=0)
@@ -70,13 +64,13 @@ def test_classes(single_report: Report) -> None:
 
 
 def test_confusions(single_report: Report) -> None:
-    images, rows = read(single_report, "images"), read(single_report, "confusion")
+    images, rows = rows_of(single_report, "images"), rows_of(single_report, "confusion")
     order = [row["true"] for row in rows]
     assert order == list(rows[0])[1:]
     true, named = [[row[key] for row in images] for key in ("true", "predicted")]
     expected = oracle.confusion_matrix(true, named, labels=order)
     np.testing.assert_array_equal([[int(row[key]) for key in order] for row in rows], expected)
-    pairs = read(single_report, "confusion-pairs")
+    pairs = rows_of(single_report, "confusion-pairs")
     assert len(pairs) == np.count_nonzero(expected - np.diag(np.diag(expected)))
     assert [int(row["images"]) for row in pairs] == sorted((int(row["images"]) for row in pairs), reverse=True)
     for row in pairs:
@@ -86,7 +80,7 @@ def test_confusions(single_report: Report) -> None:
 
 
 def test_mistakes(single_report: Report) -> None:
-    images, mistakes = read(single_report, "images"), read(single_report, "mistakes")
+    images, mistakes = rows_of(single_report, "images"), rows_of(single_report, "mistakes")
     losses = {row["image"]: float(row["loss"]) for row in images if row["true"] != row["predicted"]}
     assert [row["image"] for row in mistakes] == sorted(losses, key=lambda image: -losses[image])
     assert column(mistakes, "loss") == sorted(losses.values(), reverse=True)
@@ -96,7 +90,7 @@ def test_mistakes(single_report: Report) -> None:
 
 
 def test_calibration(single_report: Report, pair: list[RunDirectory]) -> None:
-    images, bins = read(single_report, "images"), read(single_report, "calibration")
+    images, bins = rows_of(single_report, "images"), rows_of(single_report, "calibration")
     found = section(single_report, "calibration")
     sure, right = np.array(column(images, "probability")), np.array(column(images, "right"))
     assert found["ece"] == pytest.approx(expected_error(sure, right))
@@ -107,7 +101,7 @@ def test_calibration(single_report: Report, pair: list[RunDirectory]) -> None:
         if inside.any():
             assert float(row["accuracy"]) == pytest.approx(right[inside].mean())
             assert float(row["confidence"]) == pytest.approx(sure[inside].mean())
-    scaled = column(read(single_report, "calibrated-images"), "scaled_probability")
+    scaled = column(rows_of(single_report, "calibrated-images"), "scaled_probability")
     assert found["scaled"]["ece"] == pytest.approx(expected_error(np.array(scaled), right))
     held = Predictions.load(pair[0].predictions_path("holdout"))
 
@@ -132,7 +126,7 @@ def expected_error(sure: np.ndarray[Any, np.dtype[np.float64]], right: np.ndarra
 
 def test_comparison(pair_report: Report) -> None:
     found = section(pair_report, "compare")
-    images, classes = read(pair_report, "compare-images"), read(pair_report, "compare-classes")
+    images, classes = rows_of(pair_report, "compare-images"), rows_of(pair_report, "compare-classes")
     first, second = ([row["true"] == row[side] for row in images] for side in ("first", "second"))
     fixed = sum(b and not a for a, b in zip(first, second, strict=True))
     broken = sum(a and not b for a, b in zip(first, second, strict=True))
@@ -147,12 +141,12 @@ def test_comparison(pair_report: Report) -> None:
         assert float(row["difference"]) == pytest.approx(difference)
     # The single tables of both runs say the same.
     for number, side in enumerate(("first", "second"), start=1):
-        single = {row["image"]: row["predicted"] for row in read(pair_report, f"run-{number}-images")}
+        single = {row["image"]: row["predicted"] for row in rows_of(pair_report, f"run-{number}-images")}
         assert single == {row["image"]: row[side] for row in images}
 
 
 def test_curves(single_report: Report) -> None:
-    rows, steps = read(single_report, "evaluations"), read(single_report, "iterations")
+    rows, steps = rows_of(single_report, "evaluations"), rows_of(single_report, "iterations")
     assert column(rows, "val_top1") == [5 / 25, 10 / 25, 15 / 25, 20 / 25]
     assert column(steps, "loss") == pytest.approx([3 / step for step in range(1, 21)])
     (run,) = section(single_report, "curves")["runs"]
@@ -162,7 +156,7 @@ def test_curves(single_report: Report) -> None:
 
 
 def test_the_gap_is_told_with_its_error(single_report: Report) -> None:
-    images, found = read(single_report, "images"), section(single_report, "calibration")
+    images, found = rows_of(single_report, "images"), section(single_report, "calibration")
     sure, right = np.array(column(images, "probability")), np.array(column(images, "right"))
     gaps = sure - right
     assert found["gap"] == pytest.approx(gaps.mean())
@@ -187,7 +181,7 @@ def test_a_perfect_network_is_not_told_from_its_answers() -> None:
 
 
 def test_only_classes_that_differ_for_sure_are_named(pair_report: Report, tmp_path: Path) -> None:
-    rows = read(pair_report, "compare-classes")
+    rows = rows_of(pair_report, "compare-classes")
     for row in rows:
         fixed, broken = int(row["fixed"]), int(row["broken"])
         expected = binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0

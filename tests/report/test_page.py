@@ -3,78 +3,23 @@
 import re
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from tests.analyses.made import analyze
 from tests.cli.calling import Shell
-from tests.report.analyzed import analyze
 from tests.report.made import HOSTILE, Made, make_data, make_run, on_everything, simple
+from tests.report.reading import Reader, check
 from thumbnet.errors import DataError, RunError, StorageError
 from thumbnet.packed import PackedDataset, PackedSplit
 from thumbnet.predictions import Predictions
 from thumbnet.report import Report, make_report, write_report
-from thumbnet.report.pictures import Budget, Library
 from thumbnet.report.section import amount, percent
 from thumbnet.report.subject import labels, short_names
 from thumbnet.run import RunDirectory
-
-VOID = {"meta", "img", "br", "line", "circle", "rect", "polyline", "input"}
-
-
-class Reader(HTMLParser):
-    """Checks that tags are closed in order, and keeps tags, texts, ids and links."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    def values(self, attribute: str) -> list[str]:
-        return [value for _, found in self.tags if (value := found.get(attribute)) is not None]
-
-
-def check(report: Report) -> Reader:
-    """Check what must hold of every page, and return it read."""
-    page = Reader(report.html)
-    ids = page.values("id")
-    assert len(ids) == len(set(ids))
-    assert {link[1:] for link in page.values("href") if link.startswith("#")} <= set(ids)
-    assert all(link.startswith("#") for link in page.values("href"))
-    assert all(source.startswith("data:image/") for source in page.values("src"))
-    assert set(page.values("aria-labelledby")) <= set(ids)
-    for tag, found in page.tags:
-        if tag == "img":
-            assert found["alt"]
-        if tag == "svg":
-            assert "aria-hidden" in found or found["aria-label"]
-        assert not [name for name in found if name.startswith("on")]
-    assert len(report.html) < 10_000_000
-    assert "nan" not in {text.strip() for text in page.texts}
-    return page
 
 
 def test_a_page_of_one_run_and_of_two(single_report: Report, pair_report: Report) -> None:
@@ -195,7 +140,7 @@ def test_other_classes_cannot_be_compared(pair: list[RunDirectory], tmp_path: Pa
 def test_damaged_predictions_are_an_error(made: Made, data: PackedDataset, tmp_path: Path) -> None:
     run = make_run(made, tmp_path / "run", data)
     run.predictions_path("val").write_bytes(b"PK\x03\x04 broken")
-    with pytest.raises(RunError, match="predictions for 'val' are damaged"):
+    with pytest.raises(RunError, match="predictions for 'val' are missing or damaged"):
         make_report([run])
 
 
@@ -236,31 +181,6 @@ def test_names_and_labels(tmp_path: Path) -> None:
     assert short_names(classes) == ("crane (a)", "crane (b)", "ox", "d")
     assert labels([tmp_path / "one" / "run", tmp_path / "two" / "run"]) == ["one/run", "two/run"]
     assert labels([tmp_path / "x", tmp_path / "y"]) == ["x", "y"]
-
-
-def test_images_keep_to_their_budget(data: PackedDataset) -> None:
-    split = data.split("val")
-    pictures = Library().pictures(data, "val", Budget(5000))
-    found = [pictures.uri(image) for image in split.image_ids[:20]]
-    kept = [uri for uri in found if uri is not None]
-    assert 0 < len(kept) < 20
-    assert sum(map(len, kept)) <= 5000
-    assert pictures.budget.omitted == 20 - len(kept)
-    assert pictures.uri("no such image") is None
-
-
-def test_large_images_are_brought_down() -> None:
-    import base64
-    import io
-
-    from PIL import Image
-
-    from thumbnet.report.pictures import encode
-
-    uri = encode(np.full((300, 200, 3), 200, np.uint8))
-    assert uri.startswith("data:image/jpeg")
-    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
-        assert image.size == (64, 96)
 
 
 def test_figures_replace_none_but_a_reports(

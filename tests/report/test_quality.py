@@ -1,8 +1,6 @@
-"""Section 6 and the report on packed data: figures against other libraries, what is missing is said, names escape."""
+"""Suspected labels, duplicates and the report on packed data: figures against other libraries, what is missing."""
 
-import csv
 import dataclasses
-import io
 import json
 import shutil
 from pathlib import Path
@@ -11,20 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 from sklearn.metrics import accuracy_score
 
 from tests.cli.calling import Shell
 from tests.report.browser import opened
 from tests.report.made import HOSTILE, Made, image_ids, make_data, make_run, predictions, simple, two_phases
-from tests.report.test_page import check
+from tests.report.reading import check, rows_of
 from thumbnet import packed
 from thumbnet.analyses.places import current_origin, read_cross_fitted, save_cross_fitted
 from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.stored import ensure_duplicates
-from thumbnet.report import make_report, write_report
+from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.data_page import make_data_report
-from thumbnet.report.facts.quality import make_twins
+from thumbnet.report.facts.twins import make_twins
 from thumbnet.report.panels import quality
 from thumbnet.report.section import render
 from thumbnet.run import RunDirectory
@@ -61,18 +60,25 @@ def run(twinned: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> Run
     return run
 
 
-def rows(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
+@pytest.fixture(scope="module")
+def report(run: RunDirectory) -> Report:
+    """The page of that run; its duplicates are searched on the spot."""
+    return make_report([run])
 
 
-def test_the_accuracies_without_doubtful_images_follow_from_the_tables(run: RunDirectory) -> None:
-    report = make_report([run])
+@pytest.fixture(scope="module")
+def data_report(twinned: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The page of that data."""
+    return make_data_report(twinned, tmp_path_factory.mktemp("data-report"))
+
+
+def test_the_accuracies_without_doubtful_images_follow_from_the_tables(report: Report) -> None:
     check(report)
     facts = report.figures["sections"]["quality"]["run"]
-    images = rows(report.tables["images.csv"])
-    suspected = [row["image"] for row in rows(report.tables["suspected-val.csv"])]
+    images = rows_of(report, "images")
+    suspected = [row["image"] for row in rows_of(report, "suspected-val")]
     assert facts["suspected"]["val"]["suspects"] == len(suspected) > 1
-    pairs = rows(report.tables["duplicates.csv"])
+    pairs = rows_of(report, "duplicates")
     twins = {row["second"] for row in pairs if (row["first_split"], row["second_split"]) == ("train", "val")}
     assert twins == {"val_000000.png"}
     without = {
@@ -92,10 +98,9 @@ def test_the_accuracies_without_doubtful_images_follow_from_the_tables(run: RunD
         assert low <= expected <= high
 
 
-def test_suspects_of_train_come_from_its_cross_fitted_probabilities(run: RunDirectory) -> None:
-    report = make_report([run])
+def test_suspects_of_train_come_from_its_cross_fitted_probabilities(report: Report) -> None:
     facts = report.figures["sections"]["quality"]["run"]["suspected"]["train"]
-    table = rows(report.tables["suspected-train.csv"])
+    table = rows_of(report, "suspected-train")
     assert facts["images"] == 60
     assert facts["suspects"] == len(table) > 1
     assert [float(row["label_probability"]) for row in table] == sorted(
@@ -144,14 +149,13 @@ def test_without_the_data_and_without_images_of_it_there_are_still_suspects(tmp_
     assert gone["suspected"] == held["suspected"]
 
 
-def data_figures(report: Any) -> dict[str, Any]:
+def data_figures(report: Report) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(report.figures, allow_nan=False))
     return found
 
 
-def test_the_data_report_states_what_the_arrays_hold(twinned: PackedDataset, tmp_path: Path) -> None:
-    report = make_data_report(twinned, tmp_path)
-    page = check(report)
+def test_the_data_report_states_what_the_arrays_hold(twinned: PackedDataset, data_report: Report) -> None:
+    report, page = data_report, check(data_report)
     for name in HOSTILE:
         assert any(name.partition(",")[0] in text for text in page.texts), name
     for bad in ("<script>alert", "<img src=x", "<i>twinned"):
@@ -168,7 +172,7 @@ def test_the_data_report_states_what_the_arrays_hold(twinned: PackedDataset, tmp
     assert facts["boxes"]["mean_area"] == pytest.approx((1 + 8 / 64) / 2)
     assert facts["boxes"]["counts"] == {"val": 24}
     assert sum(facts["boxes"]["area_histogram"]) == 24
-    classes = rows(report.tables["classes.csv"])
+    classes = rows_of(report, "classes")
     for label, row in enumerate(classes):
         assert int(row["val"]) == (val.labels == label).sum() == 4
         expected = (train.images[train.labels == label] / 255).mean(axis=(0, 1, 2))
@@ -195,7 +199,7 @@ def test_few_and_many_classes_of_uneven_counts(classes: int, tmp_path: Path) -> 
     check(report)
     assert "In val a class has 1 to" in report.html
     assert "The data has no boxes".lower() in report.html.lower()
-    assert len(rows(report.tables["classes.csv"])) == classes
+    assert len(rows_of(report, "classes")) == classes
 
 
 def test_the_command_writes_the_page_and_its_figures(
@@ -212,16 +216,16 @@ def test_the_command_writes_the_page_and_its_figures(
     assert "no such folder" in shell.error("data", "report", tmp_path / "nothing", "--out", page)
 
 
-def test_both_pages_in_a_browser(run: RunDirectory, twinned: PackedDataset, tmp_path: Path) -> None:
-    write_report(make_data_report(twinned, tmp_path), tmp_path / "data.html")
-    with opened(tmp_path / "data.html", viewport={"width": 390, "height": 800}) as page:
+def test_both_pages_in_a_browser(browser: Browser, report: Report, data_report: Report, tmp_path: Path) -> None:
+    write_report(data_report, tmp_path / "data.html")
+    with opened(browser, tmp_path / "data.html", viewport={"width": 390, "height": 800}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.click("#theme")
         page.click("#classes summary")
         page.click("#classes thead th:nth-child(2) button")
         assert page.locator("#classes tbody tr").count() == len(HOSTILE)
-    write_report(make_report([run]), tmp_path / "report.html")
-    with opened(tmp_path / "report.html") as page:
+    write_report(report, tmp_path / "report.html")
+    with opened(browser, tmp_path / "report.html") as page:
         section = page.locator("section[id$='quality']")
         section.scroll_into_view_if_needed()
         assert section.locator(".twins li").count() == 2

@@ -3,8 +3,6 @@
 import os
 import random
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.shapes import class_ids, make_tiny_imagenet, zip_folder
-from thumbnet import packed
 from thumbnet.errors import DataError, StorageError, ThumbnetError
 from thumbnet.sources import pack
 
 ONE = class_ids(4)[0]
-PACK = "import sys; from pathlib import Path; from thumbnet.sources import pack; "
 
 
 def refusal(source: Path, tmp_path: Path, kind: type[ThumbnetError] = DataError) -> str:
@@ -282,50 +278,8 @@ def test_options_out_of_range(options: dict[str, int], expected: str, tmp_path: 
         pack("digits", tmp_path / "out", **options)  # type: ignore[arg-type]  # a table of mixed options
 
 
-@pytest.mark.parametrize("place", ["/proc/thumbnet/out", "/sys/thumbnet/out", "/dev/null/out"])
-def test_a_place_that_cannot_be_written(place: str, shapes_zip: Path) -> None:
-    with pytest.raises(StorageError) as caught:
-        pack(shapes_zip, Path(place))
-    assert "\n" not in str(caught.value)
-    assert ";" in str(caught.value)
-
-
-def test_an_existing_folder_is_left_alone(shapes_zip: Path, tmp_path: Path) -> None:
-    (tmp_path / "keep.txt").write_text("kept")
-    with pytest.raises(StorageError, match="never overwritten"):
-        pack(shapes_zip, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
-
-
-def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PACK + code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-def test_a_disk_that_fills_while_packing(shapes_zip: Path, tmp_path: Path) -> None:
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
-    done = run(limit + "pack(Path(sys.argv[1]), Path(sys.argv[2]))", shapes_zip, tmp_path / "out")
-    assert "StorageError" in done.stderr.splitlines()[-1]
-    assert "grows beyond the largest size allowed" in done.stderr.splitlines()[-1]
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_too_little_space_is_said_before_packing(
     shapes_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
     assert "the disk has 0.0 GB free; free some space" in refusal(shapes_zip, tmp_path, StorageError)
-
-
-def test_two_processes_do_not_pack_to_one_place(shapes_zip: Path, tmp_path: Path) -> None:
-    with packed.create(tmp_path / "out", name="x", image_size=64, classes=[packed.ClassInfo("a", "a")]):
-        done = run("pack(Path(sys.argv[1]), Path(sys.argv[2]))", shapes_zip, tmp_path / "out")
-        assert "another process is writing this folder" in done.stderr.splitlines()[-1]
-
-
-def test_a_killed_packing_is_cleared_away_by_the_next(shapes_zip: Path, tmp_path: Path) -> None:
-    code = "import os; pack(Path(sys.argv[1]), Path(sys.argv[2]), progress=lambda *_: os.kill(os.getpid(), 9))"
-    assert run(code, shapes_zip, tmp_path / "out").returncode == -9
-    assert not (tmp_path / "out").exists()
-    assert pack(shapes_zip, tmp_path / "out").counts["train"] == 48
-    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == ["out"]

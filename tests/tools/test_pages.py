@@ -125,26 +125,72 @@ def test_a_record_becomes_a_row() -> None:
     assert "| `thumbnet --help` | 0.21 s | [startup](records/startup.json) |" in pages.measurements([record, measured])
 
 
-def test_every_measurement_has_its_line() -> None:
-    figures: dict[str, dict[str, Any]] = {
-        "pack": {
-            "images": {"train": 100_000, "val": 10_000},
-            "seconds_median": 9.34,
-            "peak_memory_bytes": 456_000_000,
+LOAD = {"lost": 1, "doubled": 0, "wrong_scores": 2, "server_errors": 0, "without_answer": 4}
+RACE = {"rounds": 20, "rounds_with_one_accepted": 19}
+MEASURED: dict[str, tuple[dict[str, Any], str]] = {
+    "pack": (
+        {"images": {"train": 100_000, "val": 10_000}, "seconds_median": 9.34, "peak_memory_bytes": 456_000_000},
+        "9.3 s for 110,000 images, peak memory 0.46 GB",
+    ),
+    "startup": ({"seconds_median": 0.2149}, "0.21 s"),
+    "ensemble": (
+        {"seconds_average": 0.114, "members": 5, "images": 10_000, "classes": 200}
+        | {"seconds_greedy": 2.26, "seconds_command": 3.51},
+        (
+            "0.11 s for the average of 5 members with 10,000 images and 200 classes, 2.3 s for greedy selection, "
+            "3.5 s for the command"
+        ),
+    ),
+    "report": (
+        {"seconds_median": 4.44, "images": 10_000, "classes": 200}
+        | {"peak_memory_bytes": 812_000_000, "page_bytes": 3_260_000},
+        "4.4 s for 10,000 images of 200 classes, peak memory 0.81 GB, 3.3 MB",
+    ),
+    "quality": (
+        {
+            "flipped": {"0.05 to any class": {"class": {"recall": 0.9728, "precision_of_surest_1%": 0.962}}},
+            "duplicates": {"identical_pairs": 3, "near_pairs": 12, "images": 110_000},
         },
-        "augmentation": {
+        (
+            "97.3% are among the suspects, and 96.2% of the surest 1% are such; 3 identical and 12 near pairs in "
+            "110,000 images"
+        ),
+    ),
+    "augmentation": (
+        {
             "horizontal_flip": {"microseconds_per_image": 4.84},
             "mkrtchyan set 2": {"microseconds_per_image": 51.26},
         },
-        "training-loop": {"b": {"ratio_median": 0.9811}, "a": {"ratio_median": 0.9}},
-        "resume-after-kill": {"identical": 20, "kills": 20},
-    }
+        "4.8 microseconds an image for a flip, 51.3 for rotation, flips and blur",
+    ),
+    "training-loop": ({"b": {"ratio_median": 0.9811}, "a": {"ratio_median": 0.9}}, "`a` 90.0%, `b` 98.1%"),
+    "resume-after-kill": ({"identical": 20, "kills": 20}, "20 of 20 runs end with identical results"),
+    "challenge-load": (
+        {"sqlite": {"accepted": 499, "clients": 500, "submissions": {"p99_ms": 812.4}} | LOAD},
+        "SQLite: 499 of 500 accepted, 7 lost, doubled or failed, p99 812 ms",
+    ),
+    "challenge-race": (
+        {"sqlite": {"one": RACE, "two": RACE}, "postgresql": {"one": RACE}},
+        "one accepted in 57 of 60 rounds",
+    ),
+    "challenge-kill": (
+        {"postgresql": {"good_checks": 9, "checks": 10, "kills": 10, "acknowledged": 1234}},
+        (
+            "PostgreSQL: 9 of 10 checks after 10 kills found all of 1,234 acknowledged submissions and nothing "
+            "half-written"
+        ),
+    ),
+}
+
+
+def test_every_measurement_has_its_line() -> None:
+    known = {name: label for name, label, _ in pages._MEASUREMENTS}
+    assert set(MEASURED) == set(known)
     about = environment.versions()
-    found = pages.measurements([Measurement(name, "python x", None, about, {}, one) for name, one in figures.items()])
-    assert "9.3 s for 110,000 images, peak memory 0.46 GB" in found
-    assert "4.8 microseconds an image for a flip, 51.3 for rotation" in found
-    assert "`a` 90.0%, `b` 98.1%" in found
-    assert "20 of 20 runs end with identical results" in found
+    made = [Measurement(name, "python x", None, about, {}, figures) for name, (figures, _) in MEASURED.items()]
+    lines = pages.measurements(made).splitlines()
+    for name, (_, text) in MEASURED.items():
+        assert f"| {known[name]} | {text} | [{name}](records/{name}.json) |" in lines
 
 
 def test_pages_without_records() -> None:

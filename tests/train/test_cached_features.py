@@ -1,8 +1,6 @@
-"""Phases on cached features: the same results as from images, exactly resumable, and what they refuse."""
+"""Phases on cached features: the same results as from images, and what they refuse."""
 
-import random
-import shutil
-import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import CROP, FLIP, QUIET, assert_same_results, evaluations_of, go_on_in_a_process, short_recipe
+from tests.features.helpers import shrink
+from tests.helpers import CROP, FLIP, QUIET, evaluations_of
+from tests.train.cached import NETWORK, folders, head_then_all, linear
 from thumbnet import train
 from thumbnet.data import RowBatches, training_subsets
-from thumbnet.errors import DataError, RecipeError
+from thumbnet.errors import RecipeError
 from thumbnet.evaluate import predict_logits
-from thumbnet.features import description, entry, extraction
+from thumbnet.features import extraction
+from thumbnet.features.extraction import FrozenBody, extract
 from thumbnet.models import build_model, head_of
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import (
-    Checkpointing,
     Ema,
     Evaluation,
     Head,
@@ -31,7 +31,6 @@ from thumbnet.recipe import (
     Phase,
     Recipe,
     epochs,
-    iterations,
     operation,
 )
 from thumbnet.run import RunDirectory
@@ -40,63 +39,14 @@ from thumbnet.train.state import load_weights
 from thumbnet.train.trainer import Trainer, make_trainer
 
 CPU = torch.device("cpu")
-NETWORK = Model("timm/test_resnet")
 IMAGES, HOLDOUT = 64, 8
-
-
-def linear(copies: int, **changes: Any) -> Recipe:
-    """A linear head for three epochs, on so many cached copies or on images."""
-    defaults: dict[str, Any] = {
-        "model": NETWORK,
-        "optimizer": Optimizer("adamw", lr=0.01),
-        "phases": (Phase(epochs(3), trainable="head", cached_features=copies),),
-    }
-    return short_recipe(**(defaults | changes))
-
-
-def head_then_all(**changes: Any) -> Recipe:
-    """A head on two copies under two policies, then everything."""
-    phases = (
-        Phase(epochs(1.5), policies=(FLIP, CROP), trainable="head", cached_features=2),
-        Phase(epochs(1), policies=(FLIP,)),
-    )
-    defaults: dict[str, Any] = {
-        "phases": phases,
-        "model": replace(NETWORK, head=Head(hidden=8, dropout=0.2)),
-        "ema": Ema(0.8),
-        "clip_norm": 1.0,
-        "loss": Loss(0.1),
-        "selected_on": "holdout",
-        "evaluation": Evaluation(every=iterations(3), splits=("holdout", "val"), train_images=16),
-        "checkpointing": Checkpointing(snapshots=2),
-    }
-    return linear(2, **(defaults | changes))
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> train.Options:
-    """Options with a cache of their own and a checkpoint after every step."""
-    return replace(QUIET, cache=tmp_path / "cache", checkpoint_seconds=0)
 
 
 @pytest.fixture
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep features as float32."""
-    monkeypatch.setattr("thumbnet.train.cached.DTYPE", "float32")
-
-
-@pytest.fixture
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of 8 images and chunks of 16."""
-    for module in (description, entry, extraction):
-        for name, value in (("BATCH", 8), ("CHUNK", 16)):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, value)
-
-
-def folders(options: train.Options) -> list[Path]:
-    assert options.cache is not None
-    return sorted(place for place in (options.cache / "features").iterdir() if place.is_dir())
+    monkeypatch.setattr(extract, "__kwdefaults__", {"dtype": "float32"})
+    monkeypatch.setattr(FrozenBody.describe, "__defaults__", ("float32",))
 
 
 def logits_of(run: RunDirectory, split: str) -> Any:
@@ -233,96 +183,6 @@ def test_a_second_run_finds_the_features(out: Path, shapes: PackedDataset, optio
     assert len(folders(options)) == 2 * len(before)
 
 
-@pytest.fixture(scope="module")
-def reference(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """The run that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("reference")
-    return train.start(head_then_all(), shapes, folder / "run", replace(QUIET, cache=folder / "cache"))
-
-
-def test_a_run_killed_again_and_again_ends_the_same(
-    out: Path, shapes: PackedDataset, options: train.Options, reference: RunDirectory
-) -> None:
-    chance = random.Random(3)
-    arguments = (out, head_then_all(), shapes.path, options)
-    # The first kills fall into the extraction: a folder of features is made in about 20 file events.
-    moments = [(chance.randint(1, 15), "cache") for _ in range(4)] + [(chance.randint(30, 120), "") for _ in range(4)]
-    kills = [go_on_in_a_process(*arguments, moment=moment, mark=mark) for moment, mark in moments]
-    assert kills.count(-signal.SIGKILL) >= 6
-    assert set(kills) <= {0, -signal.SIGKILL}
-    assert go_on_in_a_process(*arguments) == 0
-    assert_same_results(RunDirectory.open(out), reference)
-
-
-def test_a_run_stopped_while_features_are_computed_ends_the_same(
-    out: Path, shapes: PackedDataset, options: train.Options, reference: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rounded, batches = extraction._rounded, 0
-
-    def interrupt_at_the_fifth(*arguments: Any) -> Any:
-        nonlocal batches
-        batches += 1
-        if batches == 5:
-            signal.raise_signal(signal.SIGINT)
-        return rounded(*arguments)
-
-    monkeypatch.setattr("thumbnet.features.extraction._rounded", interrupt_at_the_fifth)
-    with pytest.raises(train.Interrupted, match=r"stopped after iteration 0 of 14; go on with: thumbnet resume"):
-        train.start(head_then_all(), shapes, out, options)
-    monkeypatch.undo()
-    run = RunDirectory.open(out)
-    assert run.status()["state"] == "interrupted"
-    train.resume(run, shapes, options)
-    assert_same_results(run, reference)
-
-
-@pytest.mark.parametrize("steps", [1, 9, 10, 11, 14])
-def test_a_run_stopped_after_any_step_ends_the_same(
-    shapes: PackedDataset, options: train.Options, reference: RunDirectory, monkeypatch: pytest.MonkeyPatch, steps: int
-) -> None:
-    assert options.cache is not None
-    out = options.cache.with_name("run")
-    update = Trainer.update
-
-    def update_then_interrupt(self: Trainer, loss: torch.Tensor) -> None:
-        update(self, loss)
-        if self.state.step == steps:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Trainer, "update", update_then_interrupt)
-    with pytest.raises(train.Interrupted) if steps < 14 else pytest.MonkeyPatch.context():
-        train.start(head_then_all(), shapes, out, options)
-    monkeypatch.undo()
-    run = RunDirectory.open(out)
-    train.resume(run, shapes, options)
-    assert_same_results(run, reference)
-
-
-def test_a_run_killed_before_its_last_word_ends_the_same(
-    out: Path, shapes: PackedDataset, options: train.Options
-) -> None:
-    undisturbed = train.start(linear(1), shapes, out.with_name("undisturbed"), options)
-    arguments = (out, linear(1), shapes.path, options)
-    assert go_on_in_a_process(*arguments, moment=1, mark="predictions/.val") == -signal.SIGKILL
-    assert not RunDirectory.open(out).is_complete
-    assert go_on_in_a_process(*arguments) == 0
-    assert_same_results(RunDirectory.open(out), undisturbed)
-
-
-def test_damaged_features_stop_a_run_which_goes_on_without_them(
-    out: Path, shapes: PackedDataset, options: train.Options
-) -> None:
-    undisturbed = train.start(linear(1), shapes, out.with_name("undisturbed"), options)
-    place = folders(options)[0]
-    with (place / "features.npy").open("r+b") as handle:
-        handle.seek(1000)
-        handle.write(b"damage")
-    with pytest.raises(DataError, match=f"{place}: cached features that cannot be used .*; delete this folder"):
-        train.start(linear(1), shapes, out, options)
-    shutil.rmtree(place)
-    assert_same_results(train.resume(RunDirectory.open(out), shapes, options), undisturbed)
-
-
 @pytest.mark.parametrize(
     "mixing", [operation("mixup", alpha=0.2), operation("cutmix", alpha=1.0)], ids=lambda one: one.name
 )
@@ -348,17 +208,27 @@ def test_progress_is_shown_and_nothing_when_features_are_found(
 
 
 def test_time_for_features_is_not_counted_as_training(
-    out: Path, shapes: PackedDataset, options: train.Options
+    out: Path, shapes: PackedDataset, options: train.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    rounded, clock, batches = extraction._rounded, time.perf_counter, 0
+
+    def take_an_hour(*arguments: Any) -> Any:
+        nonlocal batches
+        batches += 1
+        return rounded(*arguments)
+
+    monkeypatch.setattr("thumbnet.features.extraction._rounded", take_an_hour)
+    monkeypatch.setattr("thumbnet.train.loop.time.perf_counter", lambda: clock() + 3600 * batches)
     result = train.start(linear(1), shapes, out, options).result()
-    assert result["train_seconds"] < result["total_seconds"] / 2
+    assert result["train_seconds"] < 3600
+    assert 3 * 3600 <= 3600 * batches < result["total_seconds"]
     assert result["images_seen"] == 3 * (IMAGES - HOLDOUT)
 
 
-@pytest.mark.usefixtures("_small_chunks")
 def test_real_weights_give_the_same_from_features_and_from_images(
-    out: Path, shapes: PackedDataset, options: train.Options
+    out: Path, shapes: PackedDataset, options: train.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shrink(monkeypatch, batch=8, chunk=16)
     lite = Model("timm/tf_efficientnet_lite0", weights="package")
     chosen = linear(
         1,

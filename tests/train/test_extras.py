@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,21 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import (
-    QUIET,
-    assert_same_results,
-    evaluations_of,
-    go_on_in_a_process,
-    iterations_of,
-    short_recipe,
-)
+from tests.helpers import QUIET, assert_same_results, evaluations_of, iterations_of, short_recipe
+from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Phase, iterations
 from thumbnet.run import RunDirectory
 from thumbnet.train.progress import Live, Silent, reporting
 
-MIRRORED = replace(QUIET, tensorboard=True, checkpoint_seconds=0.0)
+MIRRORED = replace(EVERY_STEP, tensorboard=True)
 
 
 def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
@@ -58,7 +51,6 @@ def test_tensorboard_goes_on_with_a_resumed_run(out: Path, shapes: PackedDataset
     assert dict(scalars(run)["iteration/loss"]) == pytest.approx(losses, rel=1e-6)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None and shutil.which("c++") is None, reason="needs a C compiler")
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of torch's own compiler
 def test_a_compiled_run_is_near_to_an_eager_one(out: Path, shapes: PackedDataset) -> None:
     recipe = short_recipe(

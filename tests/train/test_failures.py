@@ -5,13 +5,15 @@ import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.helpers import QUIET, assert_same_results, go_on_in_a_process, iterations_of, short_recipe, stored_files
+from tests.helpers import QUIET, assert_same_results, iterations_of, short_recipe, stored_files
 from tests.shapes import make_tiny_imagenet
+from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
 from thumbnet.errors import DataError, RecipeError, RunError, StorageError, TrainingError
 from thumbnet.files import read_json, write_json
@@ -21,8 +23,6 @@ from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
 from thumbnet.train.hardware import choose_device, memory_advice
 from thumbnet.train.loop import save_filters
-
-EVERY_STEP = train.Options(device="cpu", threads=1, checkpoint_seconds=0, quiet=True)
 
 
 def diverging(**changes: object) -> Recipe:
@@ -77,10 +77,9 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on(out: Path, shapes: PackedDatase
 
 
 def test_interrupted_says_how_to_resume(out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-
-    def interrupt_then_save(*arguments: object) -> None:
+    def interrupt_then_save(*arguments: Any) -> None:
         signal.raise_signal(signal.SIGINT)
-        save_filters(*arguments)  # type: ignore[arg-type]  # passed on as they came
+        save_filters(*arguments)
 
     monkeypatch.setattr("thumbnet.train.session.save_filters", interrupt_then_save)
     before = signal.getsignal(signal.SIGINT)

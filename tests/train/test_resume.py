@@ -5,18 +5,17 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.helpers import QUIET, assert_same_results, go_on_in_a_process, short_recipe, stored_files, varied_recipe
+from tests.helpers import QUIET, assert_same_results, short_recipe, stored_files, varied_recipe
+from tests.stopping import EVERY_STEP, NO_TIME_CHECKPOINTS, go_on_in_a_process, interrupt_after
 from thumbnet import train
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Checkpointing, Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train.trainer import Trainer, make_trainer
-
-EVERY_STEP = train.Options(device="cpu", threads=1, checkpoint_seconds=0, quiet=True)
-NO_TIME_CHECKPOINTS = train.Options(device="cpu", threads=1, checkpoint_seconds=1e9, quiet=True)
 
 FIRST_FILE_OF_THE_RUN = 1
 BEFORE_THE_FIRST_CHECKPOINT = 35
@@ -82,17 +81,9 @@ def test_a_run_killed_at_moments_of_the_clock_ends_the_same(
 def test_a_run_stopped_after_any_step_ends_the_same(
     out: Path, shapes: PackedDataset, reference: RunDirectory, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = Trainer.update
-
-    def update_then_interrupt(self: Trainer, loss: object) -> None:
-        update(self, loss)  # type: ignore[arg-type]  # passed on as it came
-        if self.state.step == steps:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Trainer, "update", update_then_interrupt)
+    interrupt_after(steps, monkeypatch)
     with pytest.raises(train.Interrupted, match=f"stopped after iteration {steps} of 13; go on with: thumbnet resume"):
         train.start(recipe(), shapes, out, NO_TIME_CHECKPOINTS)
-    monkeypatch.undo()
     run = RunDirectory.open(out)
     assert run.status() == {"state": "interrupted", "step": steps, "total_steps": 13, "message": "stopped on request"}
     train.resume(run, shapes, NO_TIME_CHECKPOINTS)
@@ -104,9 +95,9 @@ def test_a_run_stopped_before_its_first_step_ends_the_same(
 ) -> None:
     make = make_trainer
 
-    def interrupt_then_make(*arguments: object, **named: object) -> Trainer:
+    def interrupt_then_make(*arguments: Any, **named: Any) -> Trainer:
         signal.raise_signal(signal.SIGINT)
-        return make(*arguments, **named)  # type: ignore[arg-type]  # passed on as they came
+        return make(*arguments, **named)
 
     monkeypatch.setattr("thumbnet.train.session.make_trainer", interrupt_then_make)
     with pytest.raises(train.Interrupted, match="stopped after iteration 0 of 13"):

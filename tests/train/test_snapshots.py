@@ -14,11 +14,11 @@ from tests.helpers import (
     QUIET,
     assert_same_results,
     evaluations_of,
-    go_on_in_a_process,
     short_recipe,
     stored_files,
     varied_recipe,
 )
+from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
 from thumbnet.data import training_subsets
 from thumbnet.packed import PackedDataset
@@ -29,8 +29,7 @@ from thumbnet.train.plan import make_plan
 from thumbnet.train.state import load_tensors, restore_state, save_state
 from thumbnet.train.trainer import make_trainer
 from thumbnet.workflows.judging import judge
-
-EVERY_STEP = train.Options(device="cpu", threads=1, checkpoint_seconds=0, quiet=True)
+from thumbnet.workflows.stored import How
 
 
 def recipe(kept: int, **changes: Any) -> Recipe:
@@ -99,7 +98,7 @@ def test_a_snapshot_holds_the_network_and_what_it_says(many: RunDirectory, shape
             assert (stored.split, stored.classes) == (split, tuple(info.id for info in shapes.classes))
             assert stored.scores().top1 == rows[snapshot.step][f"{split}_top1"]
             assert stored.scores().nll == pytest.approx(rows[snapshot.step][f"{split}_loss"])
-            judged = judge(many, split, weights=snapshot.tag)
+            judged = judge(many, split, How(weights=snapshot.tag))
             np.testing.assert_allclose(stored.logits, judged.logits, rtol=1e-4, atol=1e-5)
             assert stored.image_ids == judged.image_ids
             assert stored.provenance == {

@@ -1,7 +1,6 @@
 """Runs that start from stored weights, with preprocessing and rates of their own: what they state, and resuming."""
 
 import json
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 from tests.helpers import QUIET, assert_same_results, short_recipe, varied_recipe
+from tests.stopping import NO_TIME_CHECKPOINTS, interrupt_after
 from thumbnet import train
 from thumbnet.data import training_subsets
 from thumbnet.errors import RecipeError, RunError
@@ -34,29 +34,29 @@ from thumbnet.run import RunDirectory
 from thumbnet.studies import PlannedRun
 from thumbnet.train.begin import begun
 from thumbnet.train.plan import make_plan
-from thumbnet.train.trainer import Trainer, make_trainer
+from thumbnet.train.trainer import make_trainer
 from thumbnet.workflows.study.running import state_of
 
-NO_TIME_CHECKPOINTS = train.Options(device="cpu", threads=1, checkpoint_seconds=1e9, quiet=True)
+
+def draw_weights(file: Path) -> Path:
+    """Write the weights of the network of `short_recipe`, as they are drawn from seed 11, and return their file."""
+    torch.manual_seed(11)
+    torch.save(build_model(short_recipe().model, 4, 32).state_dict(), file)
+    return file
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Weights of the network of `short_recipe`, as they are drawn from seed 11."""
-    torch.manual_seed(11)
-    torch.save(build_model(short_recipe().model, 4, 32).state_dict(), tmp_path / "weights.pt")
-    return tmp_path / "weights.pt"
+    """Those weights, for one test."""
+    return draw_weights(tmp_path / "weights.pt")
 
 
-def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    update = Trainer.update
-
-    def update_then_interrupt(self: Trainer, loss: object) -> None:
-        update(self, loss)  # type: ignore[arg-type]  # passed on as it came
-        if self.state.step == steps:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Trainer, "update", update_then_interrupt)
+@pytest.fixture(scope="module")
+def undisturbed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run from a file that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    recipe = start_from(short_recipe(), str(draw_weights(folder / "weights.pt")))
+    return train.start(recipe, shapes, folder / "run", QUIET)
 
 
 def test_a_run_starts_from_a_file_and_states_its_digest(out: Path, file: Path, shapes: PackedDataset) -> None:
@@ -99,14 +99,18 @@ def test_weights_that_do_not_fit_leave_nothing_written(out: Path, file: Path, sh
 
 @pytest.mark.parametrize("steps", [1, 5])
 def test_resuming_needs_no_file(
-    out: Path, file: Path, shapes: PackedDataset, steps: int, monkeypatch: pytest.MonkeyPatch
+    out: Path,
+    file: Path,
+    shapes: PackedDataset,
+    *,
+    undisturbed: RunDirectory,
+    steps: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = start_from(short_recipe(), str(file))
-    undisturbed = train.start(recipe, shapes, out.with_name("undisturbed"), QUIET)
-    stop_after(steps, monkeypatch)
+    interrupt_after(steps, monkeypatch)
     with pytest.raises(train.Interrupted):
         train.start(recipe, shapes, out, NO_TIME_CHECKPOINTS)
-    monkeypatch.undo()
     file.unlink()
     run = RunDirectory.open(out)
     if steps == 1:  # killed before its first checkpoint
@@ -164,16 +168,27 @@ def test_rates_fall_from_layer_to_layer(shapes: PackedDataset) -> None:
         torch.testing.assert_close(parameter.detach(), old - rate * gradient)
 
 
+@pytest.fixture(scope="module")
+def undisturbed_layered(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run of that recipe that nothing disturbed."""
+    return train.start(layered(), shapes, tmp_path_factory.mktemp("layered") / "run", QUIET)
+
+
 @pytest.mark.parametrize("steps", [3, 6, 9])
 def test_rates_by_layer_resume_exactly(
-    out: Path, shapes: PackedDataset, steps: int, monkeypatch: pytest.MonkeyPatch
+    out: Path,
+    shapes: PackedDataset,
+    undisturbed_layered: RunDirectory,
+    steps: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    undisturbed = train.start(layered(), shapes, out.with_name("undisturbed"), QUIET)
-    stop_after(steps, monkeypatch)
+    interrupt_after(steps, monkeypatch)
     with pytest.raises(train.Interrupted):
         train.start(layered(), shapes, out, NO_TIME_CHECKPOINTS)
-    monkeypatch.undo()
-    assert_same_results(train.resume(RunDirectory.open(out), shapes, QUIET), undisturbed)
-    plain = train.start(varied_recipe(), shapes, out.with_name("plain"), QUIET)
-    last = [torch.load(run.weights_path("last"), weights_only=True) for run in (plain, undisturbed)]
+    assert_same_results(train.resume(RunDirectory.open(out), shapes, QUIET), undisturbed_layered)
+
+
+def test_rates_by_layer_train_otherwise(out: Path, shapes: PackedDataset, undisturbed_layered: RunDirectory) -> None:
+    plain = train.start(varied_recipe(), shapes, out, QUIET)
+    last = [torch.load(run.weights_path("last"), weights_only=True) for run in (plain, undisturbed_layered)]
     assert not torch.equal(last[0]["fc.weight"], last[1]["fc.weight"])

@@ -31,16 +31,16 @@ def shapes_recipe(**more: str) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Unpacked shapes in Tiny ImageNet's layout; shared, so it must not be changed."""
     folder = tmp_path_factory.mktemp("source") / "shapes"
     return make_tiny_imagenet(folder, classes=CLASSES, train=16, val=VAL, test=TEST, size=32)
 
 
 @pytest.fixture(scope="session")
-def dataset(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+def dataset(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
     """The same, packed; shared, so it must not be changed."""
-    return pack(shapes, tmp_path_factory.mktemp("packed") / "shapes", size=32, threads=1)
+    return pack(unpacked, tmp_path_factory.mktemp("packed") / "shapes", size=32, threads=1)
 
 
 @pytest.fixture(scope="session")

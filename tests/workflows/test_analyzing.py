@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,26 +16,26 @@ import torch
 from tests.helpers import QUIET, short_recipe
 from tests.shapes import make_tiny_imagenet
 from thumbnet import analyses, packed, train
-from thumbnet.analyses import PARTS
+from thumbnet.analyses import PARTS, Part
 from thumbnet.errors import DataError, RecipeError, RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Model
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
-from thumbnet.workflows.analyzing import Done, Wish, analyze, summary
+from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze, summary
 
 CPU = torch.device("cpu")
 
 
 def go(
     run: RunDirectory,
-    wish: Wish | None = None,
+    wish: AnalysisWish | None = None,
     *,
     cache: Path | None = None,
     data: Path | None = None,
     tell: Callable[[Done], None] = lambda _done: None,
 ) -> list[Done]:
-    return analyze(run, wish or Wish(), device=CPU, watch=silent, tell=tell, data=data, cache=cache)
+    return analyze(run, wish or AnalysisWish(), device=CPU, watch=silent, tell=tell, data=data, cache=cache)
 
 
 def silent(text: str, done: int, total: int) -> None:
@@ -54,10 +54,10 @@ def analyzed(run: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Run
     return found
 
 
-def stored(run: RunDirectory) -> dict[str, dict[str, object]]:
-    """Return the content of all files of an analysis."""
+def stored(run: RunDirectory, parts: Iterable[Part] = tuple(PARTS)) -> dict[str, dict[str, object]]:
+    """Return the content of the files of an analysis, of all of them where no parts are given."""
     found: dict[str, dict[str, object]] = {}
-    for part in PARTS:
+    for part in parts:
         with np.load(run.analysis_path(part)) as archive:
             found[part] = {name: archive[name].tolist() for name in archive.files}
     return found
@@ -67,10 +67,14 @@ def test_all_parts_are_stored(analyzed: RunDirectory) -> None:
     cross_fitted = analyses.read_cross_fitted(analyzed)
     assert cross_fitted is not None
     assert cross_fitted.split == "train"
-    robustness = analyses.read_robustness(analyzed)
+    robustness = analyses.read(analyzed, analyses.Robustness)
     assert robustness is not None
     assert robustness.is_complete
-    for found in (analyses.read_embedding(analyzed), analyses.read_maps(analyzed), analyses.read_layers(analyzed)):
+    for found in (
+        analyses.read(analyzed, analyses.Embedding),
+        analyses.read(analyzed, analyses.Maps),
+        analyses.read(analyzed, analyses.Layers),
+    ):
         assert found is not None
         assert found.subset == "val"
 
@@ -82,14 +86,14 @@ def test_what_is_stored_is_kept(analyzed: RunDirectory) -> None:
 
 
 def test_clean_accuracy_is_that_of_the_run(analyzed: RunDirectory) -> None:
-    found = analyses.read_robustness(analyzed)
+    found = analyses.read(analyzed, analyses.Robustness)
     assert found is not None
     assert found.clean_accuracy() == pytest.approx(analyzed.result()["scores"]["val"]["top1"])
 
 
 def test_anew_gives_the_same(analyzed: RunDirectory, tmp_path: Path) -> None:
     again = copy_of(analyzed, tmp_path / "run")
-    done = go(again, Wish(again=True), cache=tmp_path / "cache")
+    done = go(again, AnalysisWish(again=True), cache=tmp_path / "cache")
     assert [one.state for one in done] == ["computed"] * len(PARTS)
     assert stored(again) == stored(analyzed)
 
@@ -97,18 +101,18 @@ def test_anew_gives_the_same(analyzed: RunDirectory, tmp_path: Path) -> None:
 def test_some_parts_alone(run: RunDirectory, tmp_path: Path) -> None:
     found = copy_of(run, tmp_path / "run")
     told: list[Done] = []
-    go(found, Wish.of(["maps", "layers"]), tell=told.append)
+    go(found, AnalysisWish.of(["maps", "layers"]), tell=told.append)
     assert [done.part for done in told] == ["layers", "maps"]
     assert sorted(file.name for file in (found.path / "analysis").iterdir()) == ["layers.npz", "maps.npz"]
     with pytest.raises(RunError, match="part 'map' of an analysis is unknown; did you mean maps"):
-        Wish.of(["map"])
+        AnalysisWish.of(["map"])
 
 
 def test_chosen_classes_replace_others(analyzed: RunDirectory, tmp_path: Path) -> None:
     found = copy_of(analyzed, tmp_path / "run")
     name = found.data()["classes"][2]["name"]
-    assert [done.state for done in go(found, Wish.of(["embedding"], classes=[name]))] == ["computed"]
-    embedding = analyses.read_embedding(found)
+    assert [done.state for done in go(found, AnalysisWish.of(["embedding"], classes=[name]))] == ["computed"]
+    embedding = analyses.read(found, analyses.Embedding)
     assert embedding is not None
     assert embedding.classes == (2,)
 
@@ -118,8 +122,8 @@ def test_analyses_of_other_weights_are_refused(analyzed: RunDirectory, tmp_path:
     shutil.copy(found.weights_path("first"), found.weights_path("last"))
     with pytest.raises(RunError, match=r"was made from other weights; make it again with: .*--again"):
         go(found)
-    go(found, Wish(("maps",), again=True))
-    assert analyses.read_maps(found) is not None
+    go(found, AnalysisWish(("maps",), again=True))
+    assert analyses.read(found, analyses.Maps) is not None
 
 
 def test_damaged_analyses_are_refused(analyzed: RunDirectory, tmp_path: Path) -> None:
@@ -164,7 +168,7 @@ def test_without_val_the_holdout_is_judged(without_val: PackedDataset, tmp_path:
     recipe = short_recipe(evaluation=Evaluation(splits=("holdout",), train_images=6), train_on="fit")
     run = train.start(recipe, without_val, tmp_path / "run", QUIET, "a test")
     go(run)
-    robustness = analyses.read_robustness(run)
+    robustness = analyses.read(run, analyses.Robustness)
     assert robustness is not None
     assert (robustness.split, robustness.subset, len(robustness.labels)) == ("train", "holdout", 12)
 
@@ -173,7 +177,7 @@ def test_without_val_after_training_on_all(without_val: PackedDataset, tmp_path:
     recipe = short_recipe(evaluation=Evaluation(splits=(), train_images=6), train_on="all")
     run = train.start(recipe, without_val, tmp_path / "run", QUIET, "a test")
     with pytest.raises(DataError, match="no image is left that the network did not train on"):
-        go(run, Wish.of(["maps"]))
+        go(run, AnalysisWish.of(["maps"]))
     # What needs no image to judge is computed all the same.
     states = {done.part: done.state for done in go(run)}
     assert states == {part: "computed" if part == "crossfit" else "impossible" for part in PARTS}
@@ -182,10 +186,10 @@ def test_without_val_after_training_on_all(without_val: PackedDataset, tmp_path:
 def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Path) -> None:
     recipe = short_recipe(model=Model("timm/test_vit", {"img_size": 32}))
     run = train.start(recipe, dataset, tmp_path / "run", QUIET, "a test")
-    done = {one.part: one for one in go(run, Wish.of(["layers", "crossfit"]))}
+    done = {one.part: one for one in go(run, AnalysisWish.of(["layers", "crossfit"]))}
     assert done["crossfit"].state == "computed"
     with pytest.raises(RecipeError, match="Grad-CAM"):
-        go(run, Wish.of(["maps"]))
+        go(run, AnalysisWish.of(["maps"]))
     found = {one.part: one for one in go(run)}
     assert found["maps"].state == "impossible"
     assert "Grad-CAM" in str(found["maps"].reason)
@@ -195,8 +199,8 @@ def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Pa
     assert parts["layers"]["file"] == str(run.analysis_path("layers"))
 
 
-def go_until(path: Path, cache: Path, moment: int) -> None:
-    """Analyse a run, and kill this process at the moment-th time that it changes a file of it."""
+def go_until(path: Path, cache: Path, wish: AnalysisWish, moment: int) -> None:
+    """Analyse a run, and kill this process at the moment-th time that it touches its analysis."""
     torch.set_num_threads(1)
     events = 0
 
@@ -208,7 +212,7 @@ def go_until(path: Path, cache: Path, moment: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(count)
-    go(RunDirectory(path), cache=cache)
+    go(RunDirectory(path), wish, cache=cache)
 
 
 def in_a_process(target: Callable[..., None], *arguments: object) -> int | None:
@@ -220,27 +224,41 @@ def in_a_process(target: Callable[..., None], *arguments: object) -> int | None:
     return process.exitcode
 
 
-@pytest.mark.parametrize("moment", [2, 9, 31, 70, 91])
-def test_killed_and_gone_on(moment: int, run: RunDirectory, analyzed: RunDirectory, tmp_path: Path) -> None:
-    found = copy_of(run, tmp_path / "run")
-    assert in_a_process(go_until, found.path, tmp_path / "cache", moment) == -signal.SIGKILL
+@pytest.mark.parametrize(("moment", "last"), [(2, "layers"), (9, "maps"), (31, "robustness"), (70, "robustness")])
+def test_killed_and_gone_on(
+    moment: int, last: Part, run: RunDirectory, analyzed: RunDirectory, tmp_path: Path
+) -> None:
+    # The parts after that in which the kill falls would be computed as ever.
+    check_killed(moment, tuple(PARTS)[: tuple(PARTS).index(last) + 1], run, analyzed, tmp_path)
+
+
+def test_killed_and_gone_on_to_the_end(run: RunDirectory, analyzed: RunDirectory, tmp_path: Path) -> None:
+    check_killed(91, tuple(PARTS), run, analyzed, tmp_path)
+
+
+def check_killed(
+    moment: int, parts: tuple[Part, ...], run: RunDirectory, analyzed: RunDirectory, folder: Path
+) -> None:
+    """Check that an analysis of these parts goes on to what `analyzed` holds after a kill within the last of them."""
+    found, wish = copy_of(run, folder / "run"), AnalysisWish(parts)
+    assert in_a_process(go_until, found.path, folder / "cache", wish, moment) == -signal.SIGKILL
     for part in PARTS:
         if found.analysis_path(part).exists():
             with np.load(found.analysis_path(part)) as archive:
                 assert archive.files
-    done = go(found, cache=tmp_path / "cache")
+    done = go(found, wish, cache=folder / "cache")
     assert "computed" in [one.state for one in done]
-    assert stored(found) == stored(analyzed)
+    assert stored(found, parts) == stored(analyzed, parts)
     assert not list((found.path / "analysis").glob(".*"))
 
 
 def test_corruptions_of_an_older_definition_are_computed_anew(analyzed: RunDirectory, tmp_path: Path) -> None:
     found = copy_of(analyzed, tmp_path / "run")
-    stored_before = analyses.read_robustness(found)
+    stored_before = analyses.read(found, analyses.Robustness)
     assert stored_before is not None
     analyses.save_analysis(found, replace(stored_before, definition=stored_before.definition - 1))
-    assert [done.state for done in go(found, Wish.of(["robustness"]))] == ["computed"]
-    again = analyses.read_robustness(found)
+    assert [done.state for done in go(found, AnalysisWish.of(["robustness"]))] == ["computed"]
+    again = analyses.read(found, analyses.Robustness)
     assert again is not None
     assert again.definition == stored_before.definition
 
@@ -257,4 +275,4 @@ def test_an_unlabelled_val_and_an_empty_holdout_are_not_judged(dataset: PackedDa
     recipe = short_recipe(evaluation=Evaluation(splits=(), train_images=0), train_on="all")
     run = train.start(recipe, packed.load(path), tmp_path / "run", QUIET, "a test")
     with pytest.raises(DataError, match="no class has an image to hold out"):
-        go(run, Wish.of(["neighbours"]))
+        go(run, AnalysisWish.of(["neighbours"]))

@@ -1,5 +1,7 @@
 """The demo, run whole once, and everything that it says to do next."""
 
+import contextlib
+import io
 import re
 import shlex
 from pathlib import Path
@@ -7,20 +9,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
-from tests.cli.calling import Shell
+from tests.cli.calling import Shell, status
 from tests.report.browser import click_through, opened
 from tests.shapes import draw
 from tests.workflows.runs import CLASSES
 from thumbnet.packed import load
 from thumbnet.run import RunDirectory
 from thumbnet.workflows.demo import as_text, pick_samples
-from thumbnet.workflows.stored import stored_predictions
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A folder in which the demo has run, and the lines that it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as said:
+        assert status("demo", "--threads", 1) == 0
+    return folder, said.getvalue().splitlines()
+
+
+@pytest.fixture
+def folder(demo: tuple[Path, list[str]]) -> Path:
+    return demo[0]
+
+
+@pytest.fixture
+def printed(demo: tuple[Path, list[str]]) -> list[str]:
+    return demo[1]
 
 
 @pytest.fixture
@@ -30,14 +46,7 @@ def shell(capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.
     return Shell(capsys)
 
 
-@pytest.fixture(scope="module")
-def printed() -> list[str]:
-    """What `thumbnet demo` has printed, once it has run."""
-    return []
-
-
-def test_demo_reaches_its_figure_and_shows_it(shell: Shell, folder: Path, printed: list[str]) -> None:
-    printed += shell.text("demo", "--threads", 1).splitlines()
+def test_demo_reaches_its_figure_and_shows_it(folder: Path, printed: list[str]) -> None:
     run = RunDirectory.open(folder / "runs" / "demo" / "run")
     top1 = run.result()["scores"]["val"]["top1"]
     assert top1 > 0.9
@@ -53,15 +62,15 @@ def test_demo_reaches_its_figure_and_shows_it(shell: Shell, folder: Path, printe
     assert len(re.findall(r"\d \d+%", printed[8])) == 4
 
 
-def test_its_report_can_be_clicked_through(folder: Path, printed: list[str]) -> None:
+def test_its_report_can_be_clicked_through(browser: Browser, folder: Path, printed: list[str]) -> None:
     page_file = folder / "runs" / "demo" / "run" / "report.html"
     assert any(line.startswith("report: ") and "report.html" in line for line in printed)
-    with opened(page_file) as page:
+    with opened(browser, page_file) as page:
         assert len(click_through(page)) == 6
         assert page.locator(".items img").count() >= 1
 
 
-def test_what_to_do_next_works(shell: Shell, folder: Path, printed: list[str], shapes: Path) -> None:
+def test_what_to_do_next_works(shell: Shell, folder: Path, printed: list[str], unpacked: Path) -> None:
     start = printed.index("what to do next") + 1
     commands = [re.split(r"  +", line.strip())[0] for line in printed[start:]]
     assert len(commands) == 5
@@ -69,7 +78,7 @@ def test_what_to_do_next_works(shell: Shell, folder: Path, printed: list[str], s
     image.save(folder / "image.png")
     said = {}
     for command in commands:
-        words = shlex.split(command.replace("IMAGE ...", "image.png").replace("FOLDER", str(shapes)))
+        words = shlex.split(command.replace("IMAGE ...", "image.png").replace("FOLDER", str(unpacked)))
         words = ["packed" if word == "DIR" else word for word in words]
         if words[1] == "train":
             # The same command, shorter; each phase keeps its own size and policies.
@@ -92,10 +101,9 @@ def test_a_second_demo_takes_the_next_free_folder(folder: Path) -> None:
     assert _free_folder(folder / "runs" / "other") == folder / "runs" / "other"
 
 
-def test_samples_hold_mistakes_and_spread_over_the_split(folder: Path, printed: list[str]) -> None:
-    assert printed
+def test_samples_hold_mistakes_and_spread_over_the_split(folder: Path) -> None:
     run, dataset = RunDirectory.open(folder / "runs/demo/run"), load(folder / "runs/demo/data")
-    predictions = stored_predictions(run, "val")
+    predictions = run.predictions("val")
     samples = pick_samples(dataset, predictions, 24)
     wrong = int((predictions.predicted() != predictions.labels).sum())
     assert len(samples) == 24

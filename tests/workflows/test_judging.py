@@ -1,6 +1,7 @@
 """Judging: stored predictions, the network again, and test-time views computed by hand."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.shapes import class_ids
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet import metrics
 from thumbnet.data import judged_subset
+from thumbnet.ensemble import Over
 from thumbnet.errors import DataError, PredictionError, RecipeError, RunError
 from thumbnet.evaluate import predict_subset
 from thumbnet.packed import PackedDataset
@@ -25,8 +27,6 @@ from thumbnet.workflows.stored import (
     find_stored,
     require_labels,
     saw_in_training,
-    stored_predictions,
-    stored_views,
 )
 
 CPU = torch.device("cpu")
@@ -49,8 +49,8 @@ def val_images(dataset: PackedDataset) -> torch.Tensor:
 
 
 def test_stored_predictions_equal_a_new_computation(run: RunDirectory, dataset: PackedDataset) -> None:
-    stored = stored_predictions(run, "val")
-    computed = judge(run, "val", data=dataset.path, weights="last")
+    stored = run.predictions("val")
+    computed = judge(run, "val", data=dataset.path)
     np.testing.assert_allclose(computed.logits, stored.logits, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(computed.labels, stored.labels)
     assert computed.image_ids == stored.image_ids == dataset.split("val").image_ids
@@ -61,7 +61,7 @@ def test_stored_predictions_equal_a_new_computation(run: RunDirectory, dataset: 
 
 def test_figures_equal_scikit_learns(run: RunDirectory) -> None:
     # The first weights make mistakes, so that the figures are not all 0 and 1.
-    predictions = judge(run, "val", weights="first")
+    predictions = judge(run, "val", How(weights="first"))
     scores, labels = predictions.scores(), predictions.labels
     probabilities = predictions.probabilities()
     every = np.arange(CLASSES)
@@ -76,7 +76,7 @@ def test_figures_equal_scikit_learns(run: RunDirectory) -> None:
 
 def test_flip_is_the_mean_of_image_and_mirror(run: RunDirectory, dataset: PackedDataset) -> None:
     images = val_images(dataset)
-    found = judge(run, "val", views="flip").probabilities()
+    found = judge(run, "val", How(views="flip")).probabilities()
     np.testing.assert_allclose(found, by_hand(run, dataset, [images, images.flip(-1)]), atol=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_ten_crop_is_the_mean_of_its_ten_views(run: RunDirectory, dataset: Packe
         views.append(functional.interpolate(corner, size=(side, side), mode="bilinear", align_corners=False))
     views += [view.flip(-1) for view in views]
     assert len(views) == find_views("ten-crop").count == 10
-    found = judge(run, "val", views="ten-crop").probabilities()
+    found = judge(run, "val", How(views="ten-crop")).probabilities()
     np.testing.assert_allclose(found, by_hand(run, dataset, views), atol=1e-5)
 
 
@@ -105,14 +105,14 @@ def test_a_list_of_views_over_probabilities_and_logits(run: RunDirectory, datase
     images = val_images(dataset)
     (middle,) = crops_of(images, [(4, 4, 24)], 32)
     views = [images, middle, middle.flip(-1)]
-    found = judge(run, "val", views="full,center-48+flip")
+    found = judge(run, "val", How(views="full,center-48+flip"))
     np.testing.assert_allclose(found.probabilities(), by_hand(run, dataset, views), atol=1e-5)
     assert (found.provenance["views"], found.provenance["over"]) == ("full,center-48+flip", "probabilities")
     model, scale = load_network(run, "last", CPU), run.recipe().normalization
     mean, std = torch.tensor(scale.mean).view(3, 1, 1), torch.tensor(scale.std).view(3, 1, 1)
     with torch.no_grad():
         expected = torch.stack([model((view - mean) / std) for view in views]).numpy().mean(axis=0)
-    over_logits = judge(run, "val", views="full,center-48+flip", over="logits")
+    over_logits = judge(run, "val", How(views="full,center-48+flip", over="logits"))
     np.testing.assert_allclose(over_logits.logits, expected, atol=1e-4)
     assert over_logits.provenance["over"] == "logits"
     assert np.abs(over_logits.logits - found.logits).max() > 0.01
@@ -130,15 +130,15 @@ def test_a_crop_goes_to_the_networks_size_in_one_resize(run: RunDirectory, datas
 
 def test_what_is_averaged_over_views_must_be_known(run: RunDirectory) -> None:
     with pytest.raises(PredictionError, match="over 'logit' is unknown; did you mean logits"):
-        judge(run, "val", views="flip", over="logit")  # type: ignore[arg-type]  # that is the point
+        judge(run, "val", How(views="flip", over=cast(Over, "logit")))
 
 
 def test_the_recipes_views_are_stored_and_used(runs: list[RunDirectory], dataset: PackedDataset) -> None:
     for run in runs:
         assert run.result()["views"]["name"] == "flip"
         for split in ("holdout", "val", "test"):
-            stored = stored_views(run, split)
-            computed = judge(run, split, views="flip", data=dataset.path)
+            stored = run.predictions(split, views=True)
+            computed = judge(run, split, How(views="flip"), data=dataset.path)
             np.testing.assert_allclose(stored.logits, computed.logits, atol=1e-4)
             assert stored.provenance == computed.provenance
             if split != "test":
@@ -146,14 +146,14 @@ def test_the_recipes_views_are_stored_and_used(runs: list[RunDirectory], dataset
     how = How(views="full,flip")
     found = find_stored(runs[0], "val", how)
     assert found is not None
-    np.testing.assert_array_equal(found.logits, stored_views(runs[0], "val").logits)
+    np.testing.assert_array_equal(found.logits, runs[0].predictions("val", views=True).logits)
     for other in (How(views="ten-crop"), How(views="flip", over="logits"), How(views="flip", weights="best")):
         assert find_stored(runs[0], "val", other) is None
 
 
 def test_best_weights_and_holdout(run: RunDirectory, dataset: PackedDataset) -> None:
     best = run.result()["best"]
-    predictions = judge(run, "holdout", weights="best")
+    predictions = judge(run, "holdout", How(weights="best"))
     assert predictions.scores().top1 == pytest.approx(best["top1"])
     assert set(predictions.image_ids) < set(dataset.split("train").image_ids)
     assert not saw_in_training(Source.open(run.path), predictions)
@@ -176,4 +176,4 @@ def test_unknown_names(run: RunDirectory) -> None:
     with pytest.raises(RecipeError, match="did you mean ten-crop"):
         find_views("tencrop")
     with pytest.raises(RunError, match="missing or damaged"):
-        stored_predictions(run, "elsewhere")
+        run.predictions("elsewhere")

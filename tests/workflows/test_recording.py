@@ -18,6 +18,7 @@ from thumbnet.run import RunDirectory
 from thumbnet.train import Options, start
 from thumbnet.workflows.judging import judge
 from thumbnet.workflows.recording import make_record
+from thumbnet.workflows.stored import How
 
 FIELDS = {
     "name",
@@ -79,7 +80,7 @@ def test_a_record_states_what_it_depends_on(run: RunDirectory, tmp_path: Path) -
 def test_a_recipe_with_views_is_recorded_with_both_figures(runs: list[RunDirectory], tmp_path: Path) -> None:
     for run in runs:
         made = make_record(run)
-        with_views, plain = judge(run, "val", views="flip").scores(), judge(run, "val").scores()
+        with_views, plain = judge(run, "val", How(views="flip")).scores(), judge(run, "val").scores()
         assert (made.views, made.top1, made.nll) == ("flip", with_views.top1, with_views.nll)
         assert made.plain == Plain(plain.top1, plain.top1_interval)
         assert records.load(records.write(made, tmp_path, replace=True)).name == "shapes"

@@ -1,11 +1,12 @@
 """Where the analyses of a run lie, and whether they are of its weights and its data."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Literal, TypeVar
 
 from thumbnet.analyses.results import Embedding, Layers, Maps, Neighbours, Robustness
-from thumbnet.analyses.storage import Analysis, Origin
+from thumbnet.analyses.storage import Analysis, Origin, again
 from thumbnet.errors import PredictionError, RunError
 from thumbnet.files import sha256
 from thumbnet.predictions import Predictions
@@ -23,6 +24,9 @@ PARTS: Mapping[Part, str] = {
 }
 """The parts of an analysis in the order in which they are computed, and what each is."""
 
+KINDS: Mapping[str, type[Analysis]] = {kind.KIND: kind for kind in (Embedding, Layers, Maps, Neighbours, Robustness)}
+"""The parts that are analyses of their own; cross-fitted predictions are not."""
+
 WEIGHTS = "last"
 """Tag of the weights that are analysed."""
 
@@ -35,37 +39,23 @@ def current_origin(run: RunDirectory) -> Origin:
     return Origin(WEIGHTS, sha256(path) if path.is_file() else "", str(run.data()["fingerprint"]))
 
 
-def read_embedding(run: RunDirectory, origin: Origin | None = None) -> Embedding | None:
-    """Return the run's embedding, or `None` where there is none.
+def read(run: RunDirectory, kind: type[Kind], origin: Origin | None = None) -> Kind | None:
+    """Return the run's analysis of that kind, or `None` where there is none; robustness may be incomplete.
 
     Args:
         run: the run directory.
+        kind: of the analysis.
         origin: as `current_origin` gives it, where that is known already.
 
     Raises:
         RunError: the file is damaged, or of other weights or data than the run's.
     """
-    return _read(run, "embedding", Embedding, origin)
-
-
-def read_neighbours(run: RunDirectory, origin: Origin | None = None) -> Neighbours | None:
-    """Return the run's neighbours, or `None` (see `read_embedding`)."""
-    return _read(run, "neighbours", Neighbours, origin)
-
-
-def read_maps(run: RunDirectory, origin: Origin | None = None) -> Maps | None:
-    """Return the run's maps, or `None` (see `read_embedding`)."""
-    return _read(run, "maps", Maps, origin)
-
-
-def read_layers(run: RunDirectory, origin: Origin | None = None) -> Layers | None:
-    """Return what the run's first layers make of images, or `None` (see `read_embedding`)."""
-    return _read(run, "layers", Layers, origin)
-
-
-def read_robustness(run: RunDirectory, origin: Origin | None = None) -> Robustness | None:
-    """Return the run's figures on corrupted images, complete or not, or `None` (see `read_embedding`)."""
-    return _read(run, "robustness", Robustness, origin)
+    path = run.analysis_path(kind.KIND)
+    if not path.exists():
+        return None
+    found = kind.load(path, _named(run))
+    _check(kind.KIND, found.origin, origin or current_origin(run), run)
+    return found
 
 
 def read_cross_fitted(run: RunDirectory, origin: Origin | None = None) -> Predictions | None:
@@ -79,15 +69,15 @@ def read_cross_fitted(run: RunDirectory, origin: Origin | None = None) -> Predic
     path = run.analysis_path("crossfit")
     if not path.exists():
         return None
-    again = "make it again with: thumbnet analyze RUN --only crossfit --again"
+    remedy = again("crossfit", _named(run))
     try:
         found = Predictions.load(path)
         made_from = Origin(**found.provenance["origin"])
     except (PredictionError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: these cross-fitted predictions are damaged or not ours; {again}") from error
-    _check(path.name, made_from, origin or current_origin(run), run)
-    if found.split != "train" or found.classes != tuple(info["id"] for info in run.data()["classes"]):
-        raise RunError(f"{path}: these cross-fitted predictions are not for the run's training images; {again}")
+        raise RunError(f"{path}: these cross-fitted predictions are damaged or not ours; {remedy}") from error
+    _check("crossfit", made_from, origin or current_origin(run), run)
+    if found.split != "train" or found.classes != run.class_ids():
+        raise RunError(f"{path}: these cross-fitted predictions are not for the run's training images; {remedy}")
     return found
 
 
@@ -114,20 +104,11 @@ def save_cross_fitted(run: RunDirectory, found: Predictions, origin: Origin) -> 
     )
 
 
-def _read(run: RunDirectory, part: Part, kind: type[Kind], origin: Origin | None) -> Kind | None:
-    path = run.analysis_path(part)
-    if not path.exists():
-        return None
-    found = kind.load(path)
-    _check(path.name, found.origin, origin or current_origin(run), run)
-    return found
-
-
-def _check(name: str, made_from: Origin, wanted: Origin, run: RunDirectory) -> None:
+def _check(part: str, made_from: Origin, wanted: Origin, run: RunDirectory) -> None:
     difference = made_from.difference(wanted)
     if difference is not None:
-        part = name.removesuffix(".npz")
-        raise RunError(
-            f"run {run.path}: its analysis {part!r} was made from {difference}; "
-            f"make it again with: thumbnet analyze RUN --only {part} --again"
-        )
+        raise RunError(f"run {run.path}: its analysis {part!r} was made from {difference}; {again(part, _named(run))}")
+
+
+def _named(run: RunDirectory) -> str:
+    return shlex.quote(str(run.path))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet.errors import RunError
-from thumbnet.files import atomic_file
+from thumbnet.files import atomic_file, read_arrays
 
 FORMAT_VERSION = 1
 
@@ -98,27 +98,51 @@ class Analysis:
             np.savez_compressed(handle, **stored)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, run: str = "RUN") -> Self:
         """Return the analysis in the file `path`.
+
+        Args:
+            path: of the file.
+            run: how an error names the run that it can be made again for.
 
         Raises:
             RunError: the file is missing, damaged, holds pickled objects, or another analysis.
         """
-        arrays, about = _read(path)
+        try:
+            arrays = read_arrays(path)
+            about = json.loads(str(arrays.pop(_ABOUT).item()))
+        except PermissionError as error:
+            raise RunError(f"{path}: permission denied; choose a run that you may read") from error
+        except (FileNotFoundError, KeyError, ValueError, RecursionError) as error:
+            raise cls._refused(path, run, "is damaged or not ours") from error
+        if not isinstance(about, dict):
+            raise cls._refused(path, run, "is damaged or not ours")
         version = about.get("format_version")
         if about.get("kind") != cls.KIND or version != FORMAT_VERSION:
-            raise _refused(path, f"holds {about.get('kind')!r} in version {version}, not {cls.KIND!r}")
-        facts, names = about.get("facts"), set(_forms(cls))
-        if not isinstance(facts, dict) or set(facts) != set(_facts_of(cls)) or not names <= set(arrays):
-            raise _refused(path, "is damaged")
+            raise cls._refused(path, run, f"holds {about.get('kind')!r} in version {version}, not {cls.KIND!r}")
         try:
-            origin = Origin(**about["origin"])
-            frozen = {name: _frozen(value) for name, value in facts.items()}
-            return cls(origin, **{name: arrays[name] for name in names}, **frozen)
+            return cls._of(arrays, about)
         except (KeyError, TypeError, ValueError) as error:
-            raise _refused(path, "is damaged") from error
+            raise cls._refused(path, run, "is damaged") from error
         except RunError as error:
-            raise _refused(path, f"is damaged ({error})") from error
+            raise cls._refused(path, run, f"is damaged ({error})") from error
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Self:
+        facts = about["facts"]
+        if set(facts) != set(_facts_of(cls)):
+            raise ValueError("other facts")
+        frozen = {name: _frozen(value) for name, value in facts.items()}
+        return cls(Origin(**about["origin"]), **{name: arrays[name] for name in _forms(cls)}, **frozen)
+
+    @classmethod
+    def _refused(cls, path: Path, run: str, reason: str) -> RunError:
+        return RunError(f"{path}: this analysis {reason}; {again(cls.KIND, run)}")
+
+
+def again(part: str, run: str) -> str:
+    """Return what to do about a part that cannot be used; `run` is named as on a command line."""
+    return f"make it again with: thumbnet analyze {run} --only {part} --again"
 
 
 def _forms(kind: type[Analysis]) -> dict[str, Form]:
@@ -131,26 +155,6 @@ def _forms(kind: type[Analysis]) -> dict[str, Form]:
 def _facts_of(kind: type[Analysis]) -> list[str]:
     forms = _forms(kind)
     return [one.name for one in fields(kind) if one.name not in forms and one.name != "origin"]
-
-
-def _read(path: Path) -> tuple[dict[str, NDArray[Any]], Mapping[str, Any]]:
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            arrays = {key: archive[key] for key in archive.files}
-        about = json.loads(str(arrays.pop(_ABOUT).item()))
-    except PermissionError as error:
-        raise RunError(f"{path}: permission denied; choose a run that you may read") from error
-    # The zip and array readers answer damaged bytes with a dozen kinds of exception, RuntimeError among them.
-    except Exception as error:
-        raise _refused(path, "is damaged or not ours") from error
-    if not isinstance(about, dict):
-        raise _refused(path, "is damaged or not ours")
-    return arrays, about
-
-
-def _refused(path: Path, reason: str) -> RunError:
-    return RunError(f"{path}: this analysis {reason}; make it again with: thumbnet analyze RUN --again")
 
 
 def _plain(value: object) -> Any:

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from thumbnet.analysis.subject import Subject
 from thumbnet.evaluate import provenance
-from thumbnet.features.entry import Watch
 from thumbnet.predictions import Predictions
 from thumbnet.randomness import derive_seed
+from thumbnet.watch import Watch
 
 
 @dataclass(frozen=True)

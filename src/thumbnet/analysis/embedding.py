@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from thumbnet import metrics
 from thumbnet.analyses import Embedding
 from thumbnet.analyses.results import Choice
 from thumbnet.analysis.subject import Subject
@@ -170,8 +171,7 @@ def _short(name: str) -> str:
 
 
 def _most_confused(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> tuple[int, ...]:
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (labels, predicted), 1)
+    counts = metrics.confusion(labels, predicted, classes)
     between = np.triu(counts + counts.T, 1)
     pairs = np.argsort(-between, axis=None, kind="stable")
     chosen: dict[int, None] = {}

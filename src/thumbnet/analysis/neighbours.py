@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from thumbnet.analyses import Neighbours
 from thumbnet.analysis.subject import Subject
-from thumbnet.features.entry import Watch
+from thumbnet.watch import Watch
 
 COUNT = 8
 """Neighbours of an image."""

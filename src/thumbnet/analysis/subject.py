@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from thumbnet.analyses import Origin
 from thumbnet.data import Subset
 from thumbnet.evaluate import Preprocessing, predict_logits
-from thumbnet.features.description import DTYPE
-from thumbnet.features.entry import Watch
 from thumbnet.features.extraction import FrozenBody, Wanted, extract
 from thumbnet.recipe import Recipe
+from thumbnet.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,6 @@ class Subject:
         if split not in self._known:
             body = FrozenBody.of(self.model, self.recipe, self.origin.data)
             wanted = Wanted(split, self.preprocessing.image_size, self.recipe.evaluation.policy)
-            found = extract(body, subset.images, wanted, self.folder, self.watch, dtype=DTYPE)
+            found = extract(body, subset.images, wanted, self.folder, self.watch)
             self._known[split] = torch.from_numpy(found)
         return self._known[split]

@@ -41,13 +41,11 @@ class Corruption:
 
     Attributes:
         parameters: one a severity, mildest first.
-        unit: what the parameters are, in words.
         apply: gives corrupted images of images f[B,3,H,W] in [0, 1], a parameter and noise f[B,3,H,W].
         is_noisy: whether it uses the noise.
     """
 
     parameters: tuple[float, ...]
-    unit: str
     apply: Callable[[Tensor, float, Tensor | None], Tensor]
     is_noisy: bool = False
 
@@ -128,10 +126,10 @@ def _jpeg(images: Tensor, quality: float, _noise: Tensor | None) -> Tensor:
 
 
 CORRUPTIONS: Mapping[str, Corruption] = {
-    "noise": Corruption((0.04, 0.08, 0.12, 0.15, 0.18), "standard deviation of values in [0, 1]", _noise, True),
-    "blur": Corruption((0.5, 0.75, 1.0, 1.25, 1.5), "standard deviation in 64ths of the side", _blur),
-    "contrast": Corruption((0.4, 0.3, 0.2, 0.1, 0.05), "factor", _contrast),
-    "pixelation": Corruption((0.9, 0.8, 0.7, 0.6, 0.5), "share of the side", _pixelation),
-    "jpeg": Corruption((65, 58, 50, 40, 25), "quality", _jpeg),
+    "noise": Corruption((0.04, 0.08, 0.12, 0.15, 0.18), _noise, True),
+    "blur": Corruption((0.5, 0.75, 1.0, 1.25, 1.5), _blur),
+    "contrast": Corruption((0.4, 0.3, 0.2, 0.1, 0.05), _contrast),
+    "pixelation": Corruption((0.9, 0.8, 0.7, 0.6, 0.5), _pixelation),
+    "jpeg": Corruption((65, 58, 50, 40, 25), _jpeg),
 }
 """Corruptions by name."""

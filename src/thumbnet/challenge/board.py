@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
-from thumbnet.challenge.database.schema import accounts, scores, submissions, teams
+from thumbnet.challenge.database.schema import scores, submissions, teams
 from thumbnet.challenge.labels import Labels
 from thumbnet.challenge.moments import iso
+from thumbnet.challenge.refusals import not_found
 from thumbnet.challenge.state import Challenge, State
 from thumbnet.challenge.submissions.scoring import Accuracy, unpacked
 from thumbnet.comparison import LEVEL, mcnemar
@@ -82,27 +83,6 @@ class Point:
     received_at: int
     public: Accuracy
     private: Accuracy | None
-
-
-@dataclass(frozen=True)
-class Sent:
-    """One submission, as admins see it.
-
-    Attributes:
-        submission: its number.
-        received_at: in milliseconds since 1970.
-        team: name of the team.
-        account: name of the account that sent it.
-        size: of the file, in bytes.
-        public: its score on the public images.
-    """
-
-    submission: int
-    received_at: int
-    team: str
-    account: str
-    size: int
-    public: Accuracy
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,34 +156,22 @@ def history(challenge: Challenge, connection: Connection, team: int, version: in
     ]
 
 
-def latest(challenge: Challenge, connection: Connection, count: int) -> list[Sent]:
-    """Return the last `count` submissions of all teams, newest first, for admins."""
-    labels = challenge.labels(challenge.state(connection).version)
-    columns = (submissions.c.id, submissions.c.received_at, submissions.c.size, scores.c.public_correct)
-    chosen = (
-        select(*columns, teams.c.name.label("team"), accounts.c.name.label("account"))
-        .join(scores, (scores.c.submission_id == submissions.c.id) & (scores.c.version == labels.number))
-        .join(teams, teams.c.id == submissions.c.team_id)
-        .join(accounts, accounts.c.id == submissions.c.account_id)
-        .order_by(submissions.c.id.desc())
-        .limit(count)
-    )
-    return [
-        Sent(
-            row.id,
-            row.received_at,
-            row.team,
-            row.account,
-            row.size,
-            Accuracy(row.public_correct, labels.public_images),
-        )
-        for row in connection.execute(chosen)
-    ]
-
-
 def shown_name(row: Row, mode: str) -> str:
     """Return the name under which a team stands on a board of this mode."""
     return row.name if mode == "open" else row.pseudonym
+
+
+def find_shown(board: Board, mode: str, name: str) -> Row:
+    """Return the row of the team that stands under `name` on a board of this mode.
+
+    Raises:
+        RefusalError: there is none; on a hidden board there is never one.
+    """
+    rows = board.rows if mode != "hidden" else []
+    found = next((row for row in rows if shown_name(row, mode) == name), None)
+    if found is None:
+        raise not_found("no team of this name is on the board")
+    return found
 
 
 def to_json(board: Board, mode: str, *, full: bool = False) -> dict[str, Any]:

@@ -45,10 +45,6 @@ class Server:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ChallengeError(f"server {self.url!r}: not like 'https://challenge.example.org'; mend the address")
 
-    def about(self) -> dict[str, Any]:
-        """Return what the server says about its challenge."""
-        return dict(self._ask("GET", "/api/challenge"))
-
     def check(self, content: bytes) -> None:
         """Check a submission as the server will.
 

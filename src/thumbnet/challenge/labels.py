@@ -116,7 +116,7 @@ class Labels:
         return dataclasses.replace(self, private=private)
 
     def corrected(self, other: "Labels") -> Self:
-        """Return these labels with the classes of `other` in their place; which images are private stays.
+        """Return these labels with the classes of `other` in their place; the number and what is private stay.
 
         Raises:
             ChallengeError: other images, or a class that is not known.
@@ -132,7 +132,7 @@ class Labels:
         if unknown:
             raise ChallengeError(f"corrected labels: class {unknown[0]!a} is not one of the challenge's classes")
         labels = np.array([self.positions[stated[image]] for image in self.images], dtype=np.int64)
-        return dataclasses.replace(self, labels=labels, number=self.number + 1)
+        return dataclasses.replace(self, labels=labels)
 
 
 def make(images: Sequence[str], class_ids: Sequence[str], known: Sequence[str] | None = None) -> Labels:

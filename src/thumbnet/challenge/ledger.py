@@ -17,7 +17,6 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from thumbnet.challenge.database.schema import ledger
-from thumbnet.challenge.moments import iso
 from thumbnet.errors import ChallengeError
 
 FIRST = "0" * 64
@@ -59,48 +58,16 @@ class Link:
     hash: str
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A submission, as the ledger has it.
-
-    Attributes:
-        submission: its number.
-        team: number of the team.
-        received_at: in milliseconds since 1970.
-        digest: SHA-256 of its file.
-        size: of the file, in bytes.
-        version: of the labels by which it was scored first.
-    """
-
-    submission: int
-    team: int
-    received_at: int
-    digest: str
-    size: int
-    version: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what the entry states of it."""
-        return {
-            "submission": self.submission,
-            "team": self.team,
-            "received_at": iso(self.received_at),
-            "file": self.digest,
-            "size": self.size,
-            "version": self.version,
-        }
-
-
-def append(connection: Connection, logged: Logged) -> Receipt:
-    """Log a submission and return its receipt.
+def note(connection: Connection, stated: dict[str, Any], submission: int | None = None) -> Receipt:
+    """Log what is `stated` and return its receipt.
 
     The caller holds the row of the challenge locked (`state.advance`), so that entries come one after the other.
+
+    Args:
+        connection: of the write that does what is logged.
+        stated: JSON data.
+        submission: number of the submission that it is about; `None` for none.
     """
-    return note(connection, logged.to_json(), logged.submission)
-
-
-def note(connection: Connection, stated: dict[str, Any], submission: int | None = None) -> Receipt:
-    """Log what is `stated`, JSON data, of the submission of this number where it is about one; see `append`."""
     last = connection.execute(select(ledger.c.sequence, ledger.c.hash).order_by(ledger.c.sequence.desc()).limit(1))
     sequence, previous = next(((row.sequence, row.hash) for row in last), (-1, FIRST))
     entry = canonical(stated | {"sequence": sequence + 1, "nonce": secrets.token_hex(16)})

@@ -11,6 +11,7 @@ from thumbnet.challenge.labels import Labels
 from thumbnet.challenge.state import Challenge, add_labels
 from thumbnet.challenge.submissions.intake import write_score
 from thumbnet.challenge.submissions.scoring import Score, read_answers, score
+from thumbnet.errors import ChallengeError
 
 _AT_ONCE = 10
 _PAUSE_SECONDS = 0.005
@@ -29,7 +30,7 @@ def correct_labels(challenge: Challenge, given: Labels, note: str) -> int:
     with challenge.database.read() as connection:
         current = challenge.labels(challenge.state(connection).version)
     if current.by_image() == given.by_image():
-        return current.number
+        raise ChallengeError("corrected labels: the same as the challenge has already; give those that differ")
     made = add_labels(challenge, current.corrected(given), note)
     while not _finish(challenge, made):
         _rescore(challenge, made)
@@ -45,7 +46,7 @@ def _rescore(challenge: Challenge, labels: Labels) -> None:
         left = _without_score(connection, labels.number)
     for start in range(0, len(left), _AT_ONCE):
         found = [
-            (number, score(read_answers(challenge.files.get(digest), labels, max_bytes=2**62), labels))
+            (number, score(read_answers(challenge.files.get(digest), labels), labels))
             for number, digest in left[start : start + _AT_ONCE]
         ]
         _write(challenge, found, labels.number)
@@ -73,7 +74,7 @@ def _finish(challenge: Challenge, labels: Labels) -> bool:
         if len(left) > _LAST:
             return False
         for number, digest in left:
-            answers = read_answers(challenge.files.get(digest), labels, max_bytes=2**62)
+            answers = read_answers(challenge.files.get(digest), labels)
             write_score(connection, number, labels.number, score(answers, labels))
         connection.execute(update(table).values(version=labels.number))
         return True

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, Self
 
@@ -45,7 +45,7 @@ class State:
 
 
 class Challenge:
-    """A challenge that is open for use: settings, database, stored files and labels.
+    """A challenge that is open for use: settings, database, stored files and labels. A `with` block closes it.
 
     Args:
         settings: how it runs.
@@ -72,6 +72,12 @@ class Challenge:
         database = Database(settings.database_url)
         migrate(database)
         return cls(settings, database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def is_set_up(self) -> bool:
         """Return whether the challenge has labels."""
@@ -220,7 +226,10 @@ def sweep(challenge: Challenge) -> list[str]:
 
 
 def add_labels(challenge: Challenge, corrected: Labels, note: str) -> Labels:
-    """Store corrected labels as the next version, without making the board use it, and return them."""
+    """Store corrected labels as the next version, without making the board use it, and return them.
+
+    Their number and which images are private are the challenge's to say.
+    """
     with challenge.database.write() as connection:
         challenge.advance(connection)
         numbers: Sequence[int] = connection.execute(select(label_versions.c.number)).scalars().all()
@@ -229,7 +238,7 @@ def add_labels(challenge: Challenge, corrected: Labels, note: str) -> Labels:
         for number in numbers:
             if number > current.number and challenge.labels(number).same_truth(corrected):
                 return challenge.labels(number)
-        made = Labels(corrected.images, corrected.classes, corrected.labels, current.private, max(numbers) + 1)
+        made = replace(corrected, private=current.private, number=max(numbers) + 1)
         _add_version(connection, made, challenge.database.now(connection), note)
     return made
 

@@ -1,19 +1,16 @@
 """`thumbnet analyze`."""
 
+import shlex
 import sys
-import time
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from thumbnet.cli.options import CacheOption, ComputeOptions, JsonFlag, RunArgument, RunDataOption, open_run
-from thumbnet.cli.printing import print_json, tell
+from thumbnet.cli.printing import plain_watch, print_json, tell
 
 if TYPE_CHECKING:
-    from thumbnet.features.entry import Watch
     from thumbnet.workflows.analyzing import Done
-
-_SECONDS = 10.0
 
 
 def analyze(
@@ -41,33 +38,19 @@ def analyze(
     """Compute what the report needs the network for: features, Grad-CAM, filtered images, corruptions."""
     from thumbnet.workflows import analyzing
 
-    opened, wish = open_run(run), analyzing.Wish.of(only or (), again=again, classes=classes or ())
+    opened, wish = open_run(run), analyzing.AnalysisWish.of(only or (), again=again, classes=classes or ())
     place = compute.choose()
     try:
         found = analyzing.analyze(
-            opened, wish, device=place, watch=_plain_watch(), tell=_tell_part, data=data, cache=cache
+            opened, wish, device=place, watch=plain_watch(), tell=_tell_part, data=data, cache=cache
         )
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"stopped; go on with: thumbnet analyze {run}") from error
+        raise KeyboardInterrupt(f"stopped; go on with: thumbnet analyze {shlex.quote(str(run))}") from error
     if as_json:
         print_json(analyzing.summary(opened, found))
         return
     for done in found:
         sys.stdout.write(f"{_describe(done)}\n")
-
-
-def _plain_watch() -> "Watch":
-    """Return what prints a line when there is something new to say, every ten seconds, and at the end."""
-    last: tuple[str, float] = ("", 0.0)
-
-    def watch(text: str, done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if text != last[0] or done == total or now >= last[1] + _SECONDS:
-            last = (text, now)
-            tell(f"{text}: {done:,} of {total:,}")
-
-    return watch
 
 
 def _tell_part(done: "Done") -> None:

@@ -7,10 +7,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from thumbnet.cli import challenge_people as people
-from thumbnet.cli.challenge_parts import OutOption, open_challenge, write_private
+from thumbnet.cli.challenge_parts import ChallengeOptions, OutOption, write_private
 from thumbnet.cli.options import JsonFlag
 from thumbnet.cli.printing import print_json
-from thumbnet.cli.serve import ConfigOption, FolderOption, load_settings
 from thumbnet.errors import ChallengeError
 
 app = App(name="challenge", help="Keep a challenge: roster, labels, end, verification, backup, grades.")
@@ -25,34 +24,33 @@ def labels(
     /,
     *,
     note: Annotated[str, Parameter(help="What was corrected.")] = "",
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """Score every submission by corrected labels, and let the board change to them."""
     from thumbnet.challenge.labels import read
     from thumbnet.challenge.rescoring import correct_labels
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         version = correct_labels(challenge, read(file), note)
     sys.stdout.write(f"the board is scored by version {version} of the labels\n")
 
 
 @app.command(name="open")
-def reopen(*, folder: FolderOption = None, config: ConfigOption = None) -> None:
+def reopen(*, at: ChallengeOptions = ChallengeOptions()) -> None:
     """Take submissions again."""
-    _set_phase(folder, config, "open")
+    _set_phase(at, "open")
 
 
 @app.command
-def close(*, folder: FolderOption = None, config: ConfigOption = None) -> None:
+def close(*, at: ChallengeOptions = ChallengeOptions()) -> None:
     """Take no more submissions."""
-    _set_phase(folder, config, "closed")
+    _set_phase(at, "closed")
 
 
 @app.command
-def reveal(*, folder: FolderOption = None, config: ConfigOption = None) -> None:
+def reveal(*, at: ChallengeOptions = ChallengeOptions()) -> None:
     """Show the private scores of a closed challenge, for good."""
-    _set_phase(folder, config, "revealed")
+    _set_phase(at, "revealed")
 
 
 @app.command
@@ -60,8 +58,7 @@ def verify(
     receipts: Annotated[list[Path] | None, Parameter(help="Receipts that the ledger has to hold.")] = None,
     /,
     *,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
     """Check the ledger's chain, every stored file, and every score, computed anew."""
@@ -72,7 +69,7 @@ def verify(
     from thumbnet.challenge.ledger import read_receipt
 
     given = [read_receipt(load_receipt(path)) for path in receipts or []]
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         found = keeping.verify(challenge, given)
     if as_json:
         print_json(asdict(found))
@@ -91,13 +88,12 @@ def backup(
     out: Annotated[Path, Parameter(help="Folder to make.")],
     /,
     *,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """Write the whole challenge, as it is at one moment, to a new folder. It holds the labels."""
     from thumbnet.challenge import keeping
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         manifest = keeping.backup(challenge, out)
     sys.stdout.write(
         f"{out}: {manifest['files']:,} files, {manifest['tables']['submissions']['rows']:,} submissions\n"
@@ -109,37 +105,33 @@ def restore(
     source: Annotated[Path, Parameter(help="Folder that `thumbnet challenge backup` made.")],
     /,
     *,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """Fill a new folder, and the database of its settings, from a backup."""
     from thumbnet.challenge import keeping
     from thumbnet.challenge.state import Challenge
 
-    challenge = Challenge.open(load_settings(folder, config))
-    try:
+    with Challenge.open(at.settings()) as challenge:
         manifest = keeping.restore(challenge, source)
-    finally:
-        challenge.close()
     sys.stdout.write(
         f"{challenge.settings.folder}: {manifest['tables']['submissions']['rows']:,} submissions restored\n"
     )
 
 
 @app.command
-def export(*, out: OutOption = None, folder: FolderOption = None, config: ConfigOption = None) -> None:
+def export(*, out: OutOption = None, at: ChallengeOptions = ChallengeOptions()) -> None:
     """Print grades as CSV: a line for each participant."""
     from thumbnet.challenge import keeping
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         write_private(keeping.grades(challenge), out)
 
 
-def _set_phase(folder: Path | None, config: Path | None, phase: str) -> None:
+def _set_phase(at: ChallengeOptions, phase: str) -> None:
     from typing import cast
 
     from thumbnet.challenge.state import Phase, set_phase
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         state = set_phase(challenge, cast("Phase", phase))
     sys.stdout.write(f"the challenge is {state.phase}\n")

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from thumbnet.cli.challenge_parts import OutOption, open_challenge
+from thumbnet.cli.challenge_parts import ChallengeOptions, OutOption
 from thumbnet.cli.printing import tell
-from thumbnet.cli.serve import ConfigOption, FolderOption
 from thumbnet.errors import ChallengeError
 from thumbnet.files import private_file, storage_errors
 
@@ -29,21 +28,16 @@ def roster(
     again: Annotated[
         bool, Parameter(name="--again", negative=(), help="New codes for all that were not used; old ones are void.")
     ] = False,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """Invite the people of a roster; their codes are printed as CSV, this one time. Who is invited is left out."""
     from thumbnet.challenge.people import roster as rosters
 
     with storage_errors(file):
-        content = file.read_bytes()
-    try:
-        people = rosters.parse(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ChallengeError(f"{file}: not UTF-8 text; save it as UTF-8") from error
+        people = rosters.parse(file.read_bytes())
     if out is not None and out.exists():
         raise ChallengeError(f"{out}: exists already, and may hold codes that are needed; choose another file")
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         left_out = _invite(challenge, people, out, again=again)
     if left_out:
         shown = ", ".join(person.id or person.name for person in left_out)
@@ -55,13 +49,12 @@ def revoke(
     who: Annotated[str, Parameter(help="Id or name, as in the roster.")],
     /,
     *,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """Void an invite code that was not used."""
     from thumbnet.challenge.people import roster as rosters
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         rosters.revoke(challenge, who)
     sys.stdout.write(f"the code of {who} is void\n")
 
@@ -71,24 +64,23 @@ def admin(
     /,
     *,
     revoke: Annotated[bool, Parameter(name="--revoke", negative=(), help="End the admin's other tokens.")] = False,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """Print a new API token of an admin, who is made where there is none of this name."""
-    from thumbnet.challenge.people.accounts import make_admin
+    from thumbnet.challenge.people.tokens import make_admin
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         token = make_admin(challenge, name, revoke=revoke)
     sys.stdout.write(f"admin token, shown this one time: {token}\n")
 
 
-def password(name: NameOption, /, *, folder: FolderOption = None, config: ConfigOption = None) -> None:
+def password(name: NameOption, /, *, at: ChallengeOptions = ChallengeOptions()) -> None:
     """Give somebody who forgot their password a new one, and print it. Their tokens and sessions end."""
-    from thumbnet.challenge.people import accounts, secrets
+    from thumbnet.challenge.people import accounts, secrets, tokens
 
     new = secrets.new_code()
-    with open_challenge(folder, config) as challenge:
-        accounts.change_password(challenge, accounts.find_account(challenge, name), new)
+    with at.open() as challenge:
+        tokens.change_password(challenge, accounts.find_account(challenge, name), new)
     sys.stdout.write(f"password of {name}, shown this one time: {new}\n")
 
 
@@ -97,13 +89,12 @@ def move(
     team: Annotated[str, Parameter(help="Name of a team that is there.")],
     /,
     *,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """Move a participant to another team. What was submitted stays with the team that it was submitted for."""
     from thumbnet.challenge.people import teams
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         left = teams.move(challenge.database, name, team)
     sys.stdout.write(f"{name} moved from {left} to {team}\n")
 
@@ -112,13 +103,12 @@ def turn(
     team: Annotated[str, Parameter(help="Name of the team.")],
     /,
     *,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
 ) -> None:
     """End a team's cooldown now, as after a clock that was wrong. The log keeps that it was done."""
-    from thumbnet.challenge.submissions.limits import give_turn
+    from thumbnet.challenge.people.teams import give_turn
 
-    with open_challenge(folder, config) as challenge:
+    with at.open() as challenge:
         give_turn(challenge, team)
     sys.stdout.write(f"{team} may submit now\n")
 

@@ -4,23 +4,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from thumbnet.cli.options import JsonFlag
-from thumbnet.cli.printing import print_json, tell
+from thumbnet.cli.printing import plain_watch, print_json, show_page
 
 if TYPE_CHECKING:
     from thumbnet.packed import PackedDataset
-
-
-class Show(Protocol):
-    """Shows how far something is."""
-
-    def __call__(self, done: int, total: int, what: str = "reading") -> None:
-        """Show that `done` of `total` are done of `what`."""
-
+    from thumbnet.watch import Watch
 
 app = App(name="data", help="Pack images into one fast folder, and look at packed data.")
 
@@ -55,14 +48,14 @@ def pack(
 
     chosen = None if source is None else Path(source)
     target = out or (packed.default_path() if chosen is None else packed.default_path(chosen.resolve().stem))
-    with _progress() as progress:
+    with _progress() as watch:
         dataset = pack_source(
             "digits" if source == "digits" else chosen,
             target,
             size=size,
             val_fraction=val_fraction,
             threads=threads,
-            progress=progress,
+            progress=lambda done, total: watch("reading", done, total),
         )
     _show(dataset, as_json)
 
@@ -99,50 +92,36 @@ def report(data: Path | None = None, /, *, out: Path = Path("data-report.html"),
 
     check_place(out)
     dataset = packed.load(data or packed.default_path())
-    with _progress() as progress:
-        made = make_data_report(dataset, watch=lambda what, done, total: progress(done, total, what))
+    with _progress() as watch:
+        made = make_data_report(dataset, watch=watch)
     page, figures, tables = write_report(made, out)
     if as_json:
         print_json({**made.figures, "page": str(page)})
-        return
-    size = page.stat().st_size / 1e6
-    sys.stdout.write(f"{page}: {size:.1f} MB; its figures are in {figures.name} and {tables.name}/\n")
+    else:
+        show_page(page, figures, tables)
 
 
 @contextmanager
-def _progress() -> Iterator["Show"]:
-    """Yield a function that shows progress on stderr: a live bar in a terminal, a line each tenth elsewhere."""
+def _progress() -> Iterator["Watch"]:
+    """Yield a function that shows progress on stderr: a live bar in a terminal, a line now and then elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _plain_progress()
+        yield plain_watch()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
         tasks: dict[tuple[str, int], Any] = {}
 
-        def show(done: int, total: int, what: str = "reading") -> None:
+        def show(what: str, done: int, total: int) -> None:
             # A download (in bytes) comes before the packing (in images): another total is another bar.
             if (what, total) not in tasks:
                 tasks[what, total] = bars.add_task(what, total=total)
             bars.update(tasks[what, total], completed=done)
 
         yield show
-
-
-def _plain_progress() -> "Show":
-    last = ("", 0, 0)
-
-    def show(done: int, total: int, what: str = "reading") -> None:
-        nonlocal last
-        tenth = (what, total, 10 * done // total)
-        if tenth != last:
-            last = tenth
-            tell(f"{what}: {done:,} of {total:,}")
-
-    return show
 
 
 def facts_of(dataset: "PackedDataset") -> dict[str, Any]:

@@ -22,8 +22,10 @@ from thumbnet.cli.printing import print_json, table_console
 from thumbnet.errors import PredictionError
 
 if TYPE_CHECKING:
-    from thumbnet.comparison import Comparison
-    from thumbnet.workflows.ensembling import Ensemble
+    from thumbnet.predictions import Predictions
+    from thumbnet.workflows.comparing import Compared
+    from thumbnet.workflows.ensembling.ensemble import Ensemble
+    from thumbnet.workflows.stored import How, Source
 
 _Over = Annotated[Literal["probabilities", "logits"], Parameter(help="What is averaged over the members.")]
 _Members = Annotated[
@@ -53,10 +55,11 @@ def ensemble(
     record: RecordOption = None,
 ) -> None:
     """Average the saved predictions of several networks, and say whether that beats the best of them."""
+    from thumbnet.predictions import SPLITS
     from thumbnet.records import check_place
-    from thumbnet.workflows.ensemble_figure import check_figure, draw_curve
-    from thumbnet.workflows.ensembling import Wish, make_ensemble, to_json, write_ensemble
-    from thumbnet.workflows.members import SPLITS, load_members
+    from thumbnet.workflows.ensembling.ensemble import Wish, make_ensemble, to_json, write_ensemble
+    from thumbnet.workflows.ensembling.figure import check_figure, draw_curve
+    from thumbnet.workflows.ensembling.members import load_members
 
     if curve is not None:
         check_figure(curve)
@@ -93,7 +96,7 @@ def soup(
     as_json: JsonFlag = False,
 ) -> None:
     """Average the weights of several runs of one network into a new run, which costs no more than one to use."""
-    from thumbnet.workflows.souping import find_ingredients, make_soup
+    from thumbnet.workflows.ensembling.souping import find_ingredients, make_soup
 
     ingredients = find_ingredients(runs, weights=weights, snapshots=snapshots)
     place = compute.choose()
@@ -135,9 +138,9 @@ def compare(
     record: RecordOption = None,
 ) -> None:
     """Say whether the second is better than the first on the same images, or differs by chance alone."""
-    from thumbnet.comparison import compare as compare_predictions
     from thumbnet.records import check_place
-    from thumbnet.workflows.stored import How, Source, require_labels, saw_in_training, stated_views
+    from thumbnet.workflows.comparing import compare_sources
+    from thumbnet.workflows.stored import How, Source
 
     looks, tags = _both("--views", views, "none"), _both("--weights", weights, "last")
     if second is None and looks[0] == looks[1] and tags[0] == tags[1]:
@@ -145,29 +148,25 @@ def compare(
     if record is not None:
         check_place(record)
     sources = [Source.open(path) for path in (first, second or first)]
-    sides, found = [], []
-    for source, look, tag in zip(sources, looks, tags, strict=True):
-        predictions = find_predictions(source, split, How(look, over, tag), data=data, compute=compute)
-        require_labels(predictions)
-        found.append(predictions)
-        sides.append(
-            {"path": str(source.path), **stated_views(predictions), "trained_on": saw_in_training(source, predictions)}
-        )
-    compared = compare_predictions(*found)
-    labels = _labels(sides)
-    result = {
-        "split": split,
-        "first": sides[0],
-        "second": sides[1],
-        **compared.to_json(),
-        "sentence": compared.sentence(*labels),
-    }
+    found = [
+        _stored(source, split, How(look, over, tag), data)
+        or find_predictions(source, split, How(look, over, tag), data=data, compute=compute)
+        for source, look, tag in zip(sources, looks, tags, strict=True)
+    ]
+    compared = compare_sources(sources, found)
     if record is not None:
-        _record(record, result, _where(compute if any(source.run for source in sources) else None))
+        _record(record, compared.to_json(), _where(compute if any(source.run for source in sources) else None))
     if as_json:
-        print_json(result)
+        print_json(compared.to_json())
     else:
-        _show_comparison(compared, labels, result)
+        _show_comparison(compared)
+
+
+def _stored(source: "Source", split: str, how: "How", data: Path | None) -> "Predictions | None":
+    """Return what a run stored, where that answers, which needs neither torch nor a device."""
+    from thumbnet.workflows.stored import find_stored
+
+    return None if source.run is None or data is not None else find_stored(source.run, split, how)
 
 
 def _both(option: str, given: list[str] | None, default: str) -> tuple[str, str]:
@@ -180,36 +179,24 @@ def _both(option: str, given: list[str] | None, default: str) -> tuple[str, str]
     return values[0], values[-1]
 
 
-def _labels(sides: list[dict[str, Any]]) -> tuple[str, str]:
-    """Return a name for each side: its path, with views and weights where they tell the two apart or are unusual."""
-    names = []
-    for side in sides:
-        told = [side["path"]]
-        if any(one["views"] not in (None, "none") for one in sides):
-            told.append(f"({side['views']})")
-        if any(one["weights"] not in (None, "last") for one in sides):
-            told.append(f"[{side['weights']}]")
-        names.append(" ".join(told))
-    return names[0], names[1]
-
-
-def _show_comparison(compared: "Comparison", labels: tuple[str, str], result: dict[str, Any]) -> None:
+def _show_comparison(compared: "Compared") -> None:
     from rich.table import Table
 
-    table = Table("figure", "value", title=f"{result['split']}, {compared.images:,} images")
-    for label, top1 in zip(labels, (compared.first_top1, compared.second_top1), strict=True):
+    found = compared.comparison
+    table = Table("figure", "value", title=f"{compared.split}, {found.images:,} images")
+    for label, top1 in zip(compared.labels, (found.first_top1, found.second_top1), strict=True):
         table.add_row(f"top-1 of {label}", f"{top1:.2%}")
-    low, high = compared.interval
-    table.add_row("difference, paired 95% interval", f"{compared.difference:+.2%} ({low:+.2%} to {high:+.2%})")
-    table.add_row("right in the second alone (fixed)", f"{compared.fixed:,}")
-    table.add_row("right in the first alone (broken)", f"{compared.broken:,}")
-    table.add_row("McNemar's exact test", f"p = {compared.p_value:.2g}")
+    low, high = found.interval
+    table.add_row("difference, paired 95% interval", f"{found.difference:+.2%} ({low:+.2%} to {high:+.2%})")
+    table.add_row("right in the second alone (fixed)", f"{found.fixed:,}")
+    table.add_row("right in the first alone (broken)", f"{found.broken:,}")
+    table.add_row("McNemar's exact test", f"p = {found.p_value:.2g}")
     console = table_console()
     console.print(table)
-    for side in (result["first"], result["second"]):
+    for side in compared.sides:
         if side["trained_on"]:
-            console.print(f"note: {side['path']} trained on images of {result['split']}", soft_wrap=True)
-    console.print(result["sentence"], soft_wrap=True, highlight=False, markup=False)
+            console.print(f"note: {side['path']} trained on images of {compared.split}", soft_wrap=True)
+    console.print(compared.sentence, soft_wrap=True, highlight=False, markup=False)
 
 
 def _show_ensemble(found: dict[str, Any], made: "Ensemble") -> None:
@@ -225,7 +212,7 @@ def _show_ensemble(found: dict[str, Any], made: "Ensemble") -> None:
         table.add_row("ensemble", str(found["size"]), *_cells(found["ensemble"]))
     console.print(table)
     if found["curve"] is not None and len(found["curve"]) > 1:
-        from thumbnet.workflows.ensembling import order_text
+        from thumbnet.workflows.ensembling.ensemble import order_text
 
         title = f"accuracy against size ({order_text(found['select'], found['ordered_by'])})"
         curve = Table("size", "top-1", "95% interval", title=title)

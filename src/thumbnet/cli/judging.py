@@ -36,13 +36,11 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Judge a run or an ensemble: accuracy with its 95% interval, likelihood, calibration, and accuracy per class."""
-    from thumbnet.workflows.stored import Source, require_labels, saw_in_training, stated_views
+    from thumbnet.workflows.stored import Source, evaluation
 
-    source, how = Source.open(run), judging.how()
-    predictions = find_predictions(source, split, how, data=data, compute=compute, always_choose=True)
-    require_labels(predictions)
-    found = _evaluation(predictions, source.class_names())
-    found |= {"run": str(run), **stated_views(predictions), "trained_on": saw_in_training(source, predictions)}
+    source = Source.open(run)
+    predictions = find_predictions(source, split, judging.how(), data=data, compute=compute)
+    found = evaluation(source, predictions)
     if as_json:
         print_json(found)
     else:
@@ -50,34 +48,27 @@ def evaluate(
 
 
 def find_predictions(
-    source: "Source",
-    split: str,
-    how: "How",
-    *,
-    data: Path | None,
-    compute: ComputeOptions,
-    always_choose: bool = False,
+    source: "Source", split: str, how: "How", *, data: Path | None, compute: ComputeOptions
 ) -> "Predictions":
-    """Return the predictions of `source`: what is stored where that answers, else what a run's network computes.
+    """Return the predictions of `source`: what is saved without a run, else what the run stored or computes.
 
     Args:
         source: a run, an ensemble or a file.
         split: the split to judge.
         how: views, what is averaged over them, and weights.
         data: packed data of the same classes for a run, instead of its own.
-        compute: where a network computes.
-        always_choose: whether a run's device is checked even where nothing is to be computed.
-    """
-    if source.run is None and data is not None:
-        raise PredictionError(f"{source.path}: saved predictions, which no other data changes; leave out --data")
-    stored = None if data is not None or (always_choose and source.run) else source.predictions(split, how)
-    if stored is not None:
-        return stored
-    from thumbnet.workflows.judging import judge
+        compute: where a run's network computes.
 
-    assert source.run is not None
-    place = compute.choose()
-    return judge(source.run, split, views=how.views, over=how.over, weights=how.weights, data=data, device=place)
+    Raises:
+        ThumbnetError: the source has no such predictions, or the device is not there.
+    """
+    if source.run is not None:
+        from thumbnet.workflows.judging import judge
+
+        return judge(source.run, split, how, data=data, device=compute.choose())
+    if data is not None:
+        raise PredictionError(f"{source.path}: saved predictions, which no other data changes; leave out --data")
+    return source.predictions(split, how)
 
 
 def predict(
@@ -107,7 +98,7 @@ def predict(
         return
     if out is None:
         raise RunError(f"run {run}: predictions of {split!r} need a file; add --out FILE, or give image files")
-    predictions = find_predictions(source, split, how, data=data, compute=compute, always_choose=True)
+    predictions = find_predictions(source, split, how, data=data, compute=compute)
     if out.suffix == ".npz":
         predictions.save(out)
     else:
@@ -125,8 +116,7 @@ def _guess(
 
     if source.run is None:
         raise PredictionError(f"{source.path}: saved predictions, with no network for other images; give a run")
-    place = compute.choose()
-    return guess_images(source.run, images, views=how.views, over=how.over, weights=how.weights, device=place)
+    return guess_images(source.run, images, how, device=compute.choose())
 
 
 def record(
@@ -142,17 +132,6 @@ def record(
 
     path = records.write(make_record(open_run(run)), out, replace=replace)
     sys.stdout.write(f"{path}\n")
-
-
-def _evaluation(predictions: "Predictions", names: dict[str, str]) -> dict[str, Any]:
-    from thumbnet import metrics
-
-    accuracy, counts = metrics.per_class_accuracy(predictions.logits, predictions.labels)
-    classes = [
-        {"id": key, "name": names.get(key, key), "top1": float(value) if count else None, "images": int(count)}
-        for key, value, count in zip(predictions.classes, accuracy, counts, strict=True)
-    ]
-    return {"split": predictions.split, **predictions.scores().to_json(), "classes": classes}
 
 
 def _show_evaluation(found: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from thumbnet.packed import PackedDataset
+    from thumbnet.recipe import Recipe
     from thumbnet.run import RunDirectory
     from thumbnet.train import Options
     from thumbnet.workflows.stored import How
@@ -145,19 +146,33 @@ def open_run(path: Path) -> "RunDirectory":
     return RunDirectory.open(path)
 
 
-def read_settings(settings: list[str]) -> dict[str, str]:
-    """Return the values of `--set` by key.
+def choose_recipe(name: str, settings: list[str] | None) -> "Recipe":
+    """Return the recipe called `name`, or in the file `name`, with the values of `--set`.
 
     Raises:
-        RecipeError: one is not of the form KEY=VALUE.
+        RecipeError: an unknown name or key, a value that does not fit, or a setting not of the form KEY=VALUE.
+        StorageError: the file cannot be read.
     """
+    from thumbnet.recipes import find_recipe
+
+    return with_settings(find_recipe(name), settings)
+
+
+def with_settings(recipe: "Recipe", settings: list[str] | None) -> "Recipe":
+    """Return `recipe` with the values of `--set`.
+
+    Raises:
+        RecipeError: an unknown key, a value that does not fit, or a setting not of the form KEY=VALUE.
+    """
+    from thumbnet.recipe import assign
+
     pairs = {}
-    for setting in settings:
+    for setting in settings or []:
         key, found, value = setting.partition("=")
         if not found or not key:
             raise RecipeError(f"--set {setting}: not of the form KEY=VALUE; write --set optimizer.lr=0.01")
         pairs[key] = value
-    return pairs
+    return assign(recipe, pairs)
 
 
 _GIVEN: ContextVar[tuple[str, ...]] = ContextVar("given", default=())

@@ -1,13 +1,12 @@
 """`thumbnet report`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from thumbnet.cli.options import JsonFlag, RunDataOption, open_run
-from thumbnet.cli.printing import print_json
+from thumbnet.cli.printing import print_json, show_page
 
 
 def report(
@@ -33,5 +32,4 @@ def report(
     if as_json:
         print_json({"page": str(page), "figures": str(figures), "tables": str(tables)})
     else:
-        size = page.stat().st_size / 1e6
-        sys.stdout.write(f"{page}: {size:.1f} MB; its figures are in {figures.name} and {tables.name}/\n")
+        show_page(page, figures, tables)

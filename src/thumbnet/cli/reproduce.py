@@ -1,7 +1,7 @@
 """`thumbnet reproduce`: run the rows of the reports, show what would run, or show the table."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from thumbnet.cli.options import (
-    ComputeOptions,
     DataOption,
     JsonFlag,
     TrainingOptions,
@@ -20,8 +19,6 @@ from thumbnet.cli.printing import print_json, print_lines, table_console, tell
 from thumbnet.errors import RecipeError, RunError, StorageError
 
 if TYPE_CHECKING:
-    from thumbnet.recipe import Recipe
-    from thumbnet.workflows.estimate import DataShape
     from thumbnet.workflows.reproduction.lines import Line
     from thumbnet.workflows.reproduction.runs import Look
     from thumbnet.workflows.reproduction.survey import Pending
@@ -108,14 +105,14 @@ def reproduce(
     if layout is not None:
         raise RecipeError("--format is for --table; --json prints what runs as JSON")
     look, chosen = quick.look(), names or all_rows()
-    if dry_run:
-        expect = _timed(training, data)
-        _show_pending(_survey(chosen, look, data, out, expect), as_json, "this machine")
-    elif names or every_row:
+    if not dry_run and (names or every_row):
         _run(chosen, look, data, out=out, folder=records or out / "records", training=training, as_json=as_json)
-    else:
-        expect, where = _recorded(records)
-        _show_pending(_survey(chosen, look, data, out, expect), as_json, where, hint=True)
+        return
+    from thumbnet.workflows.reproduction.survey import recorded_times, shape_at, survey, timed
+
+    shape = shape_at(data)
+    expect, where = (timed(training.choose(), shape, tell), "this machine") if dry_run else recorded_times(records)
+    _show_pending(survey(chosen, look, shape, out, expect), as_json, where, hint=not dry_run)
 
 
 def _layout(layout: Format | None, as_json: bool, ill_placed: Sequence[str]) -> Format:
@@ -200,55 +197,6 @@ def _run(
         raise RunError(failed[0].text if len(names) == 1 else f"{len(failed)} of {len(names)} rows failed: {rows}")
 
 
-def _survey(
-    names: Sequence[str], look: "Look", data: Path | None, out: Path, expect: "Callable[[Recipe], float | None]"
-) -> "list[Pending]":
-    from thumbnet.workflows.reproduction.survey import survey
-
-    return survey(names, look, _shape(data), out, expect)
-
-
-def _shape(data: Path | None) -> "DataShape":
-    """Return the shape of the data at `data`, or at the default place, or of Tiny ImageNet where there is none."""
-    from thumbnet import packed
-    from thumbnet.workflows.estimate import TINY_IMAGENET, shape_of
-
-    place = data or packed.default_path()
-    return shape_of(packed.load(place)) if data is not None or place.exists() else TINY_IMAGENET
-
-
-def _timed(compute: ComputeOptions, data: Path | None) -> "Callable[[Recipe], float | None]":
-    """Return a function that times a few steps of a recipe on this machine, once where several runs have it."""
-    from thumbnet.workflows.estimate import estimate
-
-    chosen, shape = compute.choose(), _shape(data)
-    known: dict[str, float] = {}
-
-    def expect(recipe: "Recipe") -> float:
-        if recipe.name not in known:
-            tell(f"{recipe.name}: timing a few steps on this machine")
-            known[recipe.name] = estimate(recipe, chosen, shape).seconds
-        return known[recipe.name]
-
-    return expect
-
-
-def _recorded(folder: Path | None) -> "tuple[Callable[[Recipe], float | None], str]":
-    """Return a function that looks a recipe's time up in records, and on which device that is."""
-    from thumbnet import records
-    from thumbnet.recipes import own_name
-    from thumbnet.workflows.reproduction.figures import device_name
-    from thumbnet.workflows.reproduction.lines import expected_times
-
-    times = expected_times(records.load_all(folder or records.shipped_folder()))
-
-    def expect(recipe: "Recipe") -> float | None:
-        seconds = None if times is None else times.figures.get(own_name(recipe.name))
-        return None if seconds is None else float(seconds) * recipe.fraction
-
-    return expect, "" if times is None else device_name(times.device)
-
-
 def _show_pending(found: "Sequence[Pending]", as_json: bool, where: str, hint: bool = False) -> None:
     """Print how far rows are and the time on `where`; with `hint`, how to run them."""
     if as_json:
@@ -267,7 +215,7 @@ def _show_pending(found: "Sequence[Pending]", as_json: bool, where: str, hint: b
 
 def _pending_cells(one: "Pending") -> list[str]:
     from thumbnet.recipes import find_row
-    from thumbnet.workflows.formats import duration, epochs_text
+    from thumbnet.text import duration, epochs_text
     from thumbnet.workflows.reproduction.lines import starts_pretrained
 
     state = f"unfinished, step {one.step:,}" if one.state == "unfinished" else one.state
@@ -280,7 +228,7 @@ def _pending_cells(one: "Pending") -> list[str]:
 
 
 def _remarks(found: "Sequence[Pending]", where: str, hint: bool) -> list[str]:
-    from thumbnet.workflows.formats import duration
+    from thumbnet.text import duration
 
     remarks = [f"{one.row}: {one.problem}" for one in found if one.problem]
     left = [one for one in found if one.state != "complete" and not one.problem and one.expected_seconds != 0]

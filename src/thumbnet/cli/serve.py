@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from thumbnet.cli.challenge_parts import ChallengeOptions, need
 from thumbnet.cli.options import DataOption, open_data
 from thumbnet.cli.printing import tell
 from thumbnet.errors import ChallengeError
@@ -17,16 +18,7 @@ if TYPE_CHECKING:
 
     from thumbnet.challenge.labels import Labels
     from thumbnet.challenge.settings import Settings
-
-FolderOption = Annotated[
-    Path | None, Parameter(name="--folder", help="Folder of the challenge; by default 'challenge'.")
-]
-ConfigOption = Annotated[
-    Path | None, Parameter(name="--config", help="Settings file; by default challenge.toml in the folder.")
-]
-
-
-_FOLDER = Path("challenge")
+    from thumbnet.challenge.state import Challenge
 
 
 def serve(
@@ -35,8 +27,7 @@ def serve(
     from_split: Annotated[str | None, Parameter(name="--from-split", help="Take a labelled split, as val.")] = None,
     data: DataOption = None,
     classes: Annotated[Path | None, Parameter(help="File of all class ids; by default those of the labels.")] = None,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
+    at: ChallengeOptions = ChallengeOptions(),
     host: Annotated[str | None, Parameter(help="Address to listen on; the setting 'host'.")] = None,
     port: Annotated[int | None, Parameter(help="Port to listen on; the setting 'port'.")] = None,
     sign_up: Annotated[str | None, Parameter(name="--sign-up", help="invite or open; the setting 'sign_up'.")] = None,
@@ -48,55 +39,26 @@ def serve(
     """
     # While it serves, uvicorn ends it in order and then raises the signal once more, for this handler.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    settings = load_settings(folder, config, host=host, port=port, sign_up=sign_up)
+    settings = at.settings(host=host, port=port, sign_up=sign_up)
     truth = _labels(labels, from_split, data, classes)
-    with _listening(settings) as listening:
-        token = _first_start(settings, truth)
-        _warn(settings)
+    from thumbnet.challenge.state import Challenge
+
+    with _listening(settings) as listening, Challenge.open(settings) as challenge:
+        token = _first_start(challenge, truth)
+        _warn(challenge)
         if token is not None:
             sys.stdout.write(f"admin token, shown this one time: {token}\n")
             sys.stdout.flush()
-        _run(settings, listening)
+        _run(challenge, listening)
 
 
-def load_settings(folder: Path | None, config: Path | None, **given: object) -> "Settings":
-    """Return the settings of the challenge in `folder`, by default 'challenge', or by the file `config`.
-
-    Raises:
-        ChallengeError: the packages of the server are not installed, a setting is wrong, or `config` does not say
-            where the challenge is.
-    """
-    _need("sqlalchemy", "alembic", "argon2")
-    from thumbnet.challenge import settings
-
-    if config is not None:
-        if folder is None:
-            settings.check_folder(config)
-        return settings.load(config, folder=folder, **given)
-    file = settings.find(folder or _FOLDER)
-    return settings.load(file, folder=folder if file else folder or _FOLDER, **given)
-
-
-def _need(*modules: str) -> None:
-    from importlib.util import find_spec
-
-    for module in modules:
-        if find_spec(module) is None:
-            raise ChallengeError(f"the server needs {module}; install it with: pip install 'thumbnet[challenge]'")
-
-
-def _warn(settings: "Settings") -> None:
+def _warn(challenge: "Challenge") -> None:
     """Tell what weakens the challenge."""
-    from thumbnet.challenge.state import Challenge
-    from thumbnet.challenge.submissions.limits import times_ahead
+    from thumbnet.challenge.people.teams import times_ahead
 
-    if settings.sign_up == "open":
+    if challenge.settings.sign_up == "open":
         tell("sign-up is open: whoever makes another account has another turn; a roster enforces the cooldown")
-    challenge = Challenge.open(settings)
-    try:
-        ahead = times_ahead(challenge)
-    finally:
-        challenge.close()
+    ahead = times_ahead(challenge)
     if ahead:
         tell(
             f"{ahead} {'team has' if ahead == 1 else 'teams have'} a turn in the future, so a clock is or was wrong; "
@@ -114,24 +76,20 @@ def _labels(file: Path | None, split: str | None, data: Path | None, classes: Pa
     return None if file is None else labels.read(file, classes)
 
 
-def _first_start(settings: "Settings", truth: "Labels | None") -> str | None:
+def _first_start(challenge: "Challenge", truth: "Labels | None") -> str | None:
     """Set the challenge up where that is to be done, and return the first admin's token where there was no admin."""
-    from thumbnet.challenge.people.accounts import make_admin
-    from thumbnet.challenge.state import Challenge, set_up
+    from thumbnet.challenge.people.tokens import make_admin
+    from thumbnet.challenge.state import set_up
 
-    challenge = Challenge.open(settings)
-    try:
-        if truth is not None:
-            if not challenge.is_set_up():
-                tell(f"{len(truth.images):,} images of {len(truth.classes):,} classes")
-            set_up(challenge, truth)
-        elif not challenge.is_set_up():
-            raise ChallengeError(
-                f"{settings.folder}: no challenge yet; give its labels with --labels FILE or --from-split val"
-            )
-        return make_admin(challenge, "admin", only_first=True)
-    finally:
-        challenge.close()
+    if truth is not None:
+        if not challenge.is_set_up():
+            tell(f"{len(truth.images):,} images of {len(truth.classes):,} classes")
+        set_up(challenge, truth)
+    elif not challenge.is_set_up():
+        raise ChallengeError(
+            f"{challenge.settings.folder}: no challenge yet; give its labels with --labels FILE or --from-split val"
+        )
+    return make_admin(challenge, "admin", only_first=True)
 
 
 def _listening(settings: "Settings") -> "socket.socket":
@@ -152,14 +110,14 @@ def _listening(settings: "Settings") -> "socket.socket":
         ) from error
 
 
-def _run(settings: "Settings", listening: "socket.socket") -> None:
-    _need("fastapi", "uvicorn")
+def _run(challenge: "Challenge", listening: "socket.socket") -> None:
+    need("fastapi", "uvicorn")
     import uvicorn
 
     from thumbnet.challenge.web import make_app
 
     _allow_connections()
-    app = make_app(settings)
+    app, settings = make_app(challenge), challenge.settings
     tell(f"{settings.title}: http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
     # Forwarded headers count only from proxies that the settings trust; `make_app` sees to that.
     options = uvicorn.Config(

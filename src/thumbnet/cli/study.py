@@ -11,11 +11,11 @@ from thumbnet.cli.options import (
     JsonFlag,
     SettingsOption,
     TrainingOptions,
+    choose_recipe,
     command_line,
     open_data,
-    read_settings,
 )
-from thumbnet.cli.printing import print_json, print_lines, table_console, tell
+from thumbnet.cli.printing import print_json, show_result, tell
 from thumbnet.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def study(
     result = run_study(chosen, dataset, out, training.options(), command=command_line(), tell=tell)
     if records is not None:
         record_study(result, records, "" if name == chosen.name else command_line())
-    _show(result, out / chosen.name, as_json)
+    show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
 
 
 def _find(name: str, varied: list[str], seeds: int | None, settings: list[str]) -> "Study":
@@ -79,8 +79,7 @@ def _find(name: str, varied: list[str], seeds: int | None, settings: list[str]) 
     from dataclasses import replace
 
     from thumbnet.errors import nearest
-    from thumbnet.recipe import assign
-    from thumbnet.recipes import RECIPES, find_recipe
+    from thumbnet.recipes import RECIPES
     from thumbnet.studies import STUDIES, vary
 
     if name in STUDIES:
@@ -91,8 +90,7 @@ def _find(name: str, varied: list[str], seeds: int | None, settings: list[str]) 
         return STUDIES[name] if seeds is None else replace(STUDIES[name], seeds=seeds)
     if name not in RECIPES and not name.endswith(".json"):
         raise RecipeError(f"study or recipe {name!r} is unknown; {nearest(name, [*STUDIES, *RECIPES])}")
-    recipe = assign(find_recipe(name), read_settings(settings))
-    return vary(recipe, varied, 1 if seeds is None else seeds)
+    return vary(choose_recipe(name, settings), varied, 1 if seeds is None else seeds)
 
 
 def _list(as_json: bool) -> None:
@@ -122,16 +120,6 @@ def _show_states(study: "Study", out: Path, as_json: bool) -> None:
     width = max(len(str(out / one.folder)) for one, _ in rows)
     for one, state in rows:
         sys.stdout.write(f"{out / one.folder!s:<{width}}  {state}\n")
-
-
-def _show(result: "StudyResult", folder: Path, as_json: bool) -> None:
-    if as_json:
-        print_json({"folder": str(folder), **result.to_json()})
-        return
-    console = table_console()
-    console.print(_table(result))
-    print_lines(console, _notes(result))
-    sys.stdout.write(f"figure: {folder / 'figure.png'}\n")
 
 
 _COLUMNS = (

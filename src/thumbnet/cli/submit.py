@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from thumbnet.cli.options import JsonFlag
 from thumbnet.cli.printing import print_json, tell
 from thumbnet.errors import ChallengeError
-from thumbnet.files import atomic_file, read_json, storage_errors
+from thumbnet.files import private_file, read_json, storage_errors
 
 if TYPE_CHECKING:
     from thumbnet.challenge.client import Server
@@ -85,9 +85,8 @@ def join(
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     import json
 
-    with atomic_file(path) as handle:
+    with private_file(path) as handle:
         handle.write(json.dumps({"server": joined.url, "token": joined.token}).encode())
-    path.chmod(0o600)
     sys.stdout.write(f"joined {joined.url} as {name}; next: thumbnet submit FILE\n")
 
 

@@ -14,10 +14,10 @@ from thumbnet.cli.options import (
     RunDataOption,
     SettingsOption,
     TrainingOptions,
+    choose_recipe,
     command_line,
     open_data,
     open_run,
-    read_settings,
 )
 from thumbnet.cli.printing import print_json
 
@@ -40,11 +40,10 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Train a recipe from beginning to end, evaluate it, and store everything in a run directory."""
-    from thumbnet.recipe import assign, start_from
-    from thumbnet.recipes import find_recipe
+    from thumbnet.recipe import start_from
     from thumbnet.train import start
 
-    chosen = assign(find_recipe(recipe), read_settings(settings or []))
+    chosen = choose_recipe(recipe, settings)
     chosen = chosen if init is None else start_from(chosen, init)
     target = out or Path("runs") / chosen.name
     options = training.options(tensorboard=tensorboard)

@@ -1,6 +1,5 @@
 """`thumbnet tune`."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,11 +11,11 @@ from thumbnet.cli.options import (
     JsonFlag,
     SettingsOption,
     TrainingOptions,
+    choose_recipe,
     command_line,
     open_data,
-    read_settings,
 )
-from thumbnet.cli.printing import print_json, print_lines, table_console, tell
+from thumbnet.cli.printing import show_result, tell
 from thumbnet.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -104,12 +103,9 @@ def tune(
 
     The same command goes on with a search, and may run in several processes at once. Needs the extra 'tune'.
     """
-    from thumbnet.recipe import assign
-    from thumbnet.recipes import find_recipe
-
     if search_only and record is not None:
         raise RecipeError("--record: the final runs are recorded, and --search-only leaves them out; leave out one")
-    chosen = search.make(assign(find_recipe(recipe), read_settings(settings or [])))
+    chosen = search.make(choose_recipe(recipe, settings))
     from thumbnet.workflows.tuning.searching import record_search, run_search
 
     command = told_command(storage)
@@ -126,7 +122,7 @@ def tune(
     )
     if record is not None:
         record_search(result, record, command)
-    _show(result, out / chosen.name, as_json)
+    show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
 
 
 def told_command(storage: str | None) -> str:
@@ -136,16 +132,6 @@ def told_command(storage: str | None) -> str:
 
     words = shlex.split(command_line())
     return shlex.join([re.sub(r"(://[^/@]*:)[^/]*@", r"\1***@", word) if storage else word for word in words])
-
-
-def _show(result: "SearchResult", folder: Path, as_json: bool) -> None:
-    if as_json:
-        print_json({"folder": str(folder), **result.to_json()})
-        return
-    console = table_console()
-    console.print(_table(result))
-    print_lines(console, _notes(result))
-    sys.stdout.write(f"figure: {folder / 'figure.png'}\n")
 
 
 def _table(result: "SearchResult") -> Any:

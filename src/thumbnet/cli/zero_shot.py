@@ -14,7 +14,7 @@ from thumbnet.cli.options import (
     ViewsOption,
     command_line,
     open_data,
-    read_settings,
+    with_settings,
 )
 from thumbnet.cli.printing import print_json
 
@@ -35,13 +35,12 @@ def zero_shot(
 ) -> None:
     """Judge a pretrained ImageNet classifier on the data's classes as it is, without training it."""
     from thumbnet import records
-    from thumbnet.recipe import assign
     from thumbnet.train.hardware import describe_hardware
     from thumbnet.workflows import zero_shot as workflow
 
     if record is not None:
         records.check_place(record)
-    chosen = assign(workflow.zero_shot_recipe(recipe), read_settings(settings or []))
+    chosen = with_settings(workflow.zero_shot_recipe(recipe), settings)
     place = compute.choose()
     found = workflow.zero_shot(chosen, open_data(data), split, place, views=views)
     if record is not None:

@@ -1,8 +1,8 @@
 """Packed images on the training device, and the batches that a step sees."""
 
 from thumbnet.data.batches import Batches
-from thumbnet.data.resident import ImageSet, balanced_selection, place
-from thumbnet.data.rows import RowBatches, place_rows, take_rows
+from thumbnet.data.resident import ImageSet, balanced_selection, place, place_rows
+from thumbnet.data.rows import RowBatches, take_rows
 from thumbnet.data.subsets import Subset, judged_subset, training_positions, training_subsets, whole_split
 
 __all__ = [

@@ -13,6 +13,29 @@ from thumbnet.randomness import derive_seed
 
 
 @dataclass
+class EpochOrder:
+    """The order in which each epoch of a phase shows its (image, policy) pairs.
+
+    Args:
+        seed: the run's seed.
+        phase: number of the phase.
+        count: of pairs in an epoch.
+    """
+
+    seed: int
+    phase: int
+    count: int
+    _last: tuple[int, Tensor] | None = field(default=None, init=False)
+
+    def of(self, epoch: int) -> Tensor:
+        """Return the order of an epoch, i64[count]; that of the last one asked for is kept."""
+        if self._last is None or self._last[0] != epoch:
+            generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", self.phase, epoch))
+            self._last = (epoch, torch.randperm(self.count, generator=generator))
+        return self._last[1]
+
+
+@dataclass
 class Batches:
     """Batches of one phase by epoch and position; each is a pure function of both and of the seed.
 
@@ -35,7 +58,10 @@ class Batches:
     seed: int
     phase: int
     interpolation: Resampling = "bilinear"
-    _order: tuple[int, Tensor] | None = field(default=None, init=False)
+    _order: EpochOrder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._order = EpochOrder(self.seed, self.phase, self.images_per_epoch)
 
     @property
     def images_per_epoch(self) -> int:
@@ -44,7 +70,7 @@ class Batches:
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """Return batch `index` of `epoch` (both from 0): images f32[B,3,S,S] in [0, 1], targets i64[B] or f32[B,K]."""
-        pairs = self._epoch_order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        pairs = self._order.of(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
         policies = torch.unique(pairs // len(self.positions)).tolist()
         parts = [self._part(pairs, epoch, index, policy) for policy in policies]
         images = torch.cat([images for images, _ in parts]) if len(parts) > 1 else parts[0][0]
@@ -60,17 +86,6 @@ class Batches:
         if images.shape[-1] != self.image_size:
             images = resize(images, (self.image_size, self.image_size), self.interpolation)
         return images, targets
-
-    def _epoch_order(self, epoch: int) -> Tensor:
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, epoch_order(self.seed, self.phase, epoch, self.images_per_epoch))
-        return self._order[1]
-
-
-def epoch_order(seed: int, phase: int, epoch: int, count: int) -> Tensor:
-    """Return the order, i64[count], in which an epoch of a phase shows its (image, policy) pairs."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "order", phase, epoch))
-    return torch.randperm(count, generator=generator)
 
 
 def _join_targets(targets: Sequence[Tensor]) -> Tensor:

@@ -45,11 +45,22 @@ def place(split: PackedSplit, device: torch.device) -> ImageSet:
     """Put a packed split on `device`, or leave it memory-mapped when it would take over half of the free memory."""
     images = torch.from_numpy(split.images)
     labels = torch.from_numpy(split.labels)
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        if split.images.nbytes <= free * SHARE_OF_FREE_MEMORY:
-            images, labels = images.to(device), labels.to(device)
+    if has_room(images, device):
+        images, labels = images.to(device), labels.to(device)
     return ImageSet(images, labels, device)
+
+
+def place_rows(rows: Tensor, device: torch.device) -> Tensor:
+    """Put memory-mapped rows on `device`, or leave them where they would take over half of the free memory."""
+    return rows.to(device) if has_room(rows, device) else rows
+
+
+def has_room(tensor: Tensor, device: torch.device) -> bool:
+    """Return whether `device` is a GPU of whose free memory `tensor` takes half or less."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return tensor.nbytes <= free * SHARE_OF_FREE_MEMORY
 
 
 def balanced_selection(labels: NDArray[np.int64], candidates: NDArray[np.int64], count: int) -> NDArray[np.int64]:

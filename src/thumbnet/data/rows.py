@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from thumbnet.data.batches import epoch_order
-from thumbnet.data.resident import SHARE_OF_FREE_MEMORY
+from thumbnet.data.batches import EpochOrder
 
 
 @dataclass
@@ -32,11 +31,14 @@ class RowBatches:
     seed: int
     phase: int
     device: torch.device
-    _order: tuple[int, Tensor] | None = field(default=None, init=False)
+    _order: EpochOrder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._order = EpochOrder(self.seed, self.phase, len(self.positions) * len(self.copies[0]))
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """Return batch `index` of `epoch` (both from 0): rows f32[B,D] and labels i64[B]."""
-        pairs = self._epoch_order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        pairs = self._order.of(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
         copy, images = self.copies[epoch % len(self.copies)], len(self.positions)
         policies, chosen = pairs // images, pairs % images
         parts = [torch.nonzero(policies == policy)[:, 0] for policy in range(len(copy))]
@@ -46,21 +48,7 @@ class RowBatches:
         ]
         return torch.cat(rows), self.labels[chosen[torch.cat(parts)]].to(self.device)
 
-    def _epoch_order(self, epoch: int) -> Tensor:
-        if self._order is None or self._order[0] != epoch:
-            count = len(self.positions) * len(self.copies[0])
-            self._order = (epoch, epoch_order(self.seed, self.phase, epoch, count))
-        return self._order[1]
-
 
 def take_rows(rows: Tensor, positions: Tensor, device: torch.device) -> Tensor:
     """Return the rows at `positions` (i64[B]) as f32[B,D] on `device`."""
     return rows.index_select(0, positions.to(rows.device)).to(device).float()
-
-
-def place_rows(rows: Tensor, device: torch.device) -> Tensor:
-    """Put memory-mapped rows on `device`, or leave them where they would take over half of the free memory."""
-    if device.type != "cuda":
-        return rows
-    free, _ = torch.cuda.mem_get_info(device)
-    return rows.to(device) if rows.nbytes <= free * SHARE_OF_FREE_MEMORY else rows

@@ -2,24 +2,23 @@
 
 from thumbnet.ensemble.averaging import (
     OVER,
+    Accuracy,
     Over,
     average,
     check_over,
-    curve,
     growth,
     ranking,
 )
 from thumbnet.ensemble.folder import EnsembleFolder
-from thumbnet.ensemble.selection import Selection, greedy
+from thumbnet.ensemble.selection import greedy
 
 __all__ = [
     "OVER",
+    "Accuracy",
     "EnsembleFolder",
     "Over",
-    "Selection",
     "average",
     "check_over",
-    "curve",
     "greedy",
     "growth",
     "ranking",

@@ -1,7 +1,8 @@
 """The predictions of several networks for the same images, averaged into one."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,26 @@ OVER: tuple[Over, ...] = ("probabilities", "logits")
 
 _SMALL = 1e-30
 """A mean probability below this is computed from logarithms: its terms are near the end of what a float32 holds."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How many of `images` are classified rightly: top-1, in [0, 1], and its 95% interval."""
+
+    top1: float
+    top1_interval: tuple[float, float]
+    images: int
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_]) -> Self:
+        """Return the accuracy where `right`, bool[N], says which images are classified rightly.
+
+        Raises:
+            PredictionError: there are no images.
+        """
+        correct = int(right.sum())
+        interval = metrics.accuracy_interval(correct, len(right))
+        return cls(correct / len(right), interval, len(right))
 
 
 class Mean:
@@ -101,22 +122,6 @@ def average(
     provenance |= {"data": fingerprints[0]} if fingerprints else {}
     provenance |= {"counts": list(often)} if max(often) > 1 else {}
     return Predictions(first.split, first.image_ids, mean.logits(), first.labels, first.classes, provenance)
-
-
-def curve(members: Sequence[Predictions], over: Over = "probabilities") -> list[metrics.Scores]:
-    """Return the scores of the ensembles of the best 1, 2, ... of `members` (Milani 2017, figure 6).
-
-    The members are ordered by their own top-1 accuracy, best first; equal ones keep their order.
-
-    Raises:
-        PredictionError: as in `average`, or a label is unknown.
-    """
-    aligned = align(members)
-    mean, found = Mean(over), []
-    for place in ranking(members):
-        mean.add(aligned[place])
-        found.append(metrics.score(mean.logits(), members[0].labels))
-    return found
 
 
 def growth(members: Sequence[Predictions], over: Over = "probabilities") -> NDArray[np.bool_]:

@@ -1,6 +1,5 @@
 """The folder of an ensemble: its predictions for each split, and how it was made. Only this module knows its names."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,9 @@ from typing import Any, Self
 
 from thumbnet.errors import PredictionError, StorageError
 from thumbnet.files import atomic_folder, read_json, write_json
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, is_split
 
 _ABOUT, _PREDICTIONS = "ensemble.json", "predictions"
-_SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class EnsembleFolder:
         Raises:
             PredictionError: there are none, or the file is damaged.
         """
-        if not _SPLIT.fullmatch(split) or split not in self.splits():
+        if not is_split(split) or split not in self.splits():
             have = ", ".join(self.splits()) or "none"
             raise PredictionError(
                 f"ensemble {self.path}: no predictions for {split!r}; it has {have}, the splits that its members share"

@@ -1,7 +1,6 @@
 """Choosing the members of an ensemble, on a split that nothing is reported on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,35 +9,17 @@ from thumbnet.errors import PredictionError
 from thumbnet.predictions import Predictions, align
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The members that greedy selection chose.
-
-    Args:
-        picks: their positions in the order in which they were chosen; one may stand there more than once.
-        top1: accuracy of the ensemble after each pick, in [0, 1], on the split that chose.
-    """
-
-    picks: tuple[int, ...]
-    top1: tuple[float, ...]
-
-    @property
-    def counts(self) -> dict[int, int]:
-        """How often each chosen member counts, by its position, in the order in which they were first chosen."""
-        return {place: self.picks.count(place) for place in dict.fromkeys(self.picks)}
-
-
 def greedy(
     members: Sequence[Predictions],
     over: Over = "probabilities",
     *,
     size: int | None = None,
     replacement: bool = False,
-) -> Selection:
-    """Return the members that forward selection takes: the best one, then each time the one that gains most.
+) -> tuple[int, ...]:
+    """Return the positions of the members that forward selection takes, in its order; one may stand there again.
 
-    It ends when none gains an image. Of equal ones the first is taken. It holds the probabilities of all members in
-    memory, f32[M,N,K].
+    It takes the best one, then each time the one that gains most, and ends when none gains an image. Of equal ones the
+    first is taken. It holds the probabilities of all members in memory, f32[M,N,K].
     Source: Caruana et al., 'Ensemble selection from libraries of models', ICML 2004, section 2.
 
     Args:
@@ -60,7 +41,6 @@ def greedy(
     total, best = np.zeros(parts[0].shape), -1
     room = np.empty_like(total)
     picks: list[int] = []
-    reached: list[float] = []
     while len(picks) < (size or len(members)):
         open_ = [place for place in range(len(parts)) if replacement or place not in picks]
         right = [int((np.add(total, parts[place], out=room).argmax(axis=1) == labels).sum()) for place in open_]
@@ -68,6 +48,5 @@ def greedy(
             break
         best = max(right)
         picks.append(open_[right.index(best)])
-        reached.append(best / len(labels))
         total += parts[picks[-1]]
-    return Selection(tuple(picks), tuple(reached))
+    return tuple(picks)

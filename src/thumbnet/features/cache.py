@@ -1,7 +1,6 @@
 """The place of cached features on this machine: where it is, what lies there, and how to remove it."""
 
 import contextlib
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -9,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from filelock import FileLock, Timeout
 
 from thumbnet.errors import DataError, StorageError
 from thumbnet.features.entry import COMPLETE, lock_path, read_description
-from thumbnet.files import storage_errors
+from thumbnet.files import cache_folder, storage_errors
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -34,9 +32,7 @@ def features_folder(cache: Path | None) -> Path:
 
     It is `features` in `cache` where that is given, else in `$THUMBNET_CACHE`, else in the user's cache folder.
     """
-    chosen = os.environ.get("THUMBNET_CACHE")
-    root = cache or (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("thumbnet")))
-    return root / "features"
+    return (cache or cache_folder()) / "features"
 
 
 def stored_features(folder: Path, keys: Sequence[str] = ()) -> list[Stored]:

@@ -22,11 +22,9 @@ from numpy.typing import NDArray
 from thumbnet.errors import DataError, StorageError
 from thumbnet.features.description import CHUNK, Description
 from thumbnet.files import read_json, storage_errors, sync, write_json
+from thumbnet.watch import Watch
 
 DESCRIPTION, ARRAY, PROGRESS, COMPLETE = "features.json", "features.npy", "progress.json", "complete.json"
-
-Watch = Callable[[str, int, int], None]
-"""Is told what is going on, images done and images in all; it may raise to stop."""
 
 Features = NDArray[np.floating[Any]]
 """Features f16[N,D] or f32[N,D]."""

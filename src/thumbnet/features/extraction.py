@@ -21,9 +21,10 @@ from thumbnet.features.description import (
     describe_preprocessing,
     key_of,
 )
-from thumbnet.features.entry import Entry, Features, Watch
+from thumbnet.features.entry import Entry, Features
 from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Policy, Recipe
+from thumbnet.watch import Watch
 
 _ROUNDING = 1e-3
 

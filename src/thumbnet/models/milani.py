@@ -53,7 +53,14 @@ def inception(classes: int, image_size: int, *, dropout: float = 0.0) -> nn.Modu
     del image_size
     if not 0 <= dropout < 1:
         raise RecipeError(f"model milani-inception: a dropout of {dropout} is not in [0, 1); 0.2 is the report's")
-    model = nn.Sequential(
+    model = _network(classes, dropout)
+    initialize(model, {"conv": "he"})
+    return model
+
+
+def _network(classes: int, dropout: float) -> nn.Sequential:
+    """Return the layers of `inception`, with torch's initial weights."""
+    return nn.Sequential(
         _conv(3, 32, (3, 3)),
         _conv(32, 32, (3, 3), stride=2),
         _conv(32, 48, (3, 3)),
@@ -71,8 +78,6 @@ def inception(classes: int, image_size: int, *, dropout: float = 0.0) -> nn.Modu
         nn.Dropout(dropout),
         nn.Linear(768, classes),
     )
-    initialize(model, {"conv": "he"})
-    return model
 
 
 def _conv(before: int, after: int, kernel: tuple[int, int] = (1, 1), stride: int = 1) -> nn.Sequential:

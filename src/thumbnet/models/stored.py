@@ -125,7 +125,7 @@ def _source(init: InitialWeights) -> _Source:
     if path.is_dir():
         run = RunDirectory.open(path)
         run.require_complete()
-        return _Source(run.weights_path("last"), tuple(info["id"] for info in run.data()["classes"]))
+        return _Source(run.weights_path("last"), run.class_ids())
     if not path.is_file():
         raise RecipeError(f"model.init: {path}: no such file or run; give a weights file or a run directory")
     return _Source(path, None)

@@ -1,10 +1,21 @@
-"""What predictions say of where they come from."""
+"""What predictions say of where they come from, and whether they can be scored there."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+SPLITS = ("holdout", "val", "test")
+"""What a complete run predicts, where the data has it."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def is_split(name: str) -> bool:
+    """Return whether `name` can name a split, and so a file of its predictions."""
+    return _NAME.fullmatch(name) is not None
 
 
 def trained_on(provenance: Mapping[str, Any], split: str) -> bool | None:
@@ -18,6 +29,17 @@ def trained_on(provenance: Mapping[str, Any], split: str) -> bool | None:
         said = [trained_on(one, split) for one in provenance["members"]]
         return True if True in said else None if None in said else False
     return True if split == "train" else {"all": True, "fit": False}.get(str(provenance.get("train_on")))
+
+
+def is_scored(labels: NDArray[np.int64], provenance: Mapping[str, Any], split: str) -> bool:
+    """Return whether predictions of `provenance` for `split` say something of new images: labelled, not trained on.
+
+    Args:
+        labels: i64[N], -1 where unknown; N is 1 or more.
+        provenance: of the predictions.
+        split: of the images.
+    """
+    return labels.min() >= 0 and not trained_on(provenance, split)
 
 
 def judged_split(

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from thumbnet import metrics
 from thumbnet.errors import PredictionError
-from thumbnet.files import atomic_file
+from thumbnet.files import atomic_file, read_arrays
 
 _KEYS = ("split", "image_ids", "logits", "labels", "classes", "provenance")
+_REMEDY = "thumbnet predict RUN --split SPLIT --out FILE.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,30 +134,19 @@ def _check_ids(name: str, ids: tuple[str, ...]) -> None:
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise TypeError("a single array")
-            missing = [key for key in _KEYS if key not in archive.files]
-            if missing:
-                raise PredictionError(
-                    f"{path}: no predictions in this file ({missing[0]!r} is missing); check the path"
-                )
-            return {key: archive[key] for key in _KEYS}
-    except PredictionError:
-        raise
+        arrays = read_arrays(path)
     except FileNotFoundError as error:
-        raise PredictionError(
-            f"{path}: no such file; check the path, or make predictions with: thumbnet evaluate RUN"
-        ) from error
+        raise PredictionError(f"{path}: no such file; check the path, or make predictions with: {_REMEDY}") from error
     except PermissionError as error:
         raise PredictionError(f"{path}: permission denied; choose a file that you may read") from error
-    # The zip and array readers answer damaged bytes with a dozen kinds of exception, RuntimeError among them.
-    except Exception as error:
-        reason = " ".join(str(error).split())[:120]
+    except ValueError as error:
         raise PredictionError(
-            f"{path}: not saved predictions, or damaged ({reason}); make them again with: thumbnet evaluate RUN"
+            f"{path}: not saved predictions, or damaged ({error}); make them again with: {_REMEDY}"
         ) from error
+    missing = [key for key in _KEYS if key not in arrays]
+    if missing:
+        raise PredictionError(f"{path}: no predictions in this file ({missing[0]!r} is missing); check the path")
+    return arrays
 
 
 def _texts(arrays: Mapping[str, NDArray[Any]], key: str) -> tuple[str, ...]:

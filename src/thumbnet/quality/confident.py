@@ -6,21 +6,16 @@ Artificial Intelligence Research 70 (2021).
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thumbnet.errors import PredictionError, nearest
+from thumbnet import metrics
+from thumbnet.errors import PredictionError
 
 Probabilities = NDArray[np.float64]
 """Class probabilities, N images by K classes; each row sums to 1."""
-
-Method = Literal["joint", "class", "noise_rate", "both"]
-"""How suspects are chosen: off the diagonal of the confident joint, by class, by noise rate, or by both of these."""
-
-Ranking = Literal["self_confidence", "margin"]
-"""By what suspects are ordered: the label's probability, or how far the likeliest class is above it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,55 +47,33 @@ class Suspects:
         return found
 
 
-def suspects(
-    probabilities: Probabilities,
-    labels: NDArray[np.int64],
-    method: Method = "class",
-    ranking: Ranking = "self_confidence",
-) -> Suspects:
+def suspects(probabilities: Probabilities, labels: NDArray[np.int64]) -> Suspects:
     """Return the images of which `probabilities` f64[N,K] say that their `labels` i64[N] are wrong.
 
-    The network must not have trained on these images: one that has repeats their labels. No image is a suspect whose
-    label is its likeliest class.
+    Of each class these are the images of least self-confidence, as many as the confident joint estimates to be wrong;
+    but none whose label is its likeliest class. The network must not have trained on these images: one that has
+    repeats their labels.
 
     Args:
         probabilities: of each image, out of sample.
         labels: class indices in 0 to K - 1.
-        method: `joint` takes what the confident joint counts off its diagonal. `class` takes of each class the images
-            of least self-confidence, as many as the joint estimates to be wrong; `noise_rate` of each pair of label
-            and other class those of greatest margin between the two; `both` takes those that the last two agree on.
-        ranking: by what they are ordered.
 
     Raises:
-        PredictionError: there are no images, shapes do not fit, a row is no probabilities, a label is out of range,
-            or the method or the ranking is unknown.
+        PredictionError: there are no images, shapes do not fit, a row is no probabilities, or a label is out of range.
     """
     _check_shape(probabilities.shape, labels)
-    _check_choice("method", method, get_args(Method))
-    _check_choice("ranking", ranking, get_args(Ranking))
-    if method == "class":
-        return suspects_of_parts(lambda: [probabilities], labels, probabilities.shape[1], ranking)
-    answers = _read([probabilities], labels)
-    thresholds = _thresholds(answers.own, labels, probabilities.shape[1])
-    members = confident_classes(probabilities, thresholds)
-    joint = confident_joint(members, labels, probabilities.shape[1])
-    chosen = _chosen(probabilities, labels, joint, members, method)
-    return _ranked(answers, chosen & (answers.likeliest != labels), thresholds, joint, ranking)
+    return suspects_of_parts(lambda: [probabilities], labels, probabilities.shape[1])
 
 
 def suspects_of_parts(
-    parts: Callable[[], Iterable[Probabilities]],
-    labels: NDArray[np.int64],
-    classes: int,
-    ranking: Ranking = "self_confidence",
+    parts: Callable[[], Iterable[Probabilities]], labels: NDArray[np.int64], classes: int
 ) -> Suspects:
-    """Return what `suspects` returns by the method `class`, from probabilities that are never all in memory.
+    """Return what `suspects` returns, from probabilities that are never all in memory.
 
     Args:
         parts: returns f64[n,K] of successive images; it is called twice.
         labels: i64[N], of all of them.
         classes: their number K.
-        ranking: by what they are ordered.
 
     Raises:
         PredictionError: as `suspects`.
@@ -109,8 +82,18 @@ def suspects_of_parts(
     thresholds = _thresholds(answers.own, labels, classes)
     members = np.concatenate([confident_classes(part, thresholds) for part in parts()])
     joint = confident_joint(members, labels, classes)
-    chosen = _by_class(answers.own, labels, estimated_errors(joint, labels))
-    return _ranked(answers, chosen & (answers.likeliest != labels), thresholds, joint, ranking)
+    chosen = _by_class(answers.own, labels, estimated_errors(joint, labels)) & (answers.likeliest != labels)
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.argsort(answers.own[rows], kind="stable")]
+    return Suspects(
+        rows=rows,
+        suggested=answers.likeliest[rows],
+        self_confidence=answers.own[rows],
+        margin=answers.highest[rows] - answers.own[rows],
+        thresholds=thresholds,
+        joint=joint,
+        images=len(labels),
+    )
 
 
 class _Answers(NamedTuple):
@@ -137,33 +120,6 @@ def _read(parts: Iterable[Probabilities], labels: NDArray[np.int64]) -> _Answers
     return _Answers(likeliest, own, highest)
 
 
-def _ranked(
-    answers: _Answers,
-    chosen: NDArray[np.bool_],
-    thresholds: NDArray[np.float64],
-    joint: NDArray[np.int64],
-    ranking: Ranking,
-) -> Suspects:
-    """Return the chosen images, ordered."""
-    rows = np.flatnonzero(chosen)
-    own, margin = answers.own[rows], answers.highest[rows] - answers.own[rows]
-    order = np.argsort(own if ranking == "self_confidence" else -margin, kind="stable")
-    return Suspects(
-        rows=rows[order],
-        suggested=answers.likeliest[rows][order],
-        self_confidence=own[order],
-        margin=margin[order],
-        thresholds=thresholds,
-        joint=joint,
-        images=len(chosen),
-    )
-
-
-def class_thresholds(probabilities: Probabilities, labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean probability of each class over the images labelled so, f64[K]; inf where there are none."""
-    return _thresholds(probabilities[np.arange(len(labels)), labels], labels, probabilities.shape[1])
-
-
 def _thresholds(own: NDArray[np.float64], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
     counts = np.bincount(labels, minlength=classes)
     sums = np.bincount(labels, weights=own, minlength=classes)
@@ -185,8 +141,7 @@ def confident_classes(probabilities: Probabilities, thresholds: NDArray[np.float
 def confident_joint(members: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """Return how many images have each label (row) and confidently belong to each class (column), i64[K,K]."""
     sure = members >= 0
-    cells = np.bincount(labels[sure] * classes + members[sure], minlength=classes * classes)
-    return np.asarray(cells.reshape(classes, classes), dtype=np.int64)
+    return metrics.confusion(labels[sure], members[sure], classes)
 
 
 def estimated_errors(joint: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -204,40 +159,12 @@ def estimated_errors(joint: NDArray[np.int64], labels: NDArray[np.int64]) -> NDA
     return estimate
 
 
-def _chosen(
-    probabilities: Probabilities,
-    labels: NDArray[np.int64],
-    joint: NDArray[np.int64],
-    members: NDArray[np.int64],
-    method: Method,
-) -> NDArray[np.bool_]:
-    if method == "joint":
-        return np.asarray((members >= 0) & (members != labels))
-    errors = estimated_errors(joint, labels)
-    if method == "noise_rate":
-        return _by_noise_rate(probabilities, labels, errors)
-    own = probabilities[np.arange(len(labels)), labels]
-    return _by_class(own, labels, errors) & _by_noise_rate(probabilities, labels, errors)
-
-
 def _by_class(own: NDArray[np.float64], labels: NDArray[np.int64], errors: NDArray[np.int64]) -> NDArray[np.bool_]:
     chosen = np.zeros(len(labels), dtype=np.bool_)
     for label, wrong in enumerate(errors.sum(axis=1).tolist()):
         if wrong:
             rows = np.flatnonzero(labels == label)
             chosen[rows[np.argsort(own[rows], kind="stable")[:wrong]]] = True
-    return chosen
-
-
-def _by_noise_rate(
-    probabilities: Probabilities, labels: NDArray[np.int64], errors: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    chosen = np.zeros(len(labels), dtype=np.bool_)
-    for label in np.flatnonzero(errors.any(axis=1)).tolist():
-        rows = np.flatnonzero(labels == label)
-        for other in np.flatnonzero(errors[label]).tolist():
-            margin = probabilities[rows, other] - probabilities[rows, label]
-            chosen[rows[np.argsort(-margin, kind="stable")[: errors[label, other]]]] = True
     return chosen
 
 
@@ -271,8 +198,3 @@ def _check_labels(labels: NDArray[np.int64], classes: int) -> None:
             f"suspected labels: labels range from {labels.min()} to {labels.max()}, not in 0 to {classes - 1}; "
             "give a split whose labels are known"
         )
-
-
-def _check_choice(what: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise PredictionError(f"suspected labels: unknown {what} {given!r}; {nearest(given, known)}")

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from thumbnet.errors import DataError
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.likeness import Grey, agreement, match, outline, perceptual_hash, shrink
+from thumbnet.watch import Watch
 
 THRESHOLD = 0.48
 """Agreement from which two photographs count as nearly alike; chosen by eye on Tiny ImageNet (docs/quality.md)."""
@@ -36,9 +37,6 @@ _ROWS, _COLUMNS = 256, 8192
 _RANDOM_PAIRS = 4000
 _LARGEST_GROUP = 50
 _LEAST_SPREAD = 0.005
-
-Watch = Callable[[str, int, int], None]
-"""Is told what is going on, images done and images in all."""
 
 
 @dataclass(frozen=True, eq=False)

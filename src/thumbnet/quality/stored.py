@@ -1,17 +1,16 @@
 """Duplicates that were found once, kept in the user's cache by the fingerprint of their data."""
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from thumbnet.errors import DataError
-from thumbnet.files import atomic_file, storage_errors
+from thumbnet.files import atomic_file, cache_folder, read_arrays, storage_errors
 from thumbnet.packed import PackedDataset
-from thumbnet.quality.duplicates import Duplicates, Watch, find_duplicates
+from thumbnet.quality.duplicates import Duplicates, find_duplicates
+from thumbnet.watch import Watch
 
 VERSION = 2
 """Of the search and of the file: raised when either changes, so that older files are not read."""
@@ -24,9 +23,7 @@ def duplicates_path(dataset: PackedDataset, cache: Path | None = None) -> Path:
 
     It is in `duplicates` in `cache` where that is given, else in `$THUMBNET_CACHE`, else in the user's cache folder.
     """
-    chosen = os.environ.get("THUMBNET_CACHE")
-    root = cache or (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("thumbnet")))
-    return root / "duplicates" / f"{dataset.fingerprint[:32]}-{VERSION}.npz"
+    return (cache or cache_folder()) / "duplicates" / f"{dataset.fingerprint[:32]}-{VERSION}.npz"
 
 
 def stored_duplicates(dataset: PackedDataset, cache: Path | None = None) -> Duplicates | None:
@@ -60,9 +57,7 @@ def ensure_duplicates(dataset: PackedDataset, cache: Path | None = None, watch: 
 
 def _load(path: Path, dataset: PackedDataset) -> Duplicates:
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            values = {field.name: archive[field.name] for field in dataclasses.fields(Duplicates)}
+        values = read_arrays(path)
         found = Duplicates(
             fingerprint=str(values["fingerprint"].item()),
             splits=tuple(str(one) for one in values["splits"].tolist()),
@@ -72,8 +67,7 @@ def _load(path: Path, dataset: PackedDataset) -> Duplicates:
             **{name: values[name] for name in _ARRAYS},
         )
         _check(found, dataset)
-    # The zip and array readers answer damaged bytes with a dozen kinds of exception, RuntimeError among them.
-    except Exception as error:
+    except (OSError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(
             f"{path}: the stored duplicates are damaged or of other data ({reason}); delete this file, then go on"

@@ -4,11 +4,12 @@ A new recipe is a function and a line in `ROWS` of its report's module, or in `O
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from thumbnet.errors import RecipeError, nearest
 from thumbnet.files import read_json
-from thumbnet.recipe import Recipe, from_json
+from thumbnet.recipe import Recipe, from_json, same_recipe
 from thumbnet.recipes import hansen, ma, milani, mkrtchyan, own, transfer, yu
 from thumbnet.recipes.looks import look_name, own_name, quick_look
 from thumbnet.recipes.rows import Reported, Row
@@ -22,6 +23,7 @@ __all__ = [
     "Row",
     "find_recipe",
     "find_row",
+    "is_current",
     "look_name",
     "own_name",
     "quick_look",
@@ -66,6 +68,15 @@ def find_recipe(name: str) -> Recipe:
     if name.endswith(".json"):
         return from_json(read_json(Path(name)))
     raise RecipeError(f"recipe {name!r} is unknown; {nearest(name, RECIPES)}")
+
+
+def is_current(recipe: Recipe, name: str) -> bool:
+    """Return whether `recipe` is our recipe called `name` as it stands now; the seed may differ.
+
+    Raises:
+        RecipeError: our recipe cannot be made.
+    """
+    return same_recipe(replace(recipe, seed=0), replace(RECIPES[name](), seed=0))
 
 
 def find_row(name: str) -> Row:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 from thumbnet import environment
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.stored import ensure_duplicates
-from thumbnet.report.facts.dataset import Watch, make_data_facts
-from thumbnet.report.facts.quality import make_twins
+from thumbnet.report.facts.dataset import make_data_facts
+from thumbnet.report.facts.twins import make_twins
 from thumbnet.report.page import Report, whole_page
 from thumbnet.report.panels.dataset import draw_panels
 from thumbnet.report.pictures import Budget
+from thumbnet.watch import Watch
 
 IMAGE_BYTES = 6_500_000
 """What all images of the page may take, so that it stays below 10 MB with all else."""

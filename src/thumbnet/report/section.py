@@ -1,7 +1,7 @@
 """What a section of a report is: figures that are made from runs, and a drawing of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from thumbnet import text
 from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Facts, Missing
 from thumbnet.report.pictures import Budget, Library, Pictures
@@ -122,19 +123,13 @@ def render(template: str, **values: Any) -> Markup:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Return a fraction as a percentage; 'none' for none."""
+    """Return a fraction as a percentage that says 0 or 100% only where it is just that; 'none' for none."""
     if value is None or math.isnan(value):
         return "none"
     least = 10.0**-digits
     if 0 < 100 * value < least / 2:
         return f"below {least:g}%"
-    return f"above {100 - least:g}%" if 100 - least / 2 <= 100 * value < 100 else f"{100 * value:.{digits}f}%"
-
-
-def span(interval: Sequence[float]) -> str:
-    """Return an interval of fractions as '48.5 to 50.5%'."""
-    low, high = interval
-    return f"{100 * low:.1f} to {100 * high:.1f}%"
+    return f"above {100 - least:g}%" if 100 - least / 2 <= 100 * value < 100 else text.percent(value, digits)
 
 
 def amount(value: float) -> str:
@@ -146,13 +141,6 @@ def amount(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def duration(seconds: float) -> str:
-    """Return a time as '42 s', '77 min' or '5.3 h'."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("thumbnet.report"),
@@ -161,7 +149,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(percent=percent, span=span, amount=amount, duration=duration)
+    made.filters.update(percent=percent, span=text.interval, amount=amount, duration=text.duration)
     return made
 
 

@@ -14,7 +14,7 @@ from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions, judged_split, trained_on
 from thumbnet.recipe import Recipe
 from thumbnet.report.facts.table import Missing
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, evaluations
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Subject:
 
     def evaluations(self) -> list[Mapping[str, Any]]:
         """Return the rows of evaluations, in order."""
-        return [row for row in self.rows if row.get("kind") == "evaluation"]
+        return evaluations(self.rows)
 
     def iterations(self) -> list[Mapping[str, Any]]:
         """Return the rows of single steps, in order."""
@@ -170,11 +170,10 @@ def _unfinished(run: RunDirectory) -> Missing:
 
 
 def _stored(run: RunDirectory, split: str) -> Predictions | None:
-    path = run.predictions_path(split)
-    if not path.exists():
+    if not run.predictions_path(split).exists():
         return None
+    found = run.predictions(split)
     try:
-        found = Predictions.load(path)
         if len(found.labels) and found.labels.min() >= 0:
             found.scores()
     except PredictionError as error:
@@ -187,7 +186,7 @@ def _check_own(run: RunDirectory, found: Predictions, split: str) -> None:
     """Raise where stored predictions are not for `split` of the run's data."""
     about = run.data()
     stated = {"split": found.split, "data": found.provenance.get("data"), "classes": found.classes}
-    wanted = {"split": split, "data": about["fingerprint"], "classes": tuple(info["id"] for info in about["classes"])}
+    wanted = {"split": split, "data": about["fingerprint"], "classes": run.class_ids()}
     for key, value in wanted.items():
         if stated[key] != value:
             what = f"{key} {stated[key]!r:.70}, not {value!r:.70}" if key != "classes" else "other classes"

@@ -11,8 +11,9 @@ from typing import Any, Literal, Self, cast
 from filelock import FileLock, Timeout
 
 from thumbnet import recipe as recipes
-from thumbnet.errors import RecipeError, RunError, StorageError
+from thumbnet.errors import PredictionError, RecipeError, RunError, StorageError
 from thumbnet.files import atomic_folder, read_json, storage_errors, write_json
+from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe
 from thumbnet.run.places import (
     ANALYSIS,
@@ -132,6 +133,14 @@ class RunDirectory(Places):
             raise RunError(f"{self.path / DATA}: a field is missing; the file is damaged, train again")
         return data
 
+    def class_ids(self) -> tuple[str, ...]:
+        """Return the ids of the classes, in label order.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return tuple(info["id"] for info in self.data()["classes"])
+
     def sessions(self) -> list[dict[str, Any]]:
         """Return each session's environment with its `command` and `started` (ISO 8601, UTC), in order of time.
 
@@ -212,6 +221,20 @@ class RunDirectory(Places):
         steps, key = set(self.snapshot_steps()), f"{self.recipe().selected_on}_top1"
         rows = (row for row in self.metrics.read() if row.get("step") in steps and key in row) if steps else ()
         return [Snapshot(row["step"], row["epoch"], row[key]) for row in rows]
+
+    def predictions(self, split: str, snapshot: Snapshot | None = None, *, views: bool = False) -> Predictions:
+        """Return the stored predictions for `split`; the arguments are those of `predictions_path`.
+
+        Raises:
+            RunError: none are stored, or they are damaged.
+        """
+        try:
+            return Predictions.load(self.predictions_path(split, snapshot, views=views))
+        except PredictionError as error:
+            raise RunError(
+                f"run {self.path}: its stored predictions for {split!r} are missing or damaged; have the network "
+                f"compute them with --data {shlex.quote(str(self.data()['path']))}, or train again"
+            ) from error
 
     def make_analysis_folder(self) -> None:
         """Make the folder of the analyses where it is not there yet.

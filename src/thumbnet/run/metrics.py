@@ -7,10 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from thumbnet.errors import RunError
 from thumbnet.files import atomic_file, storage_errors
+
+_Row = TypeVar("_Row", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,16 @@ class MetricsFile:
         if not isinstance(row, dict) or not isinstance(row.get("step", 0), int):
             raise RunError(f"{self.path}, line {number}: not a row of metrics; the file is damaged, train again")
         return row
+
+
+def evaluations(rows: Sequence[_Row]) -> list[_Row]:
+    """Return the rows of evaluations, in order."""
+    return [row for row in rows if row.get("kind") == "evaluation"]
+
+
+def steps_to_perfect(rows: Sequence[Mapping[str, Any]], key: str) -> int | None:
+    """Return the step of the first of `rows` whose accuracy `key` is 1; `None` where none is."""
+    return next((int(row["step"]) for row in rows if row.get(key) == 1.0), None)
 
 
 def _finite(row: Mapping[str, Any]) -> dict[str, Any]:

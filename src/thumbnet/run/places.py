@@ -7,6 +7,7 @@ from pathlib import Path
 
 from thumbnet.errors import RunError
 from thumbnet.files import storage_errors
+from thumbnet.predictions import is_split
 from thumbnet.run.metrics import MetricsFile
 
 RECIPE, DATA, ENVIRONMENT, STATUS = "recipe.json", "data.json", "environment.json", "status.json"
@@ -17,7 +18,6 @@ ANALYSIS = "analysis"
 FOLDERS = (CHECKPOINTS, FILTERS, PREDICTIONS, ANALYSIS)
 _EPOCH_TAG = re.compile(r"epoch-\d{4,}")
 _SNAPSHOT_TAG = re.compile(r"snapshot-(\d{7,})")
-_SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def epoch_tag(epoch: int) -> str:
@@ -96,9 +96,8 @@ class Places:
     def weights_tags(self) -> list[str]:
         """Return the tags of the weights that are stored: first, epochs and snapshots in order, best, last."""
         tags = {file.stem for file in (self.path / CHECKPOINTS).glob("*.pt")}
-        numbered = sorted((tag for tag in tags if _EPOCH_TAG.fullmatch(tag)), key=lambda tag: int(tag[6:]))
         snapshots = [snapshot_tag(step) for step in self.snapshot_steps()]
-        return [tag for tag in ("first", *numbered, *snapshots, "best", "last") if tag in tags]
+        return [tag for tag in ("first", *_epoch_tags(tags), *snapshots, "best", "last") if tag in tags]
 
     def keep_snapshots(self, steps: Collection[int]) -> None:
         """Remove the weights and predictions of every snapshot but those taken after `steps`."""
@@ -131,7 +130,7 @@ class Places:
         Raises:
             RunError: `split` is no plain name.
         """
-        if not _SPLIT.fullmatch(split):
+        if not is_split(split):
             raise RunError(f"split {split!r} is not a plain name; use 'holdout', 'val' or 'test'")
         kind = "views." if views else "" if snapshot is None else f"{snapshot.tag}."
         return self.path / PREDICTIONS / f"{kind}{split}.npz"
@@ -139,8 +138,7 @@ class Places:
     def filters_tags(self) -> list[str]:
         """Return the tags of the first-layer filters that are stored: initial, epochs in order, last."""
         tags = {file.stem for file in (self.path / FILTERS).glob("*.npy")}
-        numbered = sorted((tag for tag in tags if _EPOCH_TAG.fullmatch(tag)), key=lambda tag: int(tag[6:]))
-        return [tag for tag in ("initial", *numbered, "last") if tag in tags]
+        return [tag for tag in ("initial", *_epoch_tags(tags), "last") if tag in tags]
 
     def analysis_path(self, part: str) -> Path:
         """Return the file of an analysis: of its part that is called `part`.
@@ -148,9 +146,13 @@ class Places:
         Raises:
             RunError: `part` is no plain name.
         """
-        if not _SPLIT.fullmatch(part):
+        if not is_split(part):
             raise RunError(f"analysis {part!r} is not a plain name; see docs/analysis.md for what there is")
         return self.path / ANALYSIS / f"{part}.npz"
+
+
+def _epoch_tags(tags: Collection[str]) -> list[str]:
+    return sorted((tag for tag in tags if _EPOCH_TAG.fullmatch(tag)), key=lambda tag: int(tag[6:]))
 
 
 def _check_tag(tag: str, names: tuple[str, ...], others: str = "") -> None:

@@ -14,6 +14,9 @@ from thumbnet.studies.space import Parameter, check_space, own_values, parse_spa
 SPLIT: Final = "holdout"
 """The split on which a search chooses."""
 
+Sampler = Literal["tpe", "random", "grid"]
+Prune = Literal["median", "none"]
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 
 
@@ -39,8 +42,8 @@ class Search:
     recipe: Recipe
     space: tuple[Parameter, ...]
     trials: int
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    prune: Literal["median", "none"] = "median"
+    sampler: Sampler = "tpe"
+    prune: Prune = "median"
     fraction: float = 1.0
     seed: int = 0
 
@@ -119,11 +122,22 @@ class Search:
 
 
 def make_search(
-    recipe: Recipe, settings: Sequence[str], trials: int, name: str | None = None, **choices: Any
+    recipe: Recipe,
+    settings: Sequence[str],
+    trials: int,
+    name: str | None = None,
+    *,
+    sampler: Sampler = "tpe",
+    prune: Prune = "median",
+    fraction: float = 1.0,
+    seed: int = 0,
 ) -> Search:
     """Return the search over `settings` (see `thumbnet.studies.space.parse_space`), called `<recipe>-tune` by default.
+
+    The other arguments are those of `Search`.
 
     Raises:
         RecipeError: what does not fit, in one line.
     """
-    return Search(name or f"{recipe.name}-tune", recipe, parse_space(settings), trials, **choices)
+    space = parse_space(settings)
+    return Search(name or f"{recipe.name}-tune", recipe, space, trials, sampler, prune, fraction, seed)

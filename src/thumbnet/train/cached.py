@@ -9,15 +9,12 @@ from torch import Tensor, nn
 
 from thumbnet.data import RowBatches, Subset, place_rows, take_rows
 from thumbnet.evaluate import DTYPES, mixed_precision
-from thumbnet.features.description import DTYPE
-from thumbnet.features.entry import Watch
 from thumbnet.features.extraction import FrozenBody, Wanted, extract
 from thumbnet.models import evaluation_mode, head_of
+from thumbnet.predictions import SPLITS
 from thumbnet.recipe import Recipe
 from thumbnet.train.plan import PhasePlan, Plan
-
-JUDGED_SPLITS = ("holdout", "val", "test")
-"""What a complete run predicts, where the data has it."""
+from thumbnet.watch import Watch
 
 _PARTS_OF_TRAIN = ("train", "train_eval", "holdout")
 
@@ -34,7 +31,7 @@ def copies_of(phase: PhasePlan) -> int:
 
 def judged_names(plan: Plan, phase: PhasePlan, recipe: Recipe) -> list[str]:
     """Return the names of the subsets that are judged while `phase` lasts; after the last one, all that are kept."""
-    at_the_end = JUDGED_SPLITS if phase is plan.phases[-1] else ()
+    at_the_end = SPLITS if phase is plan.phases[-1] else ()
     return list(dict.fromkeys(["train_eval", *recipe.evaluation.splits, *at_the_end]))
 
 
@@ -100,9 +97,9 @@ class PhaseFeatures:
 
     def _rows(self, name: str, wanted: Wanted) -> Tensor:
         images = self.subsets[name].images
-        key = self.body.describe(wanted, images, DTYPE).key
+        key = self.body.describe(wanted, images).key
         if key not in self._opened:
-            found = extract(self.body, images, wanted, self.folder, self.watch, dtype=DTYPE)
+            found = extract(self.body, images, wanted, self.folder, self.watch)
             self._opened[key] = place_rows(torch.from_numpy(found), images.device)
         return self._opened[key]
 

@@ -49,7 +49,7 @@ def _keep_freed_memory() -> None:
         return
     trim_threshold, mmap_threshold, mmap_max = -1, -3, -4  # malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX
     libc = ctypes.CDLL(None)
-    for option, value in ((mmap_threshold, 32 << 20), (trim_threshold, 2**31 - 1), (mmap_max, 0)):
+    for option, value in ((mmap_threshold, 32 << 20), (trim_threshold, -1), (mmap_max, 0)):
         libc.mallopt(option, value)
 
 

@@ -12,7 +12,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Whether someone has asked training to stop after the step in hand."""
+    """Whether someone has asked training to stop after the step in hand.
+
+    Signal handlers set it, so it has no lock, as a `threading.Event` has: a second signal could find that held.
+    """
 
     def __init__(self) -> None:
         self.requested = False

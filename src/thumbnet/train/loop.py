@@ -1,6 +1,7 @@
 """The training loop."""
 
 import math
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -180,7 +181,7 @@ def interruption(trainer: Trainer, run: RunDirectory) -> Interrupted:
     """Return what ends a run that was asked to stop."""
     return Interrupted(
         f"stopped after iteration {trainer.state.step} of {trainer.plan.total_steps}; "
-        f"go on with: thumbnet resume {run.path}"
+        f"go on with: thumbnet resume {shlex.quote(str(run.path))}"
     )
 
 

@@ -6,9 +6,8 @@ from thumbnet import metrics
 from thumbnet.evaluate import predict_subset
 from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset
-from thumbnet.predictions import trained_on
+from thumbnet.predictions import SPLITS, is_scored
 from thumbnet.run import RunDirectory
-from thumbnet.train.cached import JUDGED_SPLITS
 from thumbnet.train.hardware import peak_memory_bytes
 from thumbnet.train.loop import save_filters
 from thumbnet.train.state import save_weights
@@ -38,7 +37,7 @@ def _judge(trainer: Trainer, run: RunDirectory, dataset: PackedDataset, views: s
     """Store the predictions of each split with these views, and return the scores of those that can be scored."""
     scores = {}
     commit = run.sessions()[0].get("commit")
-    for split in JUDGED_SPLITS:
+    for split in SPLITS:
         subset = trainer.subsets.get(split)
         if subset is None or len(subset.positions) == 0:
             continue
@@ -54,8 +53,7 @@ def _judge(trainer: Trainer, run: RunDirectory, dataset: PackedDataset, views: s
             logits=logits,
         )
         predictions.save(run.predictions_path(split, views=views != "none"))
-        seen = trained_on(predictions.provenance, split)
-        if predictions.labels.min() >= 0 and not seen:
+        if is_scored(predictions.labels, predictions.provenance, split):
             scores[split] = predictions.scores().to_json()
     return scores
 

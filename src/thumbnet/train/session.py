@@ -111,7 +111,10 @@ def _go_on(
         stored = first if first.exists() else None
         trainer = make_trainer(recipe, plan, dataset, subsets, device, cache=options.cache, first=stored)
         _restore(trainer, run)
-        with _reporter(options, plan, trainer.state.step) as reporter:
+        shown: contextlib.AbstractContextManager[Reporter] = (
+            contextlib.nullcontext(Silent()) if options.quiet else reporting(plan.total_steps, trainer.state.step)
+        )
+        with shown as reporter:
             for difference in differences:
                 reporter.message(f"note: the environment differs from the run's first: {difference}")
             with _failures_noted(run, plan, trainer), memory_advice(recipe.batch_size):
@@ -157,15 +160,6 @@ def _failures_noted(run: RunDirectory, plan: Plan, trainer: Trainer) -> Iterator
         raise
 
 
-@contextlib.contextmanager
-def _reporter(options: Options, plan: Plan, done: int) -> Iterator[Reporter]:
-    if options.quiet:
-        yield Silent()
-        return
-    with reporting(plan.total_steps, done) as reporter:
-        yield reporter
-
-
 def _describe_data(dataset: PackedDataset) -> dict[str, Any]:
     return {
         "name": dataset.name,
@@ -183,10 +177,9 @@ def load_run_data(run: RunDirectory, data: Path | None) -> PackedDataset:
     Raises:
         DataError: it is not there, damaged, or of other classes than the run's.
     """
-    described = run.data()
-    dataset = packed.load(data if data is not None else Path(described["path"]))
-    classes = [info["id"] for info in described["classes"]]
-    if [info.id for info in dataset.classes] != classes:
+    classes = run.class_ids()
+    dataset = packed.load(data if data is not None else Path(run.data()["path"]))
+    if tuple(info.id for info in dataset.classes) != classes:
         raise DataError(
             f"{dataset.path}: its {len(dataset.classes)} classes are not the run's {len(classes)}; "
             "give data of the same classes with --data"

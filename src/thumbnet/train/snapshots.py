@@ -29,7 +29,7 @@ def take_snapshot(trainer: Trainer, run: RunDirectory, found: Assessment) -> Non
             image_ids=trainer.subsets[split].image_ids,
             logits=logits,
             labels=trainer.subsets[split].labels.numpy(),
-            classes=tuple(info["id"] for info in data["classes"]),
+            classes=run.class_ids(),
             provenance=origin | {"step": snapshot.step, "epoch": snapshot.epoch, "top1": snapshot.top1},
         ).save(run.predictions_path(split, snapshot))
     state.snapshots = (*state.snapshots, state.step)[-recipe.checkpointing.snapshots :]

@@ -14,7 +14,6 @@ from thumbnet.augment import build_policy
 from thumbnet.data import Batches, RowBatches, Subset
 from thumbnet.evaluate import DTYPES, Preprocessing, mixed_precision, predict_logits
 from thumbnet.features.cache import features_folder
-from thumbnet.features.entry import Watch
 from thumbnet.features.extraction import FrozenBody
 from thumbnet.models import build_model, head_of, placed, without_weights
 from thumbnet.packed import PackedDataset
@@ -31,11 +30,14 @@ from thumbnet.train.depthwise import FastDepthwise
 from thumbnet.train.phases import enter_optimizer, optimizer_of, set_modes, set_trainable
 from thumbnet.train.plan import PhasePlan, Plan
 from thumbnet.train.state import State, load_weights, make_average
+from thumbnet.watch import Watch
 
 
 @dataclass
 class Trainer:
     """Holds a run's objects; `enter` prepares a phase, and the other methods are the parts of one step.
+
+    `data` is the fingerprint of the packed data, `features` the folder of all cached features.
 
     In a phase on cached features, `batches` is `None` until `make_features` has been called, `forward` is the head
     alone, and `judged_features` holds the features of what is judged, by split.
@@ -48,8 +50,8 @@ class Trainer:
     preprocessing: Preprocessing
     device: torch.device
     state: State
-    data: str = ""
-    features: Path = field(default_factory=lambda: features_folder(None))
+    data: str
+    features: Path
     batches: Batches | RowBatches | None = None
     judged_features: Mapping[str, Tensor] = field(default_factory=dict)
     phase: PhasePlan | None = None
@@ -197,8 +199,8 @@ def make_trainer(
         preprocessing,
         device,
         state,
-        data=dataset.fingerprint,
-        features=features_folder(cache),
+        dataset.fingerprint,
+        features_folder(cache),
     )
 
 

@@ -1,1 +1,6 @@
-"""What a command does in several steps: judging a run, predicting, recording, the demo."""
+"""What a command does in several steps, where the Python API and other commands need it too.
+
+Of one run: `judging`, `stored`, `prediction`, `comparing`, `zero_shot`, `analyzing`, `recording`, `estimate`,
+`running`. Of several: the packages `ensembling`, `study`, `tuning` and `reproduction`. Besides: `demo`, `figures`,
+`formats`.
+"""

@@ -15,11 +15,11 @@ from thumbnet.augment.corruptions import DEFINITION
 from thumbnet.data import judged_subset, whole_split
 from thumbnet.errors import DataError, RecipeError, RunError, nearest
 from thumbnet.features.cache import features_folder
-from thumbnet.features.entry import Watch
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.predictions import judged_split, trained_on
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
+from thumbnet.watch import Watch
 from thumbnet.workflows.judging import load_network
 
 State = Literal["computed", "kept", "impossible"]
@@ -36,7 +36,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Wish:
+class AnalysisWish:
     """What is to be analysed.
 
     Attributes:
@@ -50,7 +50,7 @@ class Wish:
     classes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, only: Sequence[str], *, again: bool = False, classes: Sequence[str] = ()) -> "Wish":
+    def of(cls, only: Sequence[str], *, again: bool = False, classes: Sequence[str] = ()) -> "AnalysisWish":
         """Return the wish for the parts with these names.
 
         Raises:
@@ -72,7 +72,7 @@ class Wish:
 
 def analyze(
     run: RunDirectory,
-    wish: Wish,
+    wish: AnalysisWish,
     *,
     device: torch.device,
     watch: Watch,
@@ -169,28 +169,17 @@ def _judged(run: RunDirectory, dataset: PackedDataset) -> str:
     return chosen
 
 
-def _is_stored(run: RunDirectory, part: Part, origin: analyses.Origin, wish: Wish) -> bool:
+def _is_stored(run: RunDirectory, part: Part, origin: analyses.Origin, wish: AnalysisWish) -> bool:
     """Return whether nothing of a part is left to compute; refuse what is damaged or of other weights."""
-    match part:
-        case "layers":
-            return analyses.read_layers(run, origin) is not None
-        case "maps":
-            return analyses.read_maps(run, origin) is not None
-        case "neighbours":
-            return analyses.read_neighbours(run, origin) is not None
-        case "embedding":
-            stored = analyses.read_embedding(run, origin)
-            return stored is not None and not wish.classes
-        case "robustness":
-            begun = analyses.read_robustness(run, origin)
-            return begun is not None and begun.is_complete and begun.definition == DEFINITION
-        case "crossfit":
-            return analyses.read_cross_fitted(run, origin) is not None
-        case _:
-            assert_never(part)
+    if part == "crossfit":
+        return analyses.read_cross_fitted(run, origin) is not None
+    stored = analyses.read(run, analyses.KINDS[part], origin)
+    if isinstance(stored, analyses.Robustness):
+        return stored.is_complete and stored.definition == DEFINITION
+    return stored is not None and not (part == "embedding" and wish.classes)
 
 
-def _compute(run: RunDirectory, subject: Subject, part: Part, wish: Wish) -> Done:
+def _compute(run: RunDirectory, subject: Subject, part: Part, wish: AnalysisWish) -> Done:
     started = time.perf_counter()
     try:
         _compute_part(run, subject, part, wish)
@@ -201,7 +190,7 @@ def _compute(run: RunDirectory, subject: Subject, part: Part, wish: Wish) -> Don
     return Done(part, "computed", time.perf_counter() - started)
 
 
-def _compute_part(run: RunDirectory, subject: Subject, part: Part, wish: Wish) -> None:
+def _compute_part(run: RunDirectory, subject: Subject, part: Part, wish: AnalysisWish) -> None:
     match part:
         case "layers":
             analyses.save_analysis(run, analysis.find_layers(subject))
@@ -212,11 +201,10 @@ def _compute_part(run: RunDirectory, subject: Subject, part: Part, wish: Wish) -
         case "embedding":
             analyses.save_analysis(run, analysis.embed(subject, wish.classes))
         case "robustness":
-            begun = None if wish.again else analyses.read_robustness(run, subject.origin)
+            begun = None if wish.again else analyses.read(run, analyses.Robustness, subject.origin)
             analysis.judge_corrupted(subject, begun, lambda found: analyses.save_analysis(run, found))
         case "crossfit":
-            ids = tuple(info["id"] for info in run.data()["classes"])
-            analyses.save_cross_fitted(run, analysis.cross_fit(subject, ids), subject.origin)
+            analyses.save_cross_fitted(run, analysis.cross_fit(subject, run.class_ids()), subject.origin)
         case _:
             assert_never(part)
 

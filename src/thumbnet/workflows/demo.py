@@ -14,11 +14,10 @@ from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipes.own import demo as demo_recipe
 from thumbnet.report import make_report, write_report
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, evaluations
 from thumbnet.sources import pack
 from thumbnet.train import Options, start
 from thumbnet.workflows.figures import drawn
-from thumbnet.workflows.stored import stored_predictions
 
 _SHADES = " .:-=+*#%@"
 
@@ -53,7 +52,7 @@ def run_demo(out: Path, options: Options) -> DemoResult:
     """
     dataset = pack("digits", out / "data")
     run = start(demo_recipe(), dataset, out / "run", options, "thumbnet demo")
-    predictions = stored_predictions(run, "val")
+    predictions = run.predictions("val")
     samples = pick_samples(dataset, predictions, 24)
     picture = out / "demo.png"
     draw_demo(run, predictions.scores(), samples, picture)
@@ -99,7 +98,7 @@ def draw_demo(run: RunDirectory, scores: Scores, samples: Sequence[Sample], path
 
 
 def _draw_curves(axes: Any, run: RunDirectory, scores: Scores) -> None:
-    rows = [row for row in run.metrics.read() if row["kind"] == "evaluation"]
+    rows = evaluations(run.metrics.read())
     epochs = [row["epoch"] for row in rows]
     curves = {
         "running_train_top1": "train, running",

@@ -18,9 +18,10 @@ from thumbnet.features.description import batch_of
 from thumbnet.features.extraction import Wanted, batch_features
 from thumbnet.models import without_weights
 from thumbnet.packed import ClassInfo, PackedDataset, subset_indices
+from thumbnet.predictions import SPLITS
 from thumbnet.recipe import Recipe
 from thumbnet.train.begin import with_own_preprocessing
-from thumbnet.train.cached import JUDGED_SPLITS, judges_features, needed_features
+from thumbnet.train.cached import judges_features, needed_features
 from thumbnet.train.hardware import flush_denormals, memory_advice
 from thumbnet.train.plan import PhasePlan, Plan, make_plan
 from thumbnet.train.trainer import Trainer, make_trainer
@@ -146,7 +147,7 @@ def judged_images(recipe: Recipe, plan: Plan, shape: DataShape) -> int:
     each = sum(counts[split] for split in recipe.evaluation.splits)
     each += min(recipe.evaluation.train_images, _training_images(recipe, shape))
     evaluations = sum(not judges_features(recipe, plan.phase_at(step - 1)) for step in plan.milestones)
-    return each * evaluations + times * sum(counts[split] for split in JUDGED_SPLITS)
+    return each * evaluations + times * sum(counts[split] for split in SPLITS)
 
 
 def extracted_images(recipe: Recipe, plan: Plan, shape: DataShape) -> list[int]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from thumbnet.data import judged_subset
-from thumbnet.ensemble import Over, check_over
+from thumbnet.ensemble import check_over
 from thumbnet.evaluate import predict_subset
 from thumbnet.models import build_model, placed, without_weights
 from thumbnet.predictions import Predictions
@@ -33,10 +33,8 @@ def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Mo
 def judge(
     run: RunDirectory,
     split: str = "val",
+    how: How = How(),
     *,
-    views: str = "none",
-    over: Over = "probabilities",
-    weights: str = "last",
     data: Path | None = None,
     device: torch.device | None = None,
 ) -> Predictions:
@@ -48,29 +46,28 @@ def judge(
     Args:
         run: the run directory.
         split: 'holdout', 'val', 'test' or another split of the data.
-        views: test-time views (`thumbnet.views`), such as 'none', 'flip' or 'ten-crop'.
-        over: what is averaged over the views.
-        weights: 'last', 'best', 'first', or as `epoch_tag` and `snapshot_tag` of `thumbnet.run` give it.
+        how: test-time views (`thumbnet.views`), what is averaged over them, and weights: 'last', 'best', 'first', or
+            as `epoch_tag` and `snapshot_tag` of `thumbnet.run` give it.
         data: packed data with the same classes; `None` takes the run's own.
         device: where to compute; `None` is the CPU.
 
     Raises:
         ThumbnetError: the run is unfinished or damaged, or the data does not fit it.
     """
-    check_over(over)
-    stored = find_stored(run, split, How(views, over, weights)) if data is None else None
+    check_over(how.over)
+    stored = find_stored(run, split, how) if data is None else None
     if stored is not None:
         return stored
     run.require_complete()
     dataset = load_run_data(run, data)
     place = device or torch.device("cpu")
     return predict_subset(
-        load_network(run, weights, place),
+        load_network(run, how.weights, place),
         judged_subset(dataset, split, place),
         run.recipe(),
         dataset,
-        weights=weights,
-        views=views,
-        over=over,
+        weights=how.weights,
+        views=how.views,
+        over=how.over,
         commit=run.sessions()[0].get("commit"),
     )

@@ -9,13 +9,14 @@ import torch
 
 from thumbnet import metrics
 from thumbnet.data import ImageSet
-from thumbnet.ensemble import Over, check_over
+from thumbnet.ensemble import check_over
 from thumbnet.errors import DataError
 from thumbnet.evaluate import Preprocessing, predict_logits
 from thumbnet.files import storage_errors
 from thumbnet.run import RunDirectory
 from thumbnet.sources.decode import decode, pillow_warnings
 from thumbnet.workflows.judging import load_network
+from thumbnet.workflows.stored import How
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,9 @@ class Guess:
 def guess_images(
     run: RunDirectory,
     images: Sequence[Path],
+    how: How = How(),
     *,
     count: int = 5,
-    views: str = "none",
-    over: Over = "probabilities",
-    weights: str = "last",
     device: torch.device | None = None,
 ) -> list[list[Guess]]:
     """Return the `count` likeliest classes of each image file, likeliest first.
@@ -45,13 +44,13 @@ def guess_images(
         DataError: a file is not an image.
         RunError: the run is unfinished or damaged.
     """
-    check_over(over)
-    model = load_network(run, weights, device or torch.device("cpu"))
+    check_over(how.over)
+    model = load_network(run, how.weights, device or torch.device("cpu"))
     data = run.data()
     pixels = np.stack([read_image(path, data["image_size"]) for path in images])
     chosen = ImageSet(torch.from_numpy(pixels), torch.full((len(pixels),), -1), device or torch.device("cpu"))
     preprocessing = Preprocessing.of(run.recipe(), data["image_size"])
-    logits = predict_logits(model, chosen, torch.arange(len(pixels)), preprocessing, views=views, over=over)
+    logits = predict_logits(model, chosen, torch.arange(len(pixels)), preprocessing, views=how.views, over=how.over)
     return [_guesses(row, data["classes"], count) for row in metrics.softmax(logits.numpy())]
 
 

@@ -6,12 +6,10 @@ from typing import Any
 from thumbnet.errors import RunError
 from thumbnet.packed import TINY_IMAGENET_FINGERPRINT
 from thumbnet.recipe import Recipe, to_json
-from thumbnet.recipes import RECIPES
-from thumbnet.records import Peak, Plain, Record
-from thumbnet.run import RunDirectory
+from thumbnet.recipes import RECIPES, is_current
+from thumbnet.records import Peak, Plain, Record, device_of
+from thumbnet.run import RunDirectory, evaluations
 from thumbnet.views import find_views
-from thumbnet.workflows.reproduction.lines import is_current
-from thumbnet.workflows.stored import stored_predictions, stored_views
 
 _SPLIT = "val"
 
@@ -63,9 +61,9 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         raise RunError(
             f"run {run.path}: no scores on {_SPLIT}, so there is nothing to record; use data with a val split"
         )
-    plain = stored_predictions(run, _SPLIT).scores()
+    plain = run.predictions(_SPLIT).scores()
     views = find_views(recipe.evaluation.views).name
-    scores = plain if views == "none" else stored_views(run, _SPLIT).scores()
+    scores = plain if views == "none" else run.predictions(_SPLIT, views=True).scores()
     first, last = run.sessions()[0], run.sessions()[-1]
     best = result["best"]
     return Record(
@@ -74,7 +72,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         command=first["command"],
         commit=first["commit"],
         versions=first["versions"],
-        device={**first["device"], "threads": last["threads"]},
+        device=device_of({**first, "threads": last["threads"]}),
         seed=recipe.seed,
         split=_SPLIT,
         images=scores.images,
@@ -111,13 +109,31 @@ def _check_name(run: RunDirectory, recipe: Recipe) -> None:
             f"run {run.path}: its recipe is not {recipe.name!r} as it stands now, so it cannot bear that name; "
             "train it unaltered, or give it a name with --set name=NAME"
         )
-    if recipe.name != "demo" and run.data()["fingerprint"] != TINY_IMAGENET_FINGERPRINT:
+    if recipe.name != "demo":
+        require_tiny_imagenet(
+            run.data()["fingerprint"],
+            f"run {run.path}: {recipe.name!r} is a recipe for Tiny ImageNet",
+            "give the run a name with --set name=NAME",
+        )
+
+
+def require_tiny_imagenet(fingerprint: str, what: str, otherwise: str) -> None:
+    """Check that data is the whole of Tiny ImageNet.
+
+    Args:
+        fingerprint: of the data.
+        what: what is for Tiny ImageNet, as the error begins.
+        otherwise: what else than to pack it helps.
+
+    Raises:
+        RunError: it is not.
+    """
+    if fingerprint != TINY_IMAGENET_FINGERPRINT:
         raise RunError(
-            f"run {run.path}: {recipe.name!r} is a recipe for Tiny ImageNet, and this data is not the whole of it; "
-            "pack the official archive at 64 pixels, or give the run a name with --set name=NAME"
+            f"{what}, and this data is not the whole of it; pack the official archive at 64 pixels, or {otherwise}"
         )
 
 
 def _history(run: RunDirectory) -> list[dict[str, Any]]:
-    rows = [row for row in run.metrics.read() if row["kind"] == "evaluation"]
+    rows = evaluations(run.metrics.read())
     return [{key: value for key, value in row.items() if key != "kind"} for row in rows]

@@ -1,5 +1,6 @@
 """Runs that a folder may hold already: found to be the right ones, begun, or gone on with."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from thumbnet.errors import RunError
@@ -7,6 +8,13 @@ from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Recipe, same_recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train import Options, resume, start
+
+Tell = Callable[[str], None]
+"""Takes a line of progress."""
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
 
 
 def open_run_of(recipe: Recipe, folder: Path) -> RunDirectory:

@@ -1,13 +1,13 @@
 """What is stored answers without a network: the predictions of runs, of ensembles, and in files of their own."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from thumbnet import metrics
 from thumbnet.ensemble import EnsembleFolder, Over
-from thumbnet.errors import DataError, PredictionError, RunError
+from thumbnet.errors import DataError, PredictionError
 from thumbnet.predictions import Predictions, trained_on
 from thumbnet.run import RunDirectory
 from thumbnet.views import find_views
@@ -43,15 +43,12 @@ class Source:
             return cls(path, ensemble=EnsembleFolder.open(path))
         return cls(path, run=RunDirectory.open(path))
 
-    def predictions(self, split: str, how: How = How()) -> Predictions | None:
-        """Return what is stored for `split`, judged as `how` says; `None` where a run's network must compute it.
+    def predictions(self, split: str, how: How = How()) -> Predictions:
+        """Return what an ensemble or a file has for `split`; `how` can only be the default.
 
         Raises:
-            PredictionError: an ensemble or a file has no such predictions.
-            RunError: the run is unfinished, or what it stored is damaged.
+            PredictionError: there are no such predictions.
         """
-        if self.run is not None:
-            return find_stored(self.run, split, how)
         if how != How():
             raise PredictionError(
                 f"{self.path}: saved predictions, which have their views and weights already; "
@@ -88,40 +85,10 @@ def find_stored(run: RunDirectory, split: str, how: How = How()) -> Predictions 
     views = find_views(how.views).name
     if how.weights != "last":
         return None
-    if views == "none":
-        return stored_predictions(run, split) if run.predictions_path(split).exists() else None
-    same = views == find_views(run.recipe().evaluation.views).name and how.over == "probabilities"
-    path = run.predictions_path(split, views=True)
-    return _load(run, path, split) if same and path.exists() else None
-
-
-def stored_predictions(run: RunDirectory, split: str) -> Predictions:
-    """Return what the run stored for a split: last weights, no test-time views.
-
-    Raises:
-        RunError: nothing is stored for it, or it is damaged.
-    """
-    return _load(run, run.predictions_path(split), split)
-
-
-def stored_views(run: RunDirectory, split: str) -> Predictions:
-    """Return what the run stored for a split with the test-time views that its recipe names.
-
-    Raises:
-        RunError: nothing is stored for it, or it is damaged.
-    """
-    return _load(run, run.predictions_path(split, views=True), split)
-
-
-def _load(run: RunDirectory, path: Path, split: str) -> Predictions:
-    try:
-        return Predictions.load(path)
-    except PredictionError as error:
-        described = shlex.quote(str(run.data()["path"]))
-        raise RunError(
-            f"run {run.path}: its stored predictions for {split!r} are missing or damaged; "
-            f"have the network compute them with --data {described}, or train again"
-        ) from error
+    plain = views == "none"
+    answers = plain or (views == find_views(run.recipe().evaluation.views).name and how.over == "probabilities")
+    there = answers and run.predictions_path(split, views=not plain).exists()
+    return run.predictions(split, views=not plain) if there else None
 
 
 def stated_views(predictions: Predictions) -> dict[str, Any]:
@@ -153,3 +120,23 @@ def require_labels(predictions: Predictions) -> None:
             f"split {predictions.split!r} has no labels, so it cannot be scored; "
             "write a submission with: thumbnet predict RUN --split test --out FILE"
         )
+
+
+def evaluation(source: Source, predictions: Predictions) -> dict[str, Any]:
+    """Return the scores of `source` on the split of its `predictions`, and the accuracy of each class, as JSON data.
+
+    Accuracies are fractions; that of a class without images is `None`.
+
+    Raises:
+        DataError: the split has no labels.
+    """
+    require_labels(predictions)
+    names = source.class_names()
+    accuracy, counts = metrics.per_class_accuracy(predictions.logits, predictions.labels)
+    classes = [
+        {"id": key, "name": names.get(key, key), "top1": float(value) if count else None, "images": int(count)}
+        for key, value, count in zip(predictions.classes, accuracy, counts, strict=True)
+    ]
+    found = {"split": predictions.split, **predictions.scores().to_json(), "classes": classes}
+    found |= {"run": str(source.path), **stated_views(predictions)}
+    return found | {"trained_on": saw_in_training(source, predictions)}

@@ -1,6 +1,8 @@
 """Every row that is one run, and every recipe of our own, from end to end: a step of each phase on a few images.
 
 The recipe stays as it is, with its network, image size, policies and batches; the data is small and the length short.
+A recipe that trains on 100 images trains on `FEW` here.
+No checkpoints are written: `tests/train` resumes runs, and of all these networks they would be gigabytes.
 """
 
 import shutil
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import QUIET, evaluations_of, iterations_of
+from tests.helpers import NO_CHECKPOINTS, evaluations_of, iterations_of
 from tests.shapes import class_ids, make_tiny_imagenet
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
@@ -25,7 +27,7 @@ from thumbnet.train import start
 from thumbnet.workflows.estimate import shape_of
 from thumbnet.workflows.reproduction.runs import Look, Outcome, run_rows
 
-CLASSES = 3
+CLASSES = 2
 FRACTION = 0.000001
 LOOK = Look(fraction=FRACTION, random_weights=True)
 RUNS = {name: row.recipe for name, row in ROWS.items() if row.recipe is not None}
@@ -74,16 +76,16 @@ OF_THE_REPORTS = {
 """What the five reports trained and gave a figure or a claim for; twins and stand-ins of ours come on top."""
 
 
+FEW = 3
+"""How many images a recipe trains on that trains on a part of them."""
+
+
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
-    """Nine train images (three of them the holdout), three val and three test, of Tiny ImageNet's size."""
-    return _packed(tmp_path_factory.mktemp("few"), train=3)
-
-
-@pytest.fixture(scope="module")
-def hundred(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
-    """The same with 102 train images, for the recipes that train on 100 of them."""
-    return _packed(tmp_path_factory.mktemp("hundred"), train=34)
+    """Four train images (two of them the holdout), two val and two test, of Tiny ImageNet's size."""
+    folder = tmp_path_factory.mktemp("few")
+    source = make_tiny_imagenet(folder / "shapes", classes=CLASSES, train=2, val=1, test=1)
+    return pack(source, folder / "packed", threads=1)
 
 
 @pytest.fixture
@@ -93,28 +95,25 @@ def out(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path)
 
 
-def _packed(folder: Path, train: int) -> PackedDataset:
-    source = make_tiny_imagenet(folder / "shapes", classes=CLASSES, train=train, val=1, test=1)
-    return pack(source, folder / "packed", threads=1)
-
-
 @pytest.mark.parametrize("name", RUNS)
-def test_a_row_runs_from_end_to_end(name: str, few: PackedDataset, out: Path, request: pytest.FixtureRequest) -> None:
+def test_a_row_runs_from_end_to_end(name: str, few: PackedDataset, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = RUNS[name]()
-    dataset = few if row.train_count is None else request.getfixturevalue("hundred")
+    if row.train_count is not None:
+        row = replace(row, train_count=FEW)
+        monkeypatch.setitem(ROWS, name, replace(ROWS[name], recipe=lambda: row))
     records = out.parent / "records"
-    (outcome,) = run_rows([name], LOOK, dataset, out, records, options=QUIET, command="a test")
+    (outcome,) = run_rows([name], LOOK, few, out, records, options=NO_CHECKPOINTS, command="a test")
     assert not outcome.failed, outcome.text
     assert not records.exists()
     _check_outcome(outcome, row)
     assert outcome.task is not None
-    _check_run(RunDirectory.open(outcome.task.folder), row, dataset)
+    _check_run(RunDirectory.open(outcome.task.folder), row, few)
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_recipe_of_ours_runs_from_end_to_end(name: str, few: PackedDataset, out: Path) -> None:
     recipe = OWN[name]()
-    run = start(quick_look(recipe, FRACTION, random_weights=True), few, out / name, QUIET)
+    run = start(quick_look(recipe, FRACTION, random_weights=True), few, out / name, NO_CHECKPOINTS)
     _check_run(run, recipe, few)
 
 

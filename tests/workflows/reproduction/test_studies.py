@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import QUIET, short_recipe
+from tests.helpers import NO_CHECKPOINTS, QUIET, short_recipe
 from tests.shapes import make_tiny_imagenet
 from thumbnet.ensemble import average
 from thumbnet.metrics import top_k_correct
@@ -36,7 +36,9 @@ def test_each_runs_judges_and_is_done(name: str, dataset: PackedDataset, tmp_pat
     out, records, lines = tmp_path / "runs", tmp_path / "records", list[str]()
     shape = shape_of(dataset)
     assert survey([name], SHORT, shape, out, lambda _: 60.0)[0].state == "new"
-    (outcome,) = run_rows([name], SHORT, dataset, out, records, options=QUIET, command="a test", tell=lines.append)
+    (outcome,) = run_rows(
+        [name], SHORT, dataset, out, records, options=NO_CHECKPOINTS, command="a test", tell=lines.append
+    )
     assert not outcome.failed, outcome.text
     assert outcome.record is None
     assert not records.exists()

@@ -10,7 +10,7 @@ from rich.console import Console
 from tests.workflows.recorded import CPU, H100, history, run_record, study_record
 from thumbnet.recipes import ROWS
 from thumbnet.records import Measurement, Record
-from thumbnet.workflows.formats import markdown_table
+from thumbnet.text import markdown_table
 from thumbnet.workflows.reproduction.lines import Line, all_rows, make_lines, row_line
 from thumbnet.workflows.reproduction.table import (
     markdown,

@@ -1,12 +1,8 @@
 """Studies from end to end on small runs: what is trained, what is said, and what is drawn."""
 
 import json
-import signal
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,35 +10,23 @@ import torch
 from PIL import Image
 from scipy.stats import ttest_rel
 
-from tests.helpers import QUIET, evaluations_of, iterations_of, short_recipe
+from tests.helpers import QUIET, evaluations_of, iterations_of
 from tests.shapes import make_tiny_imagenet
-from thumbnet import metrics, records, train
+from tests.stopping import interrupt_after
+from tests.workflows.study.made import tiny
+from thumbnet import metrics, train
 from thumbnet.errors import RecipeError, RunError, TrainingError
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
-from thumbnet.recipe import Checkpointing, Evaluation, Model, Optimizer, Phase, Recipe, epochs, iterations
+from thumbnet.recipe import Checkpointing, Model, Optimizer, Phase, Recipe, iterations
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
-from thumbnet.studies import STUDIES, Ensemble, Study, look_at, vary
-from thumbnet.train.trainer import Trainer
+from thumbnet.studies import STUDIES, look_at, vary
 from thumbnet.workflows.study import panels
 from thumbnet.workflows.study.result import FIGURES, StudyResult, spread
 from thumbnet.workflows.study.running import check_recordable, record_study, run_study, state_of, write_study
 
 RATES = ["optimizer.lr=0.02,0.002"]
-
-
-def tiny(name: str = "tiny", **changes: Any) -> Recipe:
-    """A run of a few steps, judged after each two."""
-    recipe = short_recipe(
-        name=name,
-        optimizer=Optimizer("adamw", lr=0.01),
-        phases=(Phase(iterations(6)),),
-        evaluation=Evaluation(every=iterations(2), splits=("holdout", "val"), train_images=16),
-        checkpointing=Checkpointing(filters=()),
-        selected_on="val",
-    )
-    return replace(recipe, **changes)
 
 
 def written(folder: Path) -> dict[Path, int]:
@@ -156,28 +140,12 @@ def test_one_seed_compares_the_answers_for_each_image(out: Path, found: StudyRes
     write_study(found.study, out)
 
 
-@pytest.fixture
-def interrupt_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Ask training to stop after so many steps, counted over all runs from now."""
-
-    def arm(steps: int) -> None:
-        update, done = Trainer.update, count(1)
-
-        def update_then_interrupt(self: Trainer, loss: torch.Tensor) -> None:
-            update(self, loss)
-            if next(done) == steps:
-                signal.raise_signal(signal.SIGINT)
-
-        monkeypatch.setattr(Trainer, "update", update_then_interrupt)
-
-    return arm
-
-
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_study_goes_on(
-    tmp_path: Path, dataset: PackedDataset, found: StudyResult, interrupt_after: Callable[[int], None]
+    tmp_path: Path, dataset: PackedDataset, found: StudyResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = vary(tiny(), RATES)
-    interrupt_after(8)
+    interrupt_after(8, monkeypatch)
     with pytest.raises(train.Interrupted, match=r"lr=0.002: stopped after iteration 2 of 6; go on with the same"):
         run_study(study, dataset, tmp_path, QUIET)
     states = [state_of(one, tmp_path) for one in study.planned()]
@@ -190,59 +158,7 @@ def test_an_interrupted_study_goes_on(
         assert variant.runs[0].figures["val_top1"] == reference.runs[0].figures["val_top1"]
 
 
-def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDataset) -> None:
-    recipe = tiny(
-        phases=(Phase(epochs(4)),),
-        evaluation=Evaluation(every=iterations(1), splits=("val",), train_images=0),
-        checkpointing=Checkpointing(snapshots=5, filters=()),
-    )
-    study = Study(
-        "snaps", "Snapshots.", {"one": recipe}, (), ("snapshots",), ensemble=Ensemble("snapshots", "probabilities")
-    )
-    result = run_study(study, dataset, tmp_path, QUIET)
-    run = RunDirectory.open(tmp_path / "tiny")
-    kept = sorted(run.snapshots(), key=lambda one: -one.top1)
-    assert len(kept) >= 3
-    stored = [Predictions.load(run.predictions_path("val", one)) for one in kept]
-    curve = []
-    for size in range(1, len(kept) + 1):
-        exponentials = [np.exp(one.logits.astype(np.float64)) for one in stored[:size]]
-        total = np.sum([each / each.sum(1, keepdims=True) for each in exponentials], axis=0)
-        curve.append(float(np.mean(total.argmax(1) == stored[0].labels)))
-    assert result.ensemble is not None
-    assert [scores.top1 for scores in result.ensemble.curve] == curve
-    assert result.ensemble.members == [one.tag for one in kept]
-    assert result.ensemble.best_n == 1 + curve.index(max(curve))
-    figures = records.load(record_study(result, tmp_path / "records"))
-    assert isinstance(figures, records.Measurement)
-    assert figures.command == "thumbnet study snaps"
-    content = figures.figures["ensemble"]
-    assert content["top1"] == pytest.approx(max(curve), rel=1e-5)
-    assert content["curve"] == pytest.approx(curve, rel=1e-5)
-    assert (content["best_n"], content["selected_on"]) == (result.ensemble.best_n, "val")
-    assert content["images"] == len(stored[0].labels)
-    assert content["all_members"]["n"] == len(kept)
-    assert content["all_members"]["top1"] == pytest.approx(curve[-1], rel=1e-5)
-    assert content["single"]["top1"] == pytest.approx(curve[0], rel=1e-5)
-    low, high = content["top1_interval"]
-    assert low <= content["top1"] <= high
-    assert (figures.figures["epochs"], figures.figures["pretrained"]) == (4, False)
-
-
-def test_networks_of_several_seeds_are_averaged(tmp_path: Path, dataset: PackedDataset) -> None:
-    study = Study(
-        "seeds", "Seeds.", {"one": tiny()}, (), ("ensemble", "accuracy"), seeds=3, ensemble=Ensemble("seeds", "logits")
-    )
-    result = run_study(study, dataset, tmp_path, QUIET)
-    names = ["tiny", "tiny-seed1", "tiny-seed2"]
-    stored = [Predictions.load(RunDirectory.open(tmp_path / name).predictions_path("val")) for name in names]
-    mean = np.mean([one.logits.astype(np.float64) for one in stored], axis=0)
-    assert result.ensemble is not None
-    assert sorted(result.ensemble.members) == names
-    assert len(result.ensemble.curve) == 3
-    assert result.ensemble.curve[-1].top1 == np.mean(mean.argmax(1) == stored[0].labels)
-
-
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, dataset: PackedDataset) -> None:
     study = vary(tiny(optimizer=Optimizer("sgd", lr=0.1)), ["optimizer.lr=1e30,0.1"])
     lines: list[str] = []
@@ -282,6 +198,7 @@ def test_runs_on_other_data_are_refused(found: StudyResult, out: Path, tmp_path:
         run_study(found.study, other, out, QUIET)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_shortened_runs_are_marked(tmp_path: Path, dataset: PackedDataset) -> None:
     result = run_study(look_at(vary(tiny(), RATES), 0.5), dataset, tmp_path, QUIET)
     assert sorted(path.name for path in tmp_path.iterdir()) == [

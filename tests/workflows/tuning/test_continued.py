@@ -1,8 +1,6 @@
 """Searches that are interrupted, killed or shared between processes, and how they go on."""
 
-import contextlib
-import multiprocessing
-import queue
+import signal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,15 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
+from tests.stopping import in_a_process, processes, send_at
 from tests.workflows.tuning.searches import rates, search, stored_study
-from thumbnet import packed
+from thumbnet import packed, train
 from thumbnet.packed import PackedDataset
+from thumbnet.run import RunDirectory
 from thumbnet.train import Interrupted
 from thumbnet.workflows.tuning import storage as tuning_storage
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(autouse=True)
@@ -45,32 +47,35 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(
     assert [trial.history for trial in result.trials[:6]] == [trial.history for trial in whole.trials[:6]]
 
 
-def _search_and_wait(out: Path, data: Path, trials: int, barrier: Any, lines: Any) -> None:
-    """In a process of its own: meet the others, then search."""
-    tuning_storage._BEAT_SECONDS, tuning_storage._GRACE_SECONDS = 1, 2
-    if barrier is not None:
-        barrier.wait()
-    result = search(rates(trials), packed.load(data), out, tell=lines.put)
-    assert len(result.trials) == trials
+def _search_beside_another(out: Path, data: Path, meeting: Any, lines: Any) -> None:
+    """In a process of its own: meet the other one, search, and meet it again inside the first trial."""
+    met = False
 
+    def meet_then_start(*arguments: Any) -> RunDirectory:
+        nonlocal met
+        if not met:
+            met = True
+            meeting.wait(60)
+        return train.start(*arguments)
 
-def _processes(count: int) -> tuple[Any, Any, Any]:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["thumbnet.workflows.tuning.searching", "thumbnet.workflows.tuning.trials", "timm"])
-    return context, context.Barrier(count), context.Queue()
+    pytest.MonkeyPatch().setattr("thumbnet.workflows.tuning.trials.start", meet_then_start)
+    meeting.wait(60)
+    assert len(search(rates(7), packed.load(data), out, tell=lines.put).trials) == 7
 
 
 def test_two_processes_share_a_study(dataset: PackedDataset, tmp_path: Path) -> None:
-    context, barrier, lines = _processes(2)
-    arguments = (tmp_path, dataset.path, 7, barrier, lines)
-    both = [context.Process(target=_search_and_wait, args=arguments) for _ in range(2)]
+    context = processes()
+    meeting, lines = context.Barrier(2), context.Queue()
+    arguments = (tmp_path, dataset.path, meeting, lines)
+    both = [context.Process(target=_search_beside_another, args=arguments, daemon=True) for _ in range(2)]
     for process in both:
         process.start()
-    told = []
-    while any(process.is_alive() for process in both) or not lines.empty():
-        with contextlib.suppress(queue.Empty):
-            told.append(lines.get(timeout=0.2))
+    for process in both:
+        process.join(120)
     assert [process.exitcode for process in both] == [0, 0]
+    told = []
+    while not lines.empty():
+        told.append(lines.get(timeout=10))
     study = stored_study(tmp_path)
     finished = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
     assert len(finished) == 7
@@ -88,28 +93,25 @@ def test_two_processes_share_a_study(dataset: PackedDataset, tmp_path: Path) -> 
     assert sum(line.endswith("start (to train)") for line in told) == 1
 
 
+def _search_until_trial_2(out: Path, data: Path) -> None:
+    """In a process of its own: search, and die in the middle of trial 2, when its run writes the first metrics."""
+    tuning_storage._BEAT_SECONDS, tuning_storage._GRACE_SECONDS = 1, 2
+    send_at(out, 1, mark="trials/0002/metrics")
+    search(rates(200), packed.load(data), out)
+
+
 def test_the_trial_of_a_killed_process_is_tried_again(dataset: PackedDataset, tmp_path: Path) -> None:
-    context, _, lines = _processes(1)
-    process = context.Process(target=_search_and_wait, args=(tmp_path, dataset.path, 200, None, lines))
-    process.start()
-    while not str(lines.get()).startswith("trial 2:"):
-        pass
-    running: list[Any] = []
-    while not running:  # kill it in the middle of a trial
-        running = [trial for trial in stored_study(tmp_path).get_trials(states=(TrialState.RUNNING,)) if trial.params]
-    process.kill()
-    process.join()
-    study = stored_study(tmp_path)
-    states = study.get_trials(states=(TrialState.RUNNING,))
-    wanted = len(study.trials) + 1
-    result = search(rates(wanted), dataset, tmp_path, final=False)
-    assert len(result.trials) == wanted
-    for killed in states:
-        again = [one for one in stored_study(tmp_path).trials if one.params == killed.params]
-        assert [one.state.is_finished() for one in again] == [True, True]
-        assert again[0].state == TrialState.FAIL
-        assert not (tmp_path / "tiny-tune" / "trials" / f"{killed.number:04d}").exists()
-    assert result.interrupted == len(states)
+    assert in_a_process(_search_until_trial_2, tmp_path, dataset.path, kill_after=120) == -signal.SIGKILL
+    (killed,) = stored_study(tmp_path).get_trials(states=(TrialState.RUNNING,))
+    assert killed.number == 2
+    assert (tmp_path / "tiny-tune" / "trials" / "0002").exists()
+    result = search(rates(4), dataset, tmp_path, final=False)
+    assert [trial.number for trial in result.trials] == [0, 1, 3, 4]
+    again = [one for one in stored_study(tmp_path).trials if one.params == killed.params]
+    assert [one.state.is_finished() for one in again] == [True, True]
+    assert again[0].state == TrialState.FAIL
+    assert not (tmp_path / "tiny-tune" / "trials" / "0002").exists()
+    assert result.interrupted == 1
 
 
 def test_a_trial_that_another_process_gave_up_is_left_to_it(dataset: PackedDataset, tmp_path: Path) -> None:

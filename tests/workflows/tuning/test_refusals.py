@@ -20,6 +20,8 @@ from thumbnet.studies import Search, make_search
 from thumbnet.workflows.tuning import searching
 from thumbnet.workflows.tuning.searching import run_search
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.mark.parametrize(
     ("other", "what"),

@@ -178,6 +178,7 @@ def test_a_record_is_made_of_whole_final_runs(found: SearchResult, tmp_path: Pat
         record_search(replace(found, final=None), tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_trial_can_touch_val(dataset: PackedDataset, tmp_path: Path) -> None:
     copy = tmp_path / "packed"
     shutil.copytree(dataset.path, copy)
@@ -198,6 +199,7 @@ def test_no_trial_can_touch_val(dataset: PackedDataset, tmp_path: Path) -> None:
         search(chosen, opened, tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_shortened_trial(dataset: PackedDataset, tmp_path: Path) -> None:
     result = search(rates(2, fraction=0.5), dataset, tmp_path)
     assert [len(trial.history) for trial in result.trials] == [2, 2]
@@ -205,6 +207,7 @@ def test_a_shortened_trial(dataset: PackedDataset, tmp_path: Path) -> None:
     assert result.final.start.result()["steps"] == 12
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_diverges_and_what_does_not_fit_is_noted(dataset: PackedDataset, tmp_path: Path) -> None:
     recipe = tiny(optimizer=Optimizer("sgd", lr=0.01))
     chosen = make_search(recipe, ["optimizer.lr=0.01,1e30"], 9, sampler="grid")
@@ -217,6 +220,7 @@ def test_what_diverges_and_what_does_not_fit_is_noted(dataset: PackedDataset, tm
     assert result.count("failed") == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_values_that_fit_alone_but_not_together_fail_as_a_trial(dataset: PackedDataset, tmp_path: Path) -> None:
     recipe = tiny(phases=(Phase(iterations(12), trainable="head"),))
     space = ["phases.0.trainable=head,all", "phases.0.cached_features=0,1"]
@@ -227,6 +231,7 @@ def test_values_that_fit_alone_but_not_together_fail_as_a_trial(dataset: PackedD
     assert "features stay the same only where all but the head is frozen" in result.trials[3].reason
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_search_without_a_complete_trial_is_an_error(dataset: PackedDataset, tmp_path: Path) -> None:
     recipe = tiny(optimizer=Optimizer("sgd", lr=0.01))
     chosen = make_search(recipe, ["optimizer.lr=1e29,1e30"], 2, sampler="grid")
@@ -234,6 +239,7 @@ def test_a_search_without_a_complete_trial_is_an_error(dataset: PackedDataset, t
         search(chosen, dataset, tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_nothing_beats_the_start_its_run_is_the_best(dataset: PackedDataset, tmp_path: Path) -> None:
     chosen = make_search(tiny(), ["optimizer.lr=0.01,1e-9"], 2, sampler="grid")
     result = search(chosen, dataset, tmp_path)
@@ -243,6 +249,7 @@ def test_where_nothing_beats_the_start_its_run_is_the_best(dataset: PackedDatase
     assert [gain.comparison.difference for gain in result.final.gains] == [0, 0]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_random_search_draws_what_its_seed_says(dataset: PackedDataset, tmp_path: Path) -> None:
     def drawn(place: str, seed: int) -> list[Any]:
         chosen = rates(3, sampler="random", seed=seed, prune="none")

@@ -1,21 +1,20 @@
-"""Accounts: signing up, signing in, and the tokens by which a request is known."""
+"""Accounts: signing up and signing in."""
 
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from thumbnet.challenge.database.schema import accounts, invites, tokens
+from thumbnet.challenge.database.schema import accounts, invites
 from thumbnet.challenge.people import names, secrets, throttle
 from thumbnet.challenge.people import teams as team_rules
 from thumbnet.challenge.people.throttle import Limit
-from thumbnet.challenge.refusals import RefusalError, bad_request, conflict, not_found
+from thumbnet.challenge.refusals import RefusalError, conflict, not_found
 from thumbnet.challenge.state import Challenge
 
-_MOST_TOKENS = 20
 _TRIES = 5
 _HOUR = 3_600_000
 _SIGN_UPS = 20
@@ -39,15 +38,6 @@ class Account:
     name: str
     role: str
     team_id: int | None
-
-
-@dataclass(frozen=True)
-class Token:
-    """A token of an account, without its secret."""
-
-    id: int
-    label: str
-    created_at: int
 
 
 @dataclass(frozen=True)
@@ -111,7 +101,7 @@ def _sign_up(challenge: Challenge, connection: Connection, wanted: _Wanted) -> A
     invited = _redeem(connection, wanted.code, now) if wanted.code else None
     team_id = _enter_team(connection, wanted, invited, now, challenge.settings.team_size)
     person = {"person": invited.person, "person_id": invited.person_id} if invited else {}
-    account = _insert(
+    account = insert_account(
         connection,
         wanted.name,
         now,
@@ -178,7 +168,7 @@ def sign_in(challenge: Challenge, name: str, password: str, address: str) -> Acc
         raise RefusalError("account name and password do not fit; try again", code="wrong_password", status=401)
     throttle.forget(challenge.database, [mine])
     throttle.give_back(challenge.database, [limit.key for limit in limits if limit.key != mine])
-    return _account(row)
+    return account_of(row)
 
 
 def confirm(challenge: Challenge, account: Account, password: str, address: str) -> None:
@@ -194,77 +184,6 @@ def confirm(challenge: Challenge, account: Account, password: str, address: str)
         sign_in(challenge, account.name, password, address)
 
 
-def make_session(challenge: Challenge, account: Account) -> str:
-    """Return the secret of a new session of `account`."""
-    lifetime = round(challenge.settings.session_days * 86_400_000)
-    with challenge.database.write() as connection:
-        now = challenge.database.now(connection)
-        connection.execute(delete(tokens).where(tokens.c.expires_at < now))
-        return _new_token(connection, account, now, expires_at=now + lifetime)
-
-
-def make_token(challenge: Challenge, account: Account, label: str) -> str:
-    """Return the secret of a new API token of `account`, which is shown this one time.
-
-    Raises:
-        RefusalError: a bad label, or too many tokens.
-    """
-    label = names.check_text(label, "label")
-    with challenge.database.write() as connection:
-        if len(list_tokens(connection, account)) >= _MOST_TOKENS:
-            raise conflict(f"you have {_MOST_TOKENS} tokens; remove one first")
-        return _new_token(connection, account, challenge.database.now(connection), label=label)
-
-
-def list_tokens(connection: Connection, account: Account) -> Sequence[Token]:
-    """Return the API tokens of `account`, oldest first."""
-    chosen = select(tokens).where(tokens.c.account_id == account.id, tokens.c.kind == "api").order_by(tokens.c.id)
-    return [Token(row.id, row.label, row.created_at) for row in connection.execute(chosen)]
-
-
-def remove_token(challenge: Challenge, account: Account, number: int) -> None:
-    """Remove an API token of `account`.
-
-    Raises:
-        RefusalError: it has none of this number.
-    """
-    chosen = (tokens.c.id == number, tokens.c.account_id == account.id, tokens.c.kind == "api")
-    with challenge.database.write() as connection:
-        if connection.execute(delete(tokens).where(*chosen).returning(tokens.c.id)).first() is None:
-            raise not_found("you have no token of this number")
-
-
-def end_session(challenge: Challenge, secret: str) -> None:
-    """End the session of this secret, where there is one."""
-    with challenge.database.write() as connection:
-        connection.execute(delete(tokens).where(tokens.c.digest == secrets.digest(secret), tokens.c.kind == "session"))
-
-
-def find_by_secret(challenge: Challenge, secret: str, kind: str) -> Account | None:
-    """Return the account of a session's or token's secret; `None` where it is of nobody or over."""
-    with challenge.database.read() as connection:
-        chosen = (
-            select(accounts)
-            .join(tokens, tokens.c.account_id == accounts.c.id)
-            .where(tokens.c.digest == secrets.digest(secret), tokens.c.kind == kind)
-            .where(or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > challenge.database.now(connection)))
-        )
-        row = connection.execute(chosen).first()
-        return None if row is None else _account(row)
-
-
-def change_password(challenge: Challenge, account: Account, password: str) -> None:
-    """Give `account` another password, and end all its sessions and tokens: whoever stole one has it no longer.
-
-    Raises:
-        RefusalError: the password is too short or too long.
-    """
-    hashed = secrets.hash_password(password)
-    with challenge.database.write() as connection:
-        connection.execute(update(accounts).where(accounts.c.id == account.id).values(password_hash=hashed))
-        _remove_all(connection, account)
-
-
 def find_account(challenge: Challenge, name: str) -> Account:
     """Return the account called `name`.
 
@@ -275,43 +194,14 @@ def find_account(challenge: Challenge, name: str) -> Account:
         row = connection.execute(select(accounts).where(accounts.c.name_key == names.key(name))).first()
     if row is None:
         raise not_found(f"no account is called {name!a}")
-    return _account(row)
+    return account_of(row)
 
 
-def make_admin(challenge: Challenge, name: str, *, only_first: bool = False, revoke: bool = False) -> str | None:
-    """Return the secret of a new API token of the admin `name`, who is made where there is no such account.
-
-    Args:
-        challenge: the challenge.
-        name: the admin's account name.
-        only_first: do nothing and return `None` where the challenge has an admin already.
-        revoke: end all tokens and sessions that the admin had.
-
-    Raises:
-        RefusalError: the name is bad or a participant's.
-    """
-    names.check_account_name(name)
-    with challenge.database.write() as connection:
-        if only_first and connection.execute(select(accounts.c.id).where(accounts.c.role == "admin")).first():
-            return None
-        now = challenge.database.now(connection)
-        row = connection.execute(select(accounts).where(accounts.c.name_key == names.key(name))).first()
-        admin = _account(row) if row else _insert(connection, name, now, role="admin")
-        if admin.role != "admin":
-            raise bad_request(f"account {name!a} is a participant's; choose another name for the admin")
-        if revoke:
-            _remove_all(connection, admin)
-        return _new_token(connection, admin, now, label="command line")
-
-
-def _insert(connection: Connection, name: str, now: int, **values: Any) -> Account:
+def insert_account(connection: Connection, name: str, now: int, **values: Any) -> Account:
+    """Make an account with these values of its columns, and return it."""
     values = {"person": "", "person_id": ""} | values
     made = insert(accounts).values(name=name, name_key=names.key(name), created_at=now, **values)
-    return _account(connection.execute(made.returning(accounts)).one())
-
-
-def _remove_all(connection: Connection, account: Account) -> None:
-    connection.execute(delete(tokens).where(tokens.c.account_id == account.id))
+    return account_of(connection.execute(made.returning(accounts)).one())
 
 
 def _redeem(connection: Connection, code: str, now: int) -> Any:
@@ -329,16 +219,6 @@ def _bad_code() -> RefusalError:
     )
 
 
-def _new_token(
-    connection: Connection, account: Account, now: int, *, label: str = "", expires_at: int | None = None
-) -> str:
-    """Make a session, which ends at `expires_at`, or an API token, which does not, and return its secret."""
-    secret = secrets.new_token()
-    kind = "api" if expires_at is None else "session"
-    values = {"account_id": account.id, "kind": kind, "label": label, "created_at": now, "expires_at": expires_at}
-    connection.execute(insert(tokens).values(digest=secrets.digest(secret), **values))
-    return secret
-
-
-def _account(row: Any) -> Account:
+def account_of(row: Any) -> Account:
+    """Return the account of a row of its table."""
     return Account(row.id, row.name, row.role, row.team_id)

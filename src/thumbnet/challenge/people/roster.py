@@ -52,13 +52,17 @@ class Invite:
     code: str
 
 
-def parse(text: str) -> list[Person]:
-    """Return the people in a CSV whose first line names the columns: 'name', and where wanted 'id' and 'team'.
+def parse(content: bytes) -> list[Person]:
+    """Return the people in a CSV, in UTF-8, whose first line names the columns: 'name', where wanted 'id' and 'team'.
 
     Raises:
-        RefusalError: no such columns, or a line that is wrong, with its number.
+        RefusalError: another encoding, no such columns, or a line that is wrong, with its number.
     """
-    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise bad_request("roster: not UTF-8 text; save it as UTF-8") from error
+    lines = csv.reader(io.StringIO(text), strict=True)
     try:
         header = [column.strip().lower() for column in next(lines, [])]
         for column in header:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
+from thumbnet.challenge import ledger as log
 from thumbnet.challenge.database import Database
 from thumbnet.challenge.database.schema import accounts, teams
+from thumbnet.challenge.moments import iso
 from thumbnet.challenge.people import names, secrets
 from thumbnet.challenge.refusals import RefusalError, conflict, not_found
+from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.submissions.limits import due
 
 
@@ -119,6 +122,27 @@ def find_named(connection: Connection, name: str) -> int:
     if found is None:
         raise not_found(f"no team is called {name!a}")
     return found
+
+
+def give_turn(challenge: Challenge, team: str) -> None:
+    """End the cooldown of the team called `team`, and log that.
+
+    Raises:
+        RefusalError: no team is called so.
+    """
+    with challenge.database.write() as connection:
+        number = find_named(connection, team)
+        connection.execute(update(teams).where(teams.c.id == number).values(next_allowed_at=0, last_taken_at=0))
+        state = challenge.advance(connection)
+        log.note(connection, {"turn": number, "given_at": iso(state.now)})
+
+
+def times_ahead(challenge: Challenge) -> int:
+    """Return how many teams took a turn that lies in the future by more than a minute, by the database's clock."""
+    with challenge.database.read() as connection:
+        latest = challenge.database.now(connection) + 60_000
+        chosen = select(func.count()).select_from(teams).where(teams.c.last_taken_at > latest)
+        return int(connection.execute(chosen).scalar_one())
 
 
 def new_code(database: Database, team: int) -> str:

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 from thumbnet.errors import ChallengeError
-from thumbnet.files import atomic_file, storage_errors
+from thumbnet.files import private_file, storage_errors
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-# Writing takes milliseconds; were a slower one cut off, its submission would fail and nothing would be counted.
-_TEMPORARY_SECONDS = 10
+UNFINISHED_SECONDS = 10
+"""A file that is unfinished for so long is no longer being written, which takes milliseconds; were a slower one cut
+off, its submission would fail and nothing would be counted."""
 _ORPHAN_SECONDS = 86_400
 _IDENTITY = "challenge.id"
 
@@ -41,9 +42,8 @@ class StoredFiles:
             return
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with atomic_file(path) as handle:
+        with private_file(path) as handle:
             handle.write(content)
-        path.chmod(0o600)
 
     def get(self, digest: str) -> bytes:
         """Return the file of this SHA-256.
@@ -120,7 +120,7 @@ class StoredFiles:
     def sweep(self, kept: set[str]) -> list[str]:
         """Put aside the files that are not in `kept` and a day old, and return them.
 
-        They go to the folder '.orphans'. Unfinished ones of killed processes are removed.
+        They go to the folder '.orphans'. Unfinished ones of killed processes are removed after `UNFINISHED_SECONDS`.
         """
         oldest = time.time() - _ORPHAN_SECONDS
         moved = [digest for digest in sorted(self.digests() - kept) if self.path(digest).stat().st_mtime < oldest]
@@ -130,7 +130,7 @@ class StoredFiles:
         for digest in moved:
             self.path(digest).replace(aside / digest)
         for path in self.folder.glob("??/.*.tmp"):
-            if path.stat().st_mtime < time.time() - _TEMPORARY_SECONDS:
+            if path.stat().st_mtime < time.time() - UNFINISHED_SECONDS:
                 path.unlink(missing_ok=True)
         return moved
 

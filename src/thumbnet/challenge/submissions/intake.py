@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select
 from thumbnet.challenge import ledger
 from thumbnet.challenge.database.engine import insert_new
 from thumbnet.challenge.database.schema import scores, submissions
-from thumbnet.challenge.ledger import Logged
+from thumbnet.challenge.moments import iso
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge, State
@@ -148,7 +148,9 @@ def _take(challenge: Challenge, connection: Connection, account: Account, team: 
     values |= {"answers": sent.answers_digest, "size": len(sent.content)}
     number = connection.execute(insert(submissions).values(**values).returning(submissions.c.id)).scalar_one()
     write_score(connection, number, state.version, found)
-    ledger.append(connection, Logged(number, team, now, sent.digest, len(sent.content), state.version))
+    stated = {"submission": number, "team": team, "received_at": iso(now), "file": sent.digest}
+    stated |= {"size": len(sent.content), "version": state.version}
+    ledger.note(connection, stated, number)
     return Outcome(number, True, limits.next_allowed(connection, team, now))
 
 

@@ -8,19 +8,14 @@ import math
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, case, or_, select, update
 
-from thumbnet.challenge import ledger
 from thumbnet.challenge.database.schema import teams
 from thumbnet.challenge.moments import iso, seconds_until
-from thumbnet.challenge.people.names import key
-from thumbnet.challenge.refusals import RefusalError, not_found
+from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.settings import Settings
-
-if TYPE_CHECKING:
-    from thumbnet.challenge.state import Challenge
 
 _HOUR_SECONDS = 3600
 _POSTS = 60
@@ -47,29 +42,6 @@ def due(row: Any, now: int) -> int:
     next_allowed_at, last_taken_at = int(row.next_allowed_at), int(row.last_taken_at)
     # The cooldown as it was when the turn was taken.
     return now if last_taken_at > now + max(next_allowed_at - last_taken_at, 0) else next_allowed_at
-
-
-def give_turn(challenge: "Challenge", team: str) -> None:
-    """End the cooldown of the team called `team`, and log that.
-
-    Raises:
-        RefusalError: no team is called so.
-    """
-    with challenge.database.write() as connection:
-        number = connection.execute(select(teams.c.id).where(teams.c.name_key == key(team))).scalar()
-        if number is None:
-            raise not_found(f"no team is called {team!a}")
-        connection.execute(update(teams).where(teams.c.id == number).values(next_allowed_at=0, last_taken_at=0))
-        state = challenge.advance(connection)
-        ledger.note(connection, {"turn": number, "given_at": iso(state.now)})
-
-
-def times_ahead(challenge: "Challenge") -> int:
-    """Return how many teams took a turn that lies in the future by more than a minute, by the database's clock."""
-    with challenge.database.read() as connection:
-        latest = challenge.database.now(connection) + 60_000
-        chosen = select(func.count()).select_from(teams).where(teams.c.last_taken_at > latest)
-        return int(connection.execute(chosen).scalar_one())
 
 
 class Posts:

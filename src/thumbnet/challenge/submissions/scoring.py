@@ -61,14 +61,20 @@ class Score:
         return np.packbits(self.right).tobytes()
 
 
-def read_answers(content: bytes, labels: Labels, max_bytes: int) -> Answers:
+def read_answers(content: bytes, labels: Labels, max_bytes: int | None = None) -> Answers:
     """Return the class that a submission states for each image.
+
+    Args:
+        content: the file.
+        labels: whose images and classes it has to name.
+        max_bytes: the most that it may have; `None` for a file that was taken already.
 
     Raises:
         RefusalError: it is not valid; the message and `line` say where and why.
     """
+    limit = len(content) if max_bytes is None else max_bytes
     try:
-        stated = read_and_validate(content, labels.images, labels.classes, max_bytes=max_bytes)
+        stated = read_and_validate(content, labels.images, labels.classes, max_bytes=limit)
     except PredictionError as error:
         found = _LINE.match(str(error))
         line = int(found[1]) if found else None

@@ -1,24 +1,22 @@
 """Routes of admins. None of them shows a private score before the reveal, or a label at any time."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from thumbnet.challenge import board
 from thumbnet.challenge.keeping.export import grades
 from thumbnet.challenge.moments import iso
 from thumbnet.challenge.people import roster, teams
-from thumbnet.challenge.refusals import RefusalError, bad_request
+from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge, Phase, set_phase
 from thumbnet.challenge.web import models
 from thumbnet.challenge.web.errors import documented
 from thumbnet.challenge.web.live import live_board
-from thumbnet.challenge.web.security import Viewer, challenge_of, media_type, need_admin
+from thumbnet.challenge.web.security import Admin, Open, media_type
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
-Admin = Annotated[Viewer, Depends(need_admin)]
-Open = Annotated[Challenge, Depends(challenge_of)]
 
 _CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 _CSV_BODY = {"requestBody": {"required": True, "description": "Columns name, id, team.", **_CSV}}
@@ -66,10 +64,7 @@ async def invite(request: Request, _admin: Admin, challenge: Open) -> models.Inv
     """Invite the people of a roster, a CSV whose first line names its columns; who is invited already is left out."""
     if media_type(request.headers) != "text/csv":
         raise RefusalError("send the roster as text/csv", code="unsupported_media_type", status=415)
-    try:
-        people = roster.parse((await request.body()).decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise bad_request("roster: not UTF-8 text; save it as UTF-8") from error
+    people = roster.parse(await request.body())
     found = await run_in_threadpool(roster.invite, challenge, people)
     return models.Invited(
         invites=[

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from thumbnet import __version__
-from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import Challenge, check_settings, sweep
 from thumbnet.challenge.web import admin, errors, people, scores
 from thumbnet.challenge.web.limits import BodyLimit
@@ -30,17 +29,17 @@ as `Authorization: Bearer TOKEN`. Every error is `{"error": {"code", "message", 
 """
 
 
-def make_app(settings: Settings) -> FastAPI:
-    """Return the server of the challenge of `settings`, which was set up (`state.set_up`).
+def make_app(challenge: Challenge) -> FastAPI:
+    """Return the server of `challenge`, which was set up (`state.set_up`).
 
-    `app.state.challenge` is the open `Challenge`, `app.state.board` its `LiveBoard`, `app.state.table`
+    `app.state.challenge` is the `Challenge`, `app.state.board` its `LiveBoard`, `app.state.table`
     that board as HTML, `app.state.submitting` how many submissions are worked on at once, `app.state.passwords`
     how many passwords, `app.state.routers` what it answers. The challenge is closed with the app.
 
     Raises:
-        ChallengeError: not set up, the database cannot be reached, or a setting is not as it was at the first start.
+        ChallengeError: not set up, or a setting is not as it was at the first start.
     """
-    challenge = Challenge.open(settings)
+    settings = challenge.settings
     with challenge.database.read() as connection:
         challenge.state(connection)
     check_settings(challenge)

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from thumbnet import __version__
+from thumbnet import __version__, text
 from thumbnet.challenge.moments import iso
 from thumbnet.challenge.people import teams
 from thumbnet.challenge.people.secrets import LONGEST_PASSWORD, SHORTEST_PASSWORD
@@ -100,20 +100,14 @@ def render(template: str, **values: Any) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """Return `fraction` as '61.25%'."""
-    return "-" if fraction is None else f"{100 * fraction:.2f}%"
+    """Return `fraction` as '61.25%', '-' for none."""
+    return "-" if fraction is None else text.percent(fraction, 2)
 
 
-def span(interval: tuple[float, float]) -> str:
-    """Return an interval of fractions as '60.3 to 62.2%'."""
-    low, high = interval
-    return f"{100 * low:.1f} to {100 * high:.1f}%"
-
-
-def moment(text: str) -> Markup:
+def moment(given: str) -> Markup:
     """Return a time, ISO 8601 in UTC, for people; the script writes it in the reader's own time zone."""
-    time = datetime.fromisoformat(text)
-    return Markup('<time datetime="{}">{} {:%b %Y, %H:%M} UTC</time>').format(text, time.day, time)
+    time = datetime.fromisoformat(given)
+    return Markup('<time datetime="{}">{} {:%b %Y, %H:%M} UTC</time>').format(given, time.day, time)
 
 
 def duration(seconds: float) -> str:
@@ -155,7 +149,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(percent=percent, span=span, moment=moment, duration=duration, iso=iso)
+    made.filters.update(percent=percent, span=text.interval, moment=moment, duration=duration, iso=iso)
     passwords = {"shortest_password": SHORTEST_PASSWORD, "longest_password": LONGEST_PASSWORD}
     made.globals.update(version=__version__, **passwords)
     return made

@@ -115,6 +115,7 @@ class LiveBoard:
         self._challenge = challenge
         self._snapshot: Snapshot | None = None
         self._checked = float("-inf")
+        self._expirations = 0
         self._rests_until = float("-inf")
         self._renewing: Shared[Snapshot] = Shared()
         self._older: dict[int, dict[str, Any]] = {}
@@ -130,9 +131,11 @@ class LiveBoard:
 
     async def _renew(self) -> Snapshot:
         await asyncio.sleep(self._rests_until - time.monotonic())
-        checked = time.monotonic()
+        checked, expirations = time.monotonic(), self._expirations
         renewed = await run_in_threadpool(self._renewed, self._snapshot)
-        self._checked = checked
+        # What expired meanwhile may have been read before it changed.
+        if expirations == self._expirations:
+            self._checked = checked
         if renewed is not self._snapshot:
             self._rests_until = time.monotonic() + _REST * (time.monotonic() - checked)
         self._snapshot = renewed
@@ -159,6 +162,7 @@ class LiveBoard:
 
     def expire(self) -> None:
         """Make the next request look for a newer board."""
+        self._expirations += 1
         self._checked = float("-inf")
 
     def _renewed(self, before: Snapshot | None) -> Snapshot:

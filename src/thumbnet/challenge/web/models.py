@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from thumbnet.challenge.people.names import ACCOUNT_PATTERN, TEAM_LENGTH
 from thumbnet.challenge.people.secrets import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Password = Annotated[str, StringConstraints(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 Text = Annotated[str, StringConstraints(max_length=200)]
 TeamName = Annotated[str, StringConstraints(max_length=TEAM_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]

@@ -1,36 +1,30 @@
 """Routes of accounts and teams."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from thumbnet.challenge.board import Board
 from thumbnet.challenge.moments import iso
-from thumbnet.challenge.people import accounts, teams
+from thumbnet.challenge.people import accounts, teams, tokens
 from thumbnet.challenge.people.accounts import Account
-from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.web import models
 from thumbnet.challenge.web.errors import documented
 from thumbnet.challenge.web.live import live_board
 from thumbnet.challenge.web.security import (
-    Viewer,
+    Known,
+    Number,
+    Open,
+    Participant,
     address_of,
-    challenge_of,
     check_origin,
     clear_session,
     find_viewer,
-    need_participant,
-    need_viewer,
     set_session,
     with_passwords,
 )
 
 router = APIRouter(prefix="/api", tags=["people"])
-Known = Annotated[Viewer, Depends(need_viewer)]
-Participant = Annotated[Viewer, Depends(need_participant)]
-Open = Annotated[Challenge, Depends(challenge_of)]
 
 
 @router.post("/sign-up", status_code=201, responses=documented(400, 403, 408, 409, 413, 415, 422, 429))
@@ -59,12 +53,9 @@ async def sign_in(given: models.SignIn, request: Request, response: Response, ch
     check_origin(request)
 
     def start() -> models.AccountInfo:
-        if given.token:
-            found = accounts.find_by_secret(challenge, given.token, "api")
-            if found is None:
-                raise RefusalError("this API token is not valid", code="bad_token", status=401)
-        else:
-            found = accounts.sign_in(challenge, given.name, given.password, address_of(request))
+        found = tokens.enter(
+            challenge, token=given.token, name=given.name, password=given.password, address=address_of(request)
+        )
         return _start_session(challenge, found, response)
 
     return await with_passwords(request, start)
@@ -75,7 +66,7 @@ def sign_out(request: Request, response: Response, challenge: Open) -> None:
     """End the session, where there is one."""
     viewer = find_viewer(request)
     if viewer is not None and viewer.session:
-        accounts.end_session(challenge, viewer.session)
+        tokens.end_session(challenge, viewer.session)
     clear_session(response, challenge.settings)
 
 
@@ -91,7 +82,7 @@ async def change_password(given: models.NewPassword, request: Request, viewer: K
 
     def change() -> None:
         accounts.confirm(challenge, viewer.account, given.old, address_of(request))
-        accounts.change_password(challenge, viewer.account, given.new)
+        tokens.change_password(challenge, viewer.account, given.new)
 
     await with_passwords(request, change)
 
@@ -100,7 +91,7 @@ async def change_password(given: models.NewPassword, request: Request, viewer: K
 def list_tokens(viewer: Known, challenge: Open) -> list[models.TokenInfo]:
     """List the own API tokens."""
     with challenge.database.read() as connection:
-        found = accounts.list_tokens(connection, viewer.account)
+        found = tokens.list_tokens(connection, viewer.account)
     return [models.TokenInfo(id=one.id, label=one.label, created_at=iso(one.created_at)) for one in found]
 
 
@@ -110,15 +101,15 @@ async def make_token(given: models.NewToken, request: Request, viewer: Known, ch
 
     def make() -> str:
         accounts.confirm(challenge, viewer.account, given.password, address_of(request))
-        return accounts.make_token(challenge, viewer.account, given.label)
+        return tokens.make_token(challenge, viewer.account, given.label)
 
     return models.MadeToken(token=await with_passwords(request, make))
 
 
 @router.delete("/tokens/{number}", status_code=204, responses=documented(401, 403, 404, 422))
-def remove_token(number: Annotated[int, Path(ge=1, le=2**31 - 1)], viewer: Known, challenge: Open) -> None:
+def remove_token(number: Number, viewer: Known, challenge: Open) -> None:
     """Remove an own API token."""
-    accounts.remove_token(challenge, viewer.account, number)
+    tokens.remove_token(challenge, viewer.account, number)
 
 
 @router.get("/team", responses=documented(401, 403))
@@ -151,7 +142,7 @@ def team_code(viewer: Participant, challenge: Open) -> models.Code:
 
 
 def _start_session(challenge: Challenge, account: Account, response: Response) -> models.AccountInfo:
-    set_session(response, challenge.settings, accounts.make_session(challenge, account))
+    set_session(response, challenge.settings, tokens.make_session(challenge, account))
     return _info(challenge, account)
 
 

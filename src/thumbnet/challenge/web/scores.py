@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -21,12 +21,9 @@ from thumbnet.challenge.web import models
 from thumbnet.challenge.web.errors import documented
 from thumbnet.challenge.web.live import Content, live_board
 from thumbnet.challenge.web.refused import NEXT_ALLOWED
-from thumbnet.challenge.web.security import Viewer, challenge_of, media_type, need_participant
+from thumbnet.challenge.web.security import LARGEST, Number, Open, Participant, Viewer, media_type
 
 router = APIRouter(prefix="/api", tags=["challenge"])
-Participant = Annotated[Viewer, Depends(need_participant)]
-Open = Annotated[Challenge, Depends(challenge_of)]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 _FILE_TYPES = ("text/plain", "application/octet-stream", "text/csv")
 _FILE_BODY = {
@@ -184,18 +181,14 @@ async def team_history(
     team: Annotated[str, Query(max_length=200, description="As the board names it.")],
 ) -> list[models.SubmissionInfo]:
     """List the submissions of a team on the board, oldest first, with their scores."""
-    mode = challenge.settings.board
-    rows = (await live_board(request).get()).board.rows if mode != "hidden" else []
-    number = next((row.team for row in rows if board.shown_name(row, mode) == team), None)
-    if number is None:
-        raise not_found("no team of this name is on the board")
-    return await run_in_threadpool(_submissions, challenge, number)
+    row = board.find_shown((await live_board(request).get()).board, challenge.settings.board, team)
+    return await run_in_threadpool(_submissions, challenge, row.team)
 
 
 @router.get("/ledger", responses=documented(422))
 def chain(
     challenge: Open,
-    after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
+    after: Annotated[int, Query(ge=-1, le=LARGEST)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> list[models.LinkInfo]:
     """List the links of the ledger's chain, by which anyone can check that it only grew.

@@ -6,12 +6,12 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from anyio import to_thread
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Path, Request, Response
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from thumbnet.challenge.people import accounts
+from thumbnet.challenge.people import tokens
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.settings import Settings
@@ -19,6 +19,8 @@ from thumbnet.challenge.state import Challenge
 
 Result = TypeVar("Result")
 
+LARGEST = 2**31 - 1
+"""The greatest number that something in the database has."""
 COOKIE = "thumbnet_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _POLICY = (
@@ -59,12 +61,12 @@ def find_viewer(request: Request) -> Viewer | None:
     header = request.headers.get("authorization")
     if header is not None:
         kind, _, secret = header.partition(" ")
-        account = accounts.find_by_secret(challenge, secret.strip(), "api") if kind.lower() == "bearer" else None
+        account = tokens.find_by_secret(challenge, secret.strip(), "api") if kind.lower() == "bearer" else None
         if account is None:
             raise RefusalError("this API token is not valid; make another one", code="bad_token", status=401)
         return Viewer(account, "")
     secret = request.cookies.get(cookie_name(challenge.settings), "")
-    account = accounts.find_by_secret(challenge, secret, "session") if secret else None
+    account = tokens.find_by_secret(challenge, secret, "session") if secret else None
     if account is None:
         return None
     if request.method not in _SAFE:
@@ -108,6 +110,14 @@ def need_participant(viewer: Annotated[Viewer, Depends(need_viewer)]) -> Viewer:
     if viewer.account.team_id is None:
         raise RefusalError("this is for participants; your account has no team", code="no_team", status=403)
     return viewer
+
+
+Open = Annotated[Challenge, Depends(challenge_of)]
+Anyone = Annotated[Viewer | None, Depends(find_viewer)]
+Known = Annotated[Viewer, Depends(need_viewer)]
+Participant = Annotated[Viewer, Depends(need_participant)]
+Admin = Annotated[Viewer, Depends(need_admin)]
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
 def check_origin(request: Request, *, needed: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Section 7: whether the network is right as often as it says, before and after a temperature."""
+"""Whether the network is right as often as it says, before and after a temperature."""
 
 import math
 from collections.abc import Sequence
@@ -164,7 +164,7 @@ def _scaled(judged: Judged, holdout: Predictions | Missing) -> Scaled | Missing:
 def gap_interval(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the 95% interval of the mean of `confidence` f64[N] less `right` bool[N], by the normal approximation."""
     gaps = confidence - right
-    half = 1.959964 * float(gaps.std(ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 1.0
+    half = metrics.deviations() * float(gaps.std(ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 1.0
     return float(gaps.mean()) - half, float(gaps.mean()) + half
 
 

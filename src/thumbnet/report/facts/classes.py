@@ -1,4 +1,4 @@
-"""Section 3: each class by itself: how often it is found, how often rightly named, and what else it is taken for."""
+"""Each class by itself: how often it is found, how often rightly named, and what else it is taken for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

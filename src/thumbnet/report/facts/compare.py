@@ -1,4 +1,4 @@
-"""Section 12: two runs on the same images: what is fixed, what is broken, and whether the difference is real."""
+"""Two runs on the same images: what is fixed, what is broken, and whether the difference is real."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

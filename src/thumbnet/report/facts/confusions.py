@@ -1,4 +1,4 @@
-"""Section 4: which classes are taken for which, and the classes in an order that puts alike ones side by side."""
+"""Which classes are taken for which, and the classes in an order that puts alike ones side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Section 2: how training went, evaluation by evaluation and step by step."""
+"""How training went, evaluation by evaluation and step by step."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """What a packed data set is: images of each class, their mean, colour, boxes, and what it holds twice."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet.packed import PackedDataset, PackedSplit
-from thumbnet.report.facts.quality import Twins
 from thumbnet.report.facts.table import Missing, Table, finite, finite_list
+from thumbnet.report.facts.twins import Twins
 from thumbnet.report.subject import short_names
+from thumbnet.watch import Watch
 
 AREA_BINS = 20
 _CHUNK = 2048
-
-Watch = Callable[[str, int, int], None]
-"""Is told what is going on, images done and images in all."""
 
 
 @dataclass(frozen=True, eq=False)

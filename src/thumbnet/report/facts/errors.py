@@ -1,4 +1,4 @@
-"""Section 5: the images that the network is most wrong about."""
+"""The images that the network is most wrong about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Section 8: where the network puts images: two dimensions of its features, and the nearest training images."""
+"""Where the network puts images: two dimensions of its features, and the nearest training images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Section 9: the first layer's filters at each recorded stage and how far they went, and what lies behind them."""
+"""The first layer's filters at each recorded stage and how far they went, and what lies behind them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Section 1: what was run, on what, and how well it does."""
+"""What was run, on what, and how well it does."""
 
 import shlex
 from collections.abc import Mapping, Sequence

@@ -22,7 +22,7 @@ class Judged:
         probabilities: f64[N,K].
         predicted: i64[N], class indices.
         loss: f64[N], negative log-likelihood of each label, in nats.
-        rank: i64[N], how many classes rank above the label; 0 where it is predicted.
+        in_top5: bool[N], whether the label is among the five likeliest classes (all, with fewer).
         confusion: i64[K,K], images of each class (row) by predicted class (column).
     """
 
@@ -31,7 +31,7 @@ class Judged:
     probabilities: NDArray[np.float64]
     predicted: NDArray[np.int64]
     loss: NDArray[np.float64]
-    rank: NDArray[np.int64]
+    in_top5: NDArray[np.bool_]
     confusion: NDArray[np.int64]
 
     @property
@@ -60,7 +60,7 @@ class Judged:
             self.probabilities[rows, self.predicted].tolist(),
             self.loss.tolist(),
             (~self.wrong).tolist(),
-            (self.rank < 5).tolist(),
+            self.in_top5.tolist(),
         )
         header = ("image", "true", "predicted", "true_probability", "probability", "loss", "right", "in_top5")
         return (Table("images", header, list(zip(*columns, strict=True))),)
@@ -72,7 +72,7 @@ def judge_images(predictions: Predictions, names: tuple[str, ...]) -> Judged:
     Raises:
         PredictionError: there are no images, a label is unknown, or a logit is not finite.
     """
-    labels, count = predictions.labels, len(predictions.classes)
+    labels = predictions.labels
     logarithms = metrics.log_softmax(predictions.logits)
     rows = np.arange(len(labels))
     predicted = predictions.predicted()
@@ -82,12 +82,6 @@ def judge_images(predictions: Predictions, names: tuple[str, ...]) -> Judged:
         probabilities=np.exp(logarithms),
         predicted=predicted,
         loss=-logarithms[rows, labels],
-        rank=_ranks(predictions),
-        confusion=np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count),
+        in_top5=metrics.top_k_correct(predictions.logits, labels, 5),
+        confusion=metrics.confusion(labels, predicted, len(predictions.classes)),
     )
-
-
-def _ranks(predictions: Predictions) -> NDArray[np.int64]:
-    """Return the rank of each label, i64[N], from 0; of equal logits the lower class ranks higher."""
-    order = np.argsort(-predictions.logits, axis=1, kind="stable")
-    return np.asarray(np.argmax(order == predictions.labels[:, None], axis=1), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Section 10: where the network looked, by Grad-CAM."""
+"""Where the network looked, by Grad-CAM."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

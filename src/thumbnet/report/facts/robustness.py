@@ -1,4 +1,4 @@
-"""Section 11: accuracy on corrupted images against the clean figure."""
+"""Accuracy on corrupted images against the clean figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Cell5:
+class CorruptedCell:
     """One corruption at one severity (from 1): parameter, accuracy, its 95% interval and the right answers."""
 
     corruption: str
@@ -52,11 +52,11 @@ class Corrupted:
         accuracy, total = self.found.clean_accuracy(), len(self.images)
         return accuracy, metrics.accuracy_interval(round(accuracy * total), total)
 
-    def cells(self) -> list[Cell5]:
+    def cells(self) -> list[CorruptedCell]:
         """Return what is computed, corruption by corruption, mildest first."""
         accuracy = self.found.accuracy()
         return [
-            Cell5(
+            CorruptedCell(
                 name,
                 column + 1,
                 self.found.parameters[row][column],

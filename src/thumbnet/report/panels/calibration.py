@@ -1,4 +1,4 @@
-"""Section 7 as HTML: reliability diagrams, before and after the temperature."""
+"""Drawn as HTML: reliability diagrams, before and after the temperature."""
 
 from markupsafe import Markup
 

@@ -1,4 +1,4 @@
-"""Section 3 as HTML: every class at a glance, the worst and the best with images, and one at a time in detail."""
+"""Drawn as HTML: every class at a glance, the worst and the best with images, and one at a time in detail."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,8 @@ from thumbnet.report.charts.dots import Dot, draw_dots
 from thumbnet.report.facts.classes import ClassFacts, PerClass, make_per_class
 from thumbnet.report.facts.judged import Judged
 from thumbnet.report.panels.samples import Shown, show_rows
-from thumbnet.report.section import Scene, Section, for_judged, percent, span
+from thumbnet.report.section import Scene, Section, for_judged, percent
+from thumbnet.text import interval
 
 _SHOWN, _IMAGES = 6, 8
 """How many of the worst and of the best classes are shown, and how many images of each."""
@@ -51,7 +52,7 @@ def _figure(facts: PerClass, judged: Judged) -> Markup:
         Dot(
             one.accuracy,
             one.interval,
-            f"{one.name}: {percent(one.accuracy)} ({span(one.interval)}), {one.images} images",
+            f"{one.name}: {percent(one.accuracy)} ({interval(one.interval)}), {one.images} images",
         )
         for one in ranked
     ]
@@ -86,7 +87,7 @@ def _detail(facts: PerClass) -> dict[str, Any]:
             {
                 "images": one.images,
                 "text": f"{one.right} of {one.images} right, {percent(one.accuracy)}"
-                + (f" ({span(one.interval)})" if one.images else "")
+                + (f" ({interval(one.interval)})" if one.images else "")
                 + f"; {one.errors} errors over {len(one.wrong)} classes",
                 "wrong": one.wrong,
             }

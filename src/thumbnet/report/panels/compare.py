@@ -1,4 +1,4 @@
-"""Section 12 as HTML: two runs side by side."""
+"""Drawn as HTML: two runs side by side."""
 
 from typing import NamedTuple
 

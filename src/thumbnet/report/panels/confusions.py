@@ -1,4 +1,4 @@
-"""Section 4 as HTML: the commonest confusions with images of both classes, and the whole matrix to look around in."""
+"""Drawn as HTML: the commonest confusions with images of both classes, and the whole matrix to look around in."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Section 2 as HTML: curves of all runs, one figure a quantity."""
+"""Drawn as HTML: curves of all runs, one figure a quantity."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

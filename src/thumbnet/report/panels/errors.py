@@ -1,4 +1,4 @@
-"""Section 5 as HTML: a gallery of mistakes that can be filtered by class."""
+"""Drawn as HTML: a gallery of mistakes that can be filtered by class."""
 
 from typing import NamedTuple
 

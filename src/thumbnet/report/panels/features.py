@@ -1,4 +1,4 @@
-"""Section 8 as HTML: classes in two dimensions, their images at their places, and nearest neighbours."""
+"""Drawn as HTML: classes in two dimensions, their images at their places, and nearest neighbours."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from thumbnet.analyses import Embedding, read_embedding, read_neighbours
+from thumbnet import analyses
+from thumbnet.analyses import Embedding
 from thumbnet.report.charts.lines import colour
 from thumbnet.report.charts.scatter import Group, draw_scatter
 from thumbnet.report.facts.features import CHOICES, Alike, Features, Placed
@@ -68,7 +69,7 @@ def draw(facts: Features, scene: Scene) -> Markup:
 
 
 def _placed(subject: Subject) -> Placed | Missing:
-    found = read_embedding(subject.run, subject.origin)
+    found = analyses.read(subject.run, Embedding, subject.origin)
     if found is None:
         return subject.not_analyzed("embedding of its features", "embedding")
     train = ids_of(subject, "train", found.positions[~found.judged])
@@ -79,7 +80,7 @@ def _placed(subject: Subject) -> Placed | Missing:
 
 
 def _alike(subject: Subject) -> Alike | Missing:
-    found = read_neighbours(subject.run, subject.origin)
+    found = analyses.read(subject.run, analyses.Neighbours, subject.origin)
     if found is None:
         return subject.not_analyzed("nearest neighbours", "neighbours")
     places = np.unique(found.found)

@@ -1,4 +1,4 @@
-"""Section 9 as HTML: first-layer filters by stage, the most changed ones, and images on their way through."""
+"""Drawn as HTML: first-layer filters by stage, the most changed ones, and images on their way through."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,7 +8,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from thumbnet.analyses import Layers, read_layers, recorded_filters
+from thumbnet import analyses
+from thumbnet.analyses import Layers, recorded_filters
 from thumbnet.analyses.filters import Filters
 from thumbnet.report.charts.mosaic import mosaic, ranged_tiles, signed_tiles
 from thumbnet.report.facts.filters import FirstLayers, stages_of
@@ -49,7 +50,8 @@ def make(scene: Scene) -> FirstLayers:
     filters: Mapping[str, Filters] | Missing = recorded_filters(subject.run)
     if not filters:
         filters = Missing("the run recorded no first-layer filters")
-    layers = read_layers(subject.run, subject.origin) or subject.not_analyzed("images through its layers", "layers")
+    found = analyses.read(subject.run, Layers, subject.origin)
+    layers = found or subject.not_analyzed("images through its layers", "layers")
     images = [] if isinstance(layers, Missing) else ids_of(subject, layers.split, layers.positions)
     return FirstLayers(filters, [] if isinstance(filters, Missing) else stages_of(filters), layers, images)
 

@@ -1,4 +1,4 @@
-"""Section 1 as HTML: one card a run."""
+"""Drawn as HTML: one card a run."""
 
 from markupsafe import Markup
 

@@ -1,11 +1,11 @@
-"""Section 10 as HTML: images under their Grad-CAM maps."""
+"""Drawn as HTML: images under their Grad-CAM maps."""
 
 from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
-from thumbnet.analyses import read_maps
+from thumbnet import analyses
 from thumbnet.report.charts.mosaic import overlay
 from thumbnet.report.facts.maps import Looked
 from thumbnet.report.facts.places import class_ids, ids_of
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 def make(scene: Scene) -> Looked | Missing:
     """Return the figures of the section's run."""
     subject = scene.subject
-    found = read_maps(subject.run, subject.origin)
+    found = analyses.read(subject.run, analyses.Maps, subject.origin)
     if found is None:
         return subject.not_analyzed("maps of where it looked", "maps")
     return Looked(found, ids_of(subject, found.split, found.positions), class_ids(subject), subject.names)

@@ -1,4 +1,4 @@
-"""Section 6 as HTML: suspected labels with their images, pairs of images that are alike, and what they cost."""
+"""Drawn as HTML: suspected labels with their images, pairs of images that are alike, and what they cost."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.quality.duplicates import Duplicates, find_duplicates
 from thumbnet.quality.stored import stored_duplicates
-from thumbnet.report.facts.quality import Quality, Suspected, Suspicion, Twin, Twins, make_quality
+from thumbnet.report.facts.quality import Quality, Suspected, Suspicion, make_quality
 from thumbnet.report.facts.table import Missing
+from thumbnet.report.facts.twins import Twin, Twins
 from thumbnet.report.pictures import Budget, Library, Pictures
 from thumbnet.report.section import Scene, Section
 from thumbnet.report.subject import Subject

@@ -1,8 +1,8 @@
-"""Section 11 as HTML: accuracy by corruption and severity, and an image under all of them."""
+"""Drawn as HTML: accuracy by corruption and severity, and an image under all of them."""
 
 from markupsafe import Markup
 
-from thumbnet.analyses import read_robustness
+from thumbnet import analyses
 from thumbnet.report.charts.lines import colour, dash
 from thumbnet.report.charts.severities import draw_severities
 from thumbnet.report.facts.places import class_ids, ids_of
@@ -15,7 +15,7 @@ from thumbnet.report.section import Scene, Section
 def make(scene: Scene) -> Corrupted | Missing:
     """Return the figures of the section's run."""
     subject = scene.subject
-    found = read_robustness(subject.run, subject.origin)
+    found = analyses.read(subject.run, analyses.Robustness, subject.origin)
     if found is None or not found.is_computed().any():
         return subject.not_analyzed("figures on corrupted images", "robustness")
     return Corrupted(found, ids_of(subject, found.split, found.positions), class_ids(subject))

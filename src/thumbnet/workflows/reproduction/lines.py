@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from thumbnet.errors import RecipeError, StorageError
-from thumbnet.recipe import Recipe, from_json, same_recipe
-from thumbnet.recipes import OWN, RECIPES, REPORTS, ROWS, Reported, Row, find_row
+from thumbnet.recipe import from_json
+from thumbnet.recipes import OWN, REPORTS, ROWS, Reported, Row, find_row, is_current
 from thumbnet.records import Measurement, Record
 from thumbnet.studies import Study, find_study
 from thumbnet.views import find_views
-from thumbnet.workflows.reproduction.figures import Interval, Measured, device_name, measured_run, measured_study
+from thumbnet.workflows.reproduction.measured import Interval, Measured, device_name, measured_run, measured_study
 
 EXPECTED_TIMES = "expected-times"
 """Name of the measurement that holds the seconds that each row is expected to take."""
@@ -167,15 +167,6 @@ def own_line(name: str, record: AnyRecord) -> Line:
         raise StorageError(f"record {name!r}: not the record of a run; make it again with: {command}")
     _check_recipe(record, command)
     return Line(name, None, None, record.pretrained, command, measured_run(record, None))
-
-
-def is_current(recipe: Recipe, name: str) -> bool:
-    """Return whether `recipe` is our recipe called `name` as it stands now; the seed may differ.
-
-    Raises:
-        RecipeError: our recipe cannot be made.
-    """
-    return same_recipe(replace(recipe, seed=0), replace(RECIPES[name](), seed=0))
 
 
 def starts_pretrained(row: Row) -> bool:

@@ -16,8 +16,8 @@ from thumbnet.studies import Study, find_study, look_at
 from thumbnet.train import Options
 from thumbnet.workflows.estimate import DataShape, full_epochs, shape_of
 from thumbnet.workflows.recording import describe_run, make_record
-from thumbnet.workflows.reproduction.figures import measured_run, measured_study
 from thumbnet.workflows.reproduction.lines import Line, row_line
+from thumbnet.workflows.reproduction.measured import measured_run, measured_study
 from thumbnet.workflows.reproduction.table import verdict_line
 from thumbnet.workflows.running import train_or_go_on
 from thumbnet.workflows.study.running import measure_study, run_study

@@ -5,11 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
+from thumbnet import packed, records
 from thumbnet.errors import ThumbnetError
 from thumbnet.recipe import Recipe
-from thumbnet.workflows.estimate import DataShape, plan_for
+from thumbnet.recipes import own_name
+from thumbnet.workflows.estimate import TINY_IMAGENET, DataShape, estimate, plan_for, shape_of
+from thumbnet.workflows.reproduction.lines import expected_times
+from thumbnet.workflows.reproduction.measured import device_name
 from thumbnet.workflows.reproduction.runs import Look, make_task
-from thumbnet.workflows.running import open_run_of
+from thumbnet.workflows.running import Tell, open_run_of
+
+Expect = Callable[[Recipe], float | None]
+"""Gives the seconds that a whole recipe is expected to take, or `None`."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,48 @@ class Pending:
         return vars(self) | {"folder": None if self.folder is None else str(self.folder)}
 
 
-def survey(
-    names: Sequence[str], look: Look, shape: DataShape, out: Path, expect: Callable[[Recipe], float | None]
-) -> list[Pending]:
+def shape_at(data: Path | None) -> DataShape:
+    """Return the shape of the data at `data`, or at the default place, or of Tiny ImageNet where there is none.
+
+    Raises:
+        DataError: what is there is no packed data, or is damaged.
+    """
+    place = data or packed.default_path()
+    return shape_of(packed.load(place)) if data is not None or place.exists() else TINY_IMAGENET
+
+
+def timed(device: torch.device, shape: DataShape, tell: Tell) -> Expect:
+    """Return a function that times a few steps of a recipe on `device`, once where several runs have it."""
+    known: dict[str, float] = {}
+
+    def expect(recipe: Recipe) -> float:
+        if recipe.name not in known:
+            tell(f"{recipe.name}: timing a few steps on this machine")
+            known[recipe.name] = estimate(recipe, device, shape).seconds
+        return known[recipe.name]
+
+    return expect
+
+
+def recorded_times(folder: Path | None) -> tuple[Expect, str]:
+    """Return a function that looks a recipe's time up in the records of `folder`, and on which device that is.
+
+    Args:
+        folder: of records; `None` takes those that come with thumbnet.
+
+    Raises:
+        StorageError: there are no such records, or one is damaged.
+    """
+    times = expected_times(records.load_all(folder or records.shipped_folder()))
+
+    def expect(recipe: Recipe) -> float | None:
+        seconds = None if times is None else times.figures.get(own_name(recipe.name))
+        return None if seconds is None else float(seconds) * recipe.fraction
+
+    return expect, "" if times is None else device_name(times.device)
+
+
+def survey(names: Sequence[str], look: Look, shape: DataShape, out: Path, expect: Expect) -> list[Pending]:
     """Return how far each of the rows `names` is, and what is left; nothing is written.
 
     Args:
@@ -66,7 +114,7 @@ def _pending(
     shape: DataShape,
     out: Path,
     *,
-    expect: Callable[[Recipe], float | None],
+    expect: Expect,
     counted: set[Path],
 ) -> Pending:
     """Return how far a row is, and add its runs to those that are counted."""
@@ -115,7 +163,7 @@ def _progress(runs: Sequence[_Run]) -> dict[str, Any]:
     }
 
 
-def _left(runs: Sequence[_Run], expect: Callable[[Recipe], float | None]) -> float | None:
+def _left(runs: Sequence[_Run], expect: Expect) -> float | None:
     """Return the seconds that what is left of `runs` is expected to take; `None` where that is not known of one."""
     seconds = 0.0
     for run in runs:

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 from rich.table import Table
 
-from thumbnet.workflows.formats import duration, epochs_text, interval_text, markdown_table, percent, text_table
-from thumbnet.workflows.reproduction.figures import Measured
+from thumbnet.text import duration, epochs_text, interval, markdown_table, percent, trimmed_percent
+from thumbnet.workflows.formats import text_table
 from thumbnet.workflows.reproduction.lines import Line
+from thumbnet.workflows.reproduction.measured import Measured
 
 _SCRATCH, _PRETRAINED = "From scratch", "From pretrained weights"
 _OWN, _OWN_PRETRAINED = "Our own recipes", "Our own recipes, from pretrained weights"
@@ -118,7 +119,7 @@ def reported_text(line: Line) -> str:
         return ""
     if reported.iterations is not None:
         return f"{reported.iterations} iterations"
-    return reported.text if reported.val is None else percent(reported.val, 2)
+    return reported.text if reported.val is None else trimmed_percent(reported.val)
 
 
 def _section(title: str, lines: Sequence[Line], note: str = "") -> Section:
@@ -136,7 +137,7 @@ def _cells(line: Line, head: Sequence[str]) -> list[str]:
         "reported": reported_text(line),
         "measured": _figure(line, measured),
         "val": _figure(line, measured),
-        "95% interval": interval_text(measured.interval),
+        "95% interval": interval(measured.interval),
         "verdict": measured.verdict or "",
         "last": "" if measured.last is None or line.unit == "iterations" else percent(measured.last),
         "epochs": _epochs(measured),
@@ -194,7 +195,7 @@ def _reached(line: Line, measured: Measured) -> str:
     assert measured.figure is not None
     reached = f"val {percent(measured.figure)}"
     if measured.interval is not None:
-        reached += f" ({interval_text(measured.interval)})"
+        reached += f" ({interval(measured.interval)})"
     if _has_views(measured):
         assert measured.last is not None
         return f"{reached} at the last step with {measured.views}, {percent(measured.last)} without"

@@ -1,18 +1,14 @@
 """The figure of a study: its panels side by side, as a PNG and an SVG."""
 
-import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from thumbnet.workflows.figures import drawn
+from thumbnet.workflows.figures import panels
 from thumbnet.workflows.study.panels import draw_panel
 from thumbnet.workflows.study.result import StudyResult
 
-_COLUMNS = 3
-_WIDTH, _HEIGHT = 5.2, 4.2
-"""Of a panel, in inches."""
+_PANEL = (5.2, 4.2)
+"""Width and height, in inches."""
 
 
 def draw_study(result: StudyResult, paths: Sequence[Path]) -> None:
@@ -22,20 +18,9 @@ def draw_study(result: StudyResult, paths: Sequence[Path]) -> None:
         RunError: a run's files are missing or damaged.
         StorageError: a file cannot be written.
     """
-    panels = result.study.panels
-    columns = min(_COLUMNS, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    with drawn(max(6.4, _WIDTH * columns), _HEIGHT * rows + 0.6, paths, result.study.name) as figure:
-        grid: Any = figure.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat[len(panels) :]:
-            axes.axis("off")
-        for axes, panel in zip(grid.flat, panels, strict=False):
+    study = result.study
+    source = f" ({study.source})" if study.source else ""
+    title = [study.name, study.text.removesuffix(".") + source]
+    with panels(len(study.panels), _PANEL, paths, study.name, title) as grid:
+        for axes, panel in zip(grid, study.panels, strict=True):
             draw_panel(panel, axes, result)
-        figure.suptitle(_title(result, columns), fontsize=12)
-
-
-def _title(result: StudyResult, columns: int) -> str:
-    """Return the study's name, and what it shows, in lines that fit over `columns` panels."""
-    source = f" ({result.study.source})" if result.study.source else ""
-    about = result.study.text.removesuffix(".") + source
-    return "\n".join([result.study.name, *textwrap.wrap(about, 60 * max(columns, 1))])

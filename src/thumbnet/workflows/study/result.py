@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import takewhile
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from thumbnet import ensemble, metrics
-from thumbnet.metrics import Scores
+from thumbnet import comparison, ensemble, metrics
+from thumbnet.ensemble import Accuracy
 from thumbnet.predictions import Predictions
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, evaluations, steps_to_perfect
 from thumbnet.studies import PlannedRun, Study
-from thumbnet.workflows.stored import stored_predictions
 
 Interval = tuple[float, float]
 
@@ -90,11 +88,11 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class EnsembleResult:
-    """The ensembles of the best 1, 2, ... members: their scores on `split`, and the members' names in order."""
+    """The ensembles of the best 1, 2, ... members: their accuracy on `split`, and the members' names in order."""
 
     split: str
     members: Sequence[str]
-    curve: Sequence[Scores]
+    curve: Sequence[Accuracy]
 
     @property
     def best_n(self) -> int:
@@ -154,9 +152,9 @@ def read_run(planned: PlannedRun, run: RunDirectory, failure: str = "") -> RunRe
     """
     rows = run.metrics.read()
     result: Mapping[str, Any] = {"scores": {}} if failure else run.result()
-    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    judged = evaluations(rows)
     losses = [row["loss"] for row in rows if row["kind"] == "iteration" and row["loss"] is not None]
-    last = evaluations[-1] if evaluations and not failure else {}
+    last = judged[-1] if judged and not failure else {}
     figures = {
         "val_top1": _top1(result, "val"),
         "holdout_top1": _top1(result, "holdout"),
@@ -164,8 +162,8 @@ def read_run(planned: PlannedRun, run: RunDirectory, failure: str = "") -> RunRe
         "eval_train_top1": last.get("eval_train_top1"),
         "running_train_top1": last.get("running_train_top1"),
         "final_loss": fmean(losses[-_LAST:]) if losses and not failure else None,
-        "iterations_to_eval_train_100": _first_full(evaluations, "eval_train_top1"),
-        "iterations_to_running_train_100": _first_full(evaluations, "running_train_top1"),
+        "iterations_to_eval_train_100": steps_to_perfect(judged, "eval_train_top1"),
+        "iterations_to_running_train_100": steps_to_perfect(judged, "running_train_top1"),
         "train_seconds": result.get("train_seconds"),
     }
     return RunResult(planned, run, figures, rows, failure)
@@ -230,13 +228,9 @@ def _difference(runs: Sequence[RunResult], first: Sequence[RunResult], split: st
         return Difference(fmean(differences), metrics.mean_interval(differences), "seeds")
     if not pairs:
         return None
-    one, other = (stored_predictions(run.run, split) for run in pairs[0])
-    value, interval = metrics.paired_difference(_right(one), _right(other))
-    return Difference(value, interval, "images")
-
-
-def _right(predictions: Predictions) -> Any:
-    return metrics.top_k_correct(predictions.logits, predictions.labels, 1)
+    one, other = (run.run.predictions(split) for run in pairs[0])
+    found = comparison.compare(one, other)
+    return Difference(found.difference, found.interval, "images")
 
 
 def _ensemble(study: Study, complete: Sequence[RunResult], split: str | None) -> EnsembleResult | None:
@@ -245,19 +239,20 @@ def _ensemble(study: Study, complete: Sequence[RunResult], split: str | None) ->
     members = _members(study, complete, split)
     if not members:
         return None
-    scores = {name: one.scores().top1 for name, one in members.items()}
-    names = sorted(members, key=lambda name: -scores[name])
-    return EnsembleResult(split, names, ensemble.curve([members[name] for name in names], study.ensemble.over))
+    given = list(members.items())
+    names, ordered = zip(*(given[place] for place in ensemble.ranking(list(members.values()))), strict=True)
+    curve = [Accuracy.of(right) for right in ensemble.growth(ordered, study.ensemble.over)]
+    return EnsembleResult(split, list(names), curve)
 
 
 def _members(study: Study, complete: Sequence[RunResult], split: str) -> dict[str, Predictions]:
     """Return the predictions to average, by name: of snapshots (that have some for `split`), or of runs."""
     assert study.ensemble is not None
     if study.ensemble.of == "seeds":
-        return {one.planned.folder: stored_predictions(one.run, split) for one in complete}
+        return {one.planned.folder: one.run.predictions(split) for one in complete}
     run = complete[0].run
-    paths = {one.tag: run.predictions_path(split, one) for one in run.snapshots()}
-    return {tag: Predictions.load(path) for tag, path in paths.items() if path.exists()}
+    kept = [one for one in run.snapshots() if run.predictions_path(split, one).exists()]
+    return {one.tag: run.predictions(split, one) for one in kept}
 
 
 def _has(run: RunResult, split: str) -> bool:
@@ -271,11 +266,6 @@ def _score(run: RunResult, split: str) -> float:
 def _top1(result: Mapping[str, Any], split: str) -> float | None:
     scores = result["scores"].get(split)
     return None if scores is None else float(scores["top1"])
-
-
-def _first_full(rows: Sequence[Mapping[str, Any]], key: str) -> int | None:
-    below = list(takewhile(lambda row: row.get(key, 0.0) < 1.0, rows))
-    return None if len(below) == len(rows) else int(rows[len(below)]["step"])
 
 
 def _variant_json(variant: VariantResult) -> dict[str, Any]:

@@ -1,31 +1,25 @@
 """Running a study: start, resume or skip each of its runs, then collect, draw and record what they found."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from thumbnet import records
 from thumbnet.errors import RunError, TrainingError
 from thumbnet.files import storage_errors, write_json
-from thumbnet.packed import TINY_IMAGENET_FINGERPRINT, PackedDataset
+from thumbnet.packed import PackedDataset
 from thumbnet.recipe import to_json
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import STUDIES, PlannedRun, Study
 from thumbnet.train import Interrupted, Options, check_recipe
-from thumbnet.workflows.running import open_run_of, open_run_on, train_or_go_on
+from thumbnet.workflows.recording import require_tiny_imagenet
+from thumbnet.workflows.running import Tell, open_run_of, open_run_on, silent, train_or_go_on
 from thumbnet.workflows.study.figure import draw_study
 from thumbnet.workflows.study.result import StudyResult, collect, read_run
 
 _FILE = "study.json"
-
-Tell = Callable[[str], None]
-"""Takes a line of progress."""
-
-
-def _silent(_: str) -> None:
-    """Say nothing."""
 
 
 def is_study(folder: Path) -> bool:
@@ -40,7 +34,7 @@ def run_study(
     options: Options,
     *,
     command: str = "thumbnet.run_study",
-    tell: Tell = _silent,
+    tell: Tell = silent,
 ) -> StudyResult:
     """Train what is missing of a study, and write `<out>/<study>/study.json`, `figure.png` and `figure.svg`.
 
@@ -135,11 +129,7 @@ def check_recordable(study: Study, dataset: PackedDataset) -> None:
             f"study {study.name}: not the study of that name as it stands ({STUDIES[study.name].seeds} seeds), so it "
             "cannot be recorded under it; leave out --seeds or --records"
         )
-    if dataset.fingerprint != TINY_IMAGENET_FINGERPRINT:
-        raise RunError(
-            f"study {study.name}: a study of Tiny ImageNet, and this data is not the whole of it; "
-            "pack the official archive at 64 pixels, or leave out --records"
-        )
+    require_tiny_imagenet(dataset.fingerprint, f"study {study.name}: a study of Tiny ImageNet", "leave out --records")
 
 
 def record_study(result: StudyResult, folder: Path, command: str = "") -> Path:
@@ -165,14 +155,8 @@ def measure_study(result: StudyResult, command: str = "") -> Measurement:
     if failed:
         raise RunError(f"study {result.study.name}: {failed[0]} failed, so nothing is recorded; change what it varies")
     about = result.runs[0].run.sessions()[0]
-    return Measurement(
-        name=result.study.name,
-        command=command or f"thumbnet study {shlex.quote(result.study.name)}",
-        commit=about["commit"],
-        versions=about["versions"],
-        device={**about["device"], "threads": about["threads"]},
-        figures=_figures(result),
-    )
+    told = command or f"thumbnet study {shlex.quote(result.study.name)}"
+    return records.measurement(result.study.name, _figures(result), about, told)
 
 
 def _figures(result: StudyResult) -> dict[str, Any]:

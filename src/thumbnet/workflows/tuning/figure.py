@@ -1,6 +1,5 @@
 """The figure of a search: the best so far, and the value against each parameter, as a PNG and an SVG."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,14 @@ import numpy as np
 
 from thumbnet.studies.search import SPLIT
 from thumbnet.studies.space import Choice, Parameter
-from thumbnet.workflows.figures import drawn
+from thumbnet.workflows.figures import COLUMNS, panels
 from thumbnet.workflows.tuning.result import SearchResult, Trial
 
 Axes = Any
 """Of matplotlib."""
 
-_COLUMNS = 3
-_WIDTH, _HEIGHT = 4.6, 3.8
-"""Of a panel, in inches."""
+_PANEL = (4.6, 3.8)
+"""Width and height, in inches."""
 
 _STYLES: Mapping[str, Mapping[str, Any]] = {
     "complete": {"marker": "o", "color": "tab:blue", "s": 16, "alpha": 0.7},
@@ -34,18 +32,13 @@ def draw_search(result: SearchResult, paths: Sequence[Path]) -> None:
         StorageError: a file cannot be written.
     """
     space = result.search.space
-    columns = min(_COLUMNS, 1 + len(space))
-    rows = math.ceil((1 + len(space)) / columns)
-    with drawn(_WIDTH * columns, _HEIGHT * rows + 0.4, paths, result.search.name) as figure:
-        grid: Any = figure.subplots(rows, columns, squeeze=False, sharey=True)
-        draw_progress(grid.flat[0], result)
-        for axes, parameter in zip(grid.flat[1:], space, strict=False):
+    title = [f"{result.search.name}: {len(result.trials)} trials"]
+    with panels(1 + len(space), _PANEL, paths, result.search.name, title, sharey=True) as grid:
+        draw_progress(grid[0], result)
+        for axes, parameter in zip(grid[1:], space, strict=True):
             draw_parameter(axes, result, parameter)
-        for axes in grid.flat[1 + len(space) :]:
-            axes.axis("off")
-        for line in grid:
-            line[0].set_ylabel(f"top-1 accuracy on the {SPLIT} (%)")
-        figure.suptitle(f"{result.search.name}: {len(result.trials)} trials", fontsize=12)
+        for axes in grid[::COLUMNS]:
+            axes.set_ylabel(f"top-1 accuracy on the {SPLIT} (%)")
 
 
 def draw_progress(axes: Axes, result: SearchResult) -> None:

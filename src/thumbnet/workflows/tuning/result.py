@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from thumbnet import comparison
+from thumbnet import comparison, records
 from thumbnet.comparison import Comparison
 from thumbnet.metrics import Scores
 from thumbnet.recipe import to_json
@@ -12,7 +12,6 @@ from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import Search
 from thumbnet.studies.search import SPLIT
-from thumbnet.workflows.stored import stored_predictions
 
 JUDGED = "val"
 
@@ -147,28 +146,19 @@ def measure_search(result: SearchResult, name: str, command: str) -> Measurement
     Its figures are those of `tune.json`, with the number of trials in place of each.
     """
     assert result.final is not None
-    about = result.final.best.sessions()[0]
-    return Measurement(
-        name=name,
-        command=command,
-        commit=about["commit"],
-        versions=about["versions"],
-        device={**about["device"], "threads": about["threads"]},
-        figures={
-            **_about(result),
-            **_final(result.final),
-            "trials": len(result.trials),
-            "pretrained": result.search.recipe.model.pretrained,
-            "recipes": {
-                "start": to_json(result.final.start.recipe()),
-                "best": to_json(result.final.best.recipe()),
-            },
-        },
-    )
+    start, best = result.final.start, result.final.best
+    figures = {
+        **_about(result),
+        **_final(result.final),
+        "trials": len(result.trials),
+        "pretrained": result.search.recipe.model.pretrained,
+        "recipes": {"start": to_json(start.recipe()), "best": to_json(best.recipe())},
+    }
+    return records.measurement(name, figures, best.sessions()[0], command)
 
 
 def _gain(split: str, start: RunDirectory, best: RunDirectory) -> Gain:
-    before, after = (stored_predictions(run, split) for run in (start, best))
+    before, after = (run.predictions(split) for run in (start, best))
     return Gain(split, before.scores(), after.scores(), comparison.compare(before, after))
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +17,10 @@ from thumbnet.studies import PlannedRun, Search
 from thumbnet.studies.search import SPLIT
 from thumbnet.train import Interrupted, Options, check_recipe
 from thumbnet.train.hardware import choose_device
-from thumbnet.workflows.running import train_or_go_on
+from thumbnet.workflows.running import Tell, silent, train_or_go_on
 from thumbnet.workflows.study.running import is_study, state_of
 from thumbnet.workflows.tuning.figure import draw_search
 from thumbnet.workflows.tuning.result import Final, SearchResult, compare, measure_search
-
-Tell = Callable[[str], None]
-"""Takes a line of progress."""
-
-
-def _silent(_: str) -> None:
-    """Say nothing."""
 
 
 def run_search(
@@ -40,7 +33,7 @@ def run_search(
     keep_runs: bool = False,
     final: bool = True,
     command: str = "thumbnet.run_search",
-    tell: Tell = _silent,
+    tell: Tell = silent,
 ) -> SearchResult:
     """Run what is missing of a search, and write `<out>/<search>/tune.json`, `figure.png` and `figure.svg`.
 
@@ -66,16 +59,10 @@ def run_search(
     _require_optuna()
     choose_device(options.device, options.threads)
     folder = out / search.name
-    search = _checked(search, dataset, folder)
-    from thumbnet.workflows.tuning.storage import open_study
-    from thumbnet.workflows.tuning.trials import Worker, collect_trials
-
     alone = _train_alone(dataset)
-    with contextlib.ExitStack() as stack, _going_on(search):
-        with _made(folder):
-            study = stack.enter_context(open_study(search, dataset.fingerprint, folder, storage))
-        Worker(search, alone, folder, study, options, command, keep_runs, tell).work()
-        result = collect_trials(search, study)
+    search = _checked(search, dataset, alone, folder)
+    with _going_on(search):
+        result = _run_trials(search, alone, folder, storage, options, command=command, keep_runs=keep_runs, tell=tell)
         write_search(result, folder)
         if final:
             result = replace(result, final=_finish(result, dataset, folder, options, command=command, tell=tell))
@@ -114,6 +101,28 @@ def record_search(result: SearchResult, place: Path, command: str = "") -> Path:
     return records.write(measure_search(result, name, command or f"thumbnet tune {name}"), folder, replace=True)
 
 
+def _run_trials(
+    search: Search,
+    alone: PackedDataset,
+    folder: Path,
+    storage: str | None,
+    options: Options,
+    *,
+    command: str,
+    keep_runs: bool,
+    tell: Tell,
+) -> SearchResult:
+    """Run what is missing of the trials, on the training split `alone`, and return what all of them found."""
+    from thumbnet.workflows.tuning.storage import open_study
+    from thumbnet.workflows.tuning.trials import Worker, collect_trials
+
+    with contextlib.ExitStack() as stack:
+        with _made(folder):
+            study = stack.enter_context(open_study(search, alone.fingerprint, folder, storage))
+        Worker(search, alone, folder, study, options, command, keep_runs, tell).work()
+        return collect_trials(search, study)
+
+
 def _require_optuna() -> None:
     """Check that the optional extra is installed.
 
@@ -126,8 +135,8 @@ def _require_optuna() -> None:
         raise TrainingError("Optuna is not installed; pip install 'thumbnet[tune]'") from error
 
 
-def _checked(search: Search, dataset: PackedDataset, folder: Path) -> Search:
-    """Check all that can be checked before anything runs or is written.
+def _checked(search: Search, dataset: PackedDataset, alone: PackedDataset, folder: Path) -> Search:
+    """Check all that can be checked before anything runs or is written; `alone` is the training split of the data.
 
     Returns:
         The search, with the digest of a file of weights that its recipe starts from, so that it cannot change unseen.
@@ -136,7 +145,7 @@ def _checked(search: Search, dataset: PackedDataset, folder: Path) -> Search:
         raise RunError(f"{folder}: holds a run or a study, not a search; choose another name with --name")
     if "train" in dataset.split_names and not len(subset_indices(dataset.split("train", verify=False), SPLIT)):
         raise RunError(f"{dataset.path}: no class has two images, so there is no {SPLIT} to choose on")
-    begun, alone = check_recipe(search.recipe, dataset), _train_alone(dataset)
+    begun = check_recipe(search.recipe, dataset)
     try:
         values = search.start_values() or {one.name: one.domain.corners()[0] for one in search.space}
         for one in search.space:

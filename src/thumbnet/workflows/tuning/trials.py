@@ -6,7 +6,7 @@ Imports Optuna, which is an optional extra: it is imported when a search runs.
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from thumbnet.studies import Search
 from thumbnet.studies.search import SPLIT
 from thumbnet.train import Options, start
 from thumbnet.workflows.estimate import DataShape, plan_for, shape_of
+from thumbnet.workflows.running import Tell
 from thumbnet.workflows.tuning.result import SearchResult, Trial, short
 from thumbnet.workflows.tuning.storage import (
     FINISHED,
@@ -70,7 +71,7 @@ class Worker:
     options: Options
     command: str
     keep_runs: bool
-    tell: Callable[[str], None]
+    tell: Tell
     shape: DataShape = field(init=False)
     begun: bool = field(default=False, init=False)
 

@@ -5,12 +5,21 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from thumbnet.challenge.moments import iso
-from thumbnet.challenge.people import accounts, teams
+from thumbnet.challenge.people import accounts, teams, tokens
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.web.frame import show
-from thumbnet.challenge.web.pages.parts import Known, Open, Participant, Text, see
-from thumbnet.challenge.web.security import Viewer, address_of, clear_session, with_passwords
+from thumbnet.challenge.web.pages.parts import Text, see
+from thumbnet.challenge.web.security import (
+    LARGEST,
+    Known,
+    Open,
+    Participant,
+    Viewer,
+    address_of,
+    clear_session,
+    with_passwords,
+)
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
@@ -32,7 +41,7 @@ async def make_token(
     def make() -> Response:
         try:
             accounts.confirm(challenge, viewer.account, password, address_of(request))
-            token = accounts.make_token(challenge, viewer.account, label)
+            token = tokens.make_token(challenge, viewer.account, label)
         except RefusalError as problem:
             return _page(request, viewer, challenge, problem)
         return _page(request, viewer, challenge, token=token)
@@ -42,11 +51,11 @@ async def make_token(
 
 @router.post("/token/remove")
 def remove_token(
-    request: Request, viewer: Known, challenge: Open, number: Annotated[int, Form(ge=1, le=2**31 - 1)]
+    request: Request, viewer: Known, challenge: Open, number: Annotated[int, Form(ge=1, le=LARGEST)]
 ) -> Response:
     """Remove an own API token."""
     try:
-        accounts.remove_token(challenge, viewer.account, number)
+        tokens.remove_token(challenge, viewer.account, number)
     except RefusalError as problem:
         return _page(request, viewer, challenge, problem)
     return see("/account?done=removed")
@@ -68,7 +77,7 @@ async def change_password(
     def change() -> Response:
         try:
             accounts.confirm(challenge, viewer.account, old, address_of(request))
-            accounts.change_password(challenge, viewer.account, new)
+            tokens.change_password(challenge, viewer.account, new)
         except RefusalError as problem:
             return _page(request, viewer, challenge, problem)
         response = see("/sign-in?done=password")
@@ -89,6 +98,6 @@ def _page(
     done: str = "",
 ) -> Response:
     with challenge.database.read() as connection:
-        found = accounts.list_tokens(connection, viewer.account)
-    tokens = [(one.id, one.label, iso(one.created_at)) for one in found]
-    return show(request, viewer, "account", problem=problem, tokens=tokens, token=token, code=code, done=done)
+        found = tokens.list_tokens(connection, viewer.account)
+    shown = [(one.id, one.label, iso(one.created_at)) for one in found]
+    return show(request, viewer, "account", problem=problem, tokens=shown, token=token, code=code, done=done)

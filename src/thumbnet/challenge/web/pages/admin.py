@@ -10,10 +10,11 @@ from thumbnet.challenge.people import roster, teams
 from thumbnet.challenge.people.roster import Invited
 from thumbnet.challenge.refusals import RefusalError, bad_request
 from thumbnet.challenge.state import Challenge, Phase, set_phase
+from thumbnet.challenge.submissions import listing
 from thumbnet.challenge.web.frame import show
 from thumbnet.challenge.web.live import live_board
-from thumbnet.challenge.web.pages.parts import Admin, Open, Text, Upload, content_of, see
-from thumbnet.challenge.web.security import Viewer
+from thumbnet.challenge.web.pages.parts import Text, Upload, content_of, see
+from thumbnet.challenge.web.security import Admin, Open, Viewer
 
 router = APIRouter(prefix="/admin", include_in_schema=False)
 LATEST = 50
@@ -57,23 +58,16 @@ def invite(
 ) -> Response:
     """Invite the people of a roster and show their codes, or send them as a file."""
     try:
-        people = roster.parse(_text(content_of(file)))
-        found = roster.invite(challenge, people)
+        content = content_of(file)
+        if not content:
+            raise bad_request("roster: no file was chosen, or it is empty; choose a CSV with the column name")
+        found = roster.invite(challenge, roster.parse(content))
     except RefusalError as problem:
         return _page(request, viewer, challenge, problem)
     if answer == "csv":
         headers = {"Content-Disposition": 'attachment; filename="codes.csv"'}
         return Response(invites_csv(found.made), media_type="text/csv", headers=headers)
     return _page(request, viewer, challenge, invited=found)
-
-
-def _text(content: bytes) -> str:
-    if not content:
-        raise bad_request("roster: no file was chosen, or it is empty; choose a CSV with the column name")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise bad_request("roster: not UTF-8 text; save it as UTF-8") from error
 
 
 def _page(
@@ -89,7 +83,7 @@ def _page(
         found = board.build(challenge, connection)
         now = challenge.database.now(connection)
         everyone = teams.list_all(connection, now)
-        latest = board.latest(challenge, connection, LATEST)
+        latest = listing.latest(challenge, connection, LATEST)
     places = {row.team: row for row in found.rows}
     rows = sorted(((places.get(team.id), team) for team in everyone), key=_place)
     values = {"rows": rows, "now": now, "latest": latest, "scored_on": found.scored_on, "most": LATEST}

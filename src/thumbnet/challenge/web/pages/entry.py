@@ -4,13 +4,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from thumbnet.challenge.people import accounts
+from thumbnet.challenge.people import accounts, tokens
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.web.frame import show
-from thumbnet.challenge.web.pages.parts import Anyone, Open, Text, see
-from thumbnet.challenge.web.security import address_of, check_origin, clear_session, set_session, with_passwords
+from thumbnet.challenge.web.pages.parts import Text, see
+from thumbnet.challenge.web.security import (
+    Anyone,
+    Open,
+    address_of,
+    check_origin,
+    clear_session,
+    set_session,
+    with_passwords,
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,12 +38,8 @@ async def sign_in(
     def start() -> Response:
         try:
             check_origin(request, needed=True)
-            if token.strip():
-                account = accounts.find_by_secret(challenge, token.strip(), "api")
-                if account is None:
-                    raise RefusalError("this API token is not valid", code="bad_token", status=401)
-            else:
-                account = accounts.sign_in(challenge, name.strip(), password, address_of(request))
+            given = {"token": token.strip(), "name": name.strip(), "password": password}
+            account = tokens.enter(challenge, **given, address=address_of(request))
         except RefusalError as problem:
             return show(request, None, "sign-in", problem=problem, name=name, done="")
         return _begin(challenge, account, "/admin" if account.role == "admin" else "/")
@@ -79,7 +83,7 @@ async def sign_up(
 def sign_out(viewer: Anyone, challenge: Open) -> Response:
     """End the session, where there is one."""
     if viewer is not None and viewer.session:
-        accounts.end_session(challenge, viewer.session)
+        tokens.end_session(challenge, viewer.session)
     response = see("/")
     clear_session(response, challenge.settings)
     return response
@@ -87,5 +91,5 @@ def sign_out(viewer: Anyone, challenge: Open) -> Response:
 
 def _begin(challenge: Challenge, account: Account, path: str) -> Response:
     response = see(path)
-    set_session(response, challenge.settings, accounts.make_session(challenge, account))
+    set_session(response, challenge.settings, tokens.make_session(challenge, account))
     return response

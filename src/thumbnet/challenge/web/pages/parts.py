@@ -6,22 +6,9 @@ from fastapi import Depends, File, Form, Request, UploadFile
 from starlette.responses import RedirectResponse
 
 from thumbnet.challenge.board import Row
-from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.web.live import Snapshot, live_board
-from thumbnet.challenge.web.security import (
-    Viewer,
-    challenge_of,
-    find_viewer,
-    need_admin,
-    need_participant,
-    need_viewer,
-)
+from thumbnet.challenge.web.security import Viewer
 
-Open = Annotated[Challenge, Depends(challenge_of)]
-Anyone = Annotated[Viewer | None, Depends(find_viewer)]
-Known = Annotated[Viewer, Depends(need_viewer)]
-Participant = Annotated[Viewer, Depends(need_participant)]
-Admin = Annotated[Viewer, Depends(need_admin)]
 Text = Annotated[str, Form()]
 Upload = Annotated[UploadFile | None, File()]
 

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from markupsafe import Markup
 
 from thumbnet.challenge import board
-from thumbnet.challenge.refusals import not_found
+from thumbnet.challenge.board import Row
 from thumbnet.challenge.web import plot
 from thumbnet.challenge.web.frame import show
 from thumbnet.challenge.web.live import Content
-from thumbnet.challenge.web.pages.parts import Anyone, Now, Open, own_row
-from thumbnet.challenge.web.security import Viewer, need_participant, need_viewer
+from thumbnet.challenge.web.pages.parts import Now, own_row
+from thumbnet.challenge.web.security import Anyone, Open, Viewer, need_participant, need_viewer
 from thumbnet.challenge.web.table import live_table, with_own_row
 
 router = APIRouter(include_in_schema=False)
@@ -63,12 +63,9 @@ def team(
     name: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Show the submissions of a team on the board, or of the own one."""
-    mode = challenge.settings.board
+    row: Row | None
     if name:
-        rows = snapshot.board.rows if mode != "hidden" else []
-        row = next((row for row in rows if board.shown_name(row, mode) == name), None)
-        if row is None:
-            raise not_found("no team of this name is on the board")
+        row = board.find_shown(snapshot.board, challenge.settings.board, name)
         number = row.team
     else:
         number = _own_team(request, viewer)

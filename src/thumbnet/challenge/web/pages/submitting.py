@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from thumbnet.challenge import board, ledger
 from thumbnet.challenge.board import Point
@@ -12,8 +12,8 @@ from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.submissions.intake import submit
 from thumbnet.challenge.web.frame import show
 from thumbnet.challenge.web.live import live_board
-from thumbnet.challenge.web.pages.parts import Now, Open, Participant, Upload, content_of, own_row, see
-from thumbnet.challenge.web.security import Viewer
+from thumbnet.challenge.web.pages.parts import Now, Upload, content_of, own_row, see
+from thumbnet.challenge.web.security import Number, Open, Participant, Viewer
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,7 +42,7 @@ async def send(request: Request, viewer: Participant, challenge: Open, file: Upl
 @router.get("/submissions/{number}")
 def submission(
     *,
-    number: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    number: Number,
     request: Request,
     viewer: Participant,
     challenge: Open,

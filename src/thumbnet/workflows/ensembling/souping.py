@@ -21,15 +21,15 @@ from thumbnet.errors import RunError
 from thumbnet.evaluate import Preprocessing, mixed_precision, predict_subset
 from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset, subset_indices
-from thumbnet.predictions import Predictions, trained_on
+from thumbnet.predictions import SPLITS, Predictions, is_scored
 from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
 from thumbnet.train.hardware import describe_hardware
 from thumbnet.train.state import load_tensors, save_weights
+from thumbnet.workflows.ensembling.members import kept_snapshots
 from thumbnet.workflows.judging import load_network
-from thumbnet.workflows.members import SPLITS
 
 NORM_IMAGES = 4096
 """Training images from which batch-norm statistics are computed anew, about as many of each class."""
@@ -89,10 +89,8 @@ def find_ingredients(paths: Sequence[Path], *, weights: str = "last", snapshots:
     for path in paths:
         run = RunDirectory.open(path)
         run.require_complete()
-        kept = [one.tag for one in run.snapshots()] if snapshots else [weights]
-        if not kept:
-            raise RunError(f"run {path}: it kept no snapshots; train it with --set checkpointing.snapshots=NUMBER")
-        found += [Ingredient(run, tag) for tag in kept]
+        tags = [one.tag for one in kept_snapshots(run)] if snapshots else [weights]
+        found += [Ingredient(run, tag) for tag in tags]
     if len(found) < 2:
         raise RunError("soup: one network alone has no average; give two runs or more, or --snapshots")
     return found
@@ -277,7 +275,7 @@ def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, 
     scores = {
         split: one.scores().to_json()
         for split, one in predictions.items()
-        if one.labels.min() >= 0 and not trained_on(one.provenance, split)
+        if is_scored(one.labels, one.provenance, split)
     }
     recipe = replace(kitchen.recipe, name=f"{kitchen.recipe.name}-soup")
     size = Preprocessing.of(recipe, kitchen.dataset.image_size).image_size

@@ -1,13 +1,14 @@
 """The figure of a row: what a record says that it reached, judged against what the report says."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from thumbnet.errors import StorageError
 from thumbnet.recipes import Reported
 from thumbnet.records import Measurement, Record
+from thumbnet.run import steps_to_perfect
 
 Verdict = Literal["above", "within", "below"]
 Interval = tuple[float, float]
@@ -156,11 +157,7 @@ def _judged(found: Measured, reported: Reported | None) -> Measured:
 
 def _with_iterations(found: Measured, record: Record, reported: int) -> Measured:
     """Return `found` as a check that training images are learned by heart: how many iterations that took."""
-    steps = _first_perfect(record.history, "eval_train_top1")
-    running = _first_perfect(record.history, "running_train_top1")
+    steps = steps_to_perfect(record.history, "eval_train_top1")
+    running = steps_to_perfect(record.history, "running_train_top1")
     judged = iterations_verdict(reported, steps)
     return replace(found, figure=steps, running=running, verdict=judged, interval=None, epoch=None)
-
-
-def _first_perfect(history: Sequence[Mapping[str, Any]], key: str) -> int | None:
-    return next((int(row["step"]) for row in history if row.get(key) == 1.0), None)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from thumbnet import metrics
 from thumbnet.comparison import Comparison, compare_right
 from thumbnet.ensemble import (
+    Accuracy,
     EnsembleFolder,
     Over,
     average,
@@ -21,8 +22,8 @@ from thumbnet.ensemble import (
 )
 from thumbnet.errors import PredictionError
 from thumbnet.files import storage_errors
-from thumbnet.predictions import Predictions, align, trained_on
-from thumbnet.workflows.members import SPLITS, Member
+from thumbnet.predictions import SPLITS, Predictions, align, trained_on
+from thumbnet.workflows.ensembling.members import Member
 
 Select = Literal["holdout", "val"]
 
@@ -112,7 +113,7 @@ def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
     picks = list(range(len(members)))[: wish.size]
     if wish.select is not None:
         judges = [member.on(wish.select) for member in members]
-        picks = list(greedy(judges, wish.over, size=wish.size, replacement=wish.replacement).picks)
+        picks = list(greedy(judges, wish.over, size=wish.size, replacement=wish.replacement))
     counts = [picks.count(place) for place in range(len(members))]
     judged = [member.on(wish.split) for member in members]
     labelled = bool((judged[0].labels >= 0).all())
@@ -209,8 +210,8 @@ def _right(judged: Sequence[Predictions]) -> NDArray[np.bool_]:
 
 
 def _top1(right: NDArray[np.bool_]) -> dict[str, Any]:
-    correct, images = int(right.sum()), len(right)
-    return {"top1": correct / images, "top1_interval": list(metrics.accuracy_interval(correct, images))}
+    found = Accuracy.of(right)
+    return {"top1": found.top1, "top1_interval": list(found.top1_interval)}
 
 
 def _ordering(members: Sequence[Member]) -> str | None:

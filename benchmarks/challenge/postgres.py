@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a private cluster in a temporary folder, reached by a socket alone."""
+"""A PostgreSQL server of one's own: a private cluster in a temporary folder, reached by a socket alone."""
 
 import contextlib
 import os

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from thumbnet import metrics
+from thumbnet.ensemble import Accuracy
 from thumbnet.errors import PredictionError
-from thumbnet.workflows.ensembling import Ensemble, order_text
+from thumbnet.workflows.ensembling.ensemble import Ensemble, order_text
 from thumbnet.workflows.figures import drawn
 
 _KINDS = ("png", "svg", "pdf")
@@ -42,11 +42,12 @@ def _draw(axes: Any, made: Ensemble) -> None:
 
     assert made.curve is not None
     assert made.right is not None
-    sizes, images = np.arange(1, len(made.curve) + 1), made.curve.shape[1]
-    correct = made.curve.sum(axis=1)
-    low, high = zip(*(metrics.accuracy_interval(int(one), images) for one in correct), strict=True)
+    sizes, found = np.arange(1, len(made.curve) + 1), [Accuracy.of(right) for right in made.curve]
+    low, high = zip(*(one.top1_interval for one in found), strict=True)
     axes.fill_between(sizes, 100 * np.array(low), 100 * np.array(high), alpha=0.15, linewidth=0)
-    axes.plot(sizes, 100 * correct / images, marker="o", markersize=4, label="ensemble, with its 95% interval")
+    axes.plot(
+        sizes, [100 * one.top1 for one in found], marker="o", markersize=4, label="ensemble, with its 95% interval"
+    )
     alone = 100 * made.right.mean(axis=1)
     if made.wish.select is None:
         axes.plot(sizes, alone, ".", color="grey", label="the member that joins, alone")

@@ -1,5 +1,6 @@
-"""`thumbnet serve` as a process of its own, which can be ended in every way."""
+"""`thumbnet serve` as a process of its own, which can be ended in every way, and the settings that it reads."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,10 @@ import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
+
+PASSWORD = "correct horse"
+"""Of every account here; the servers are on the loopback address and live for minutes."""
 
 _READY_SECONDS = 60
 
@@ -86,3 +91,11 @@ class ServerProcess:
             return False
         finally:
             connection.close()
+
+
+def write_settings(folder: Path, **values: Any) -> Path:
+    """Write a settings file; JSON's texts and numbers are TOML's too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "challenge.toml"
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
+    return path

@@ -7,10 +7,8 @@ from typing import Any
 
 from thumbnet.errors import PredictionError, RunError
 from thumbnet.predictions import Predictions
-from thumbnet.run import RunDirectory
-from thumbnet.workflows.stored import Source, stored_predictions
-
-SPLITS = ("holdout", "val", "test")
+from thumbnet.run import RunDirectory, Snapshot
+from thumbnet.workflows.stored import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,7 @@ def _member(source: Source, name: str, splits: Collection[str]) -> Member:
     if source.run is not None:
         source.run.require_complete()
         there = [split for split in splits if source.run.predictions_path(split).exists()]
-        predictions = {split: stored_predictions(source.run, split) for split in there}
+        predictions = {split: source.run.predictions(split) for split in there}
     elif source.ensemble is not None:
         there = [split for split in splits if split in source.ensemble.splits()]
         predictions = {split: source.ensemble.predictions(split) for split in there}
@@ -84,17 +82,26 @@ def _member(source: Source, name: str, splits: Collection[str]) -> Member:
 
 
 def _snapshots(run: RunDirectory, name: str, splits: Collection[str], class_names: Mapping[str, str]) -> list[Member]:
+    found = []
+    for one in kept_snapshots(run):
+        there = [split for split in splits if run.predictions_path(split, one).exists()]
+        predictions = {split: run.predictions(split, one) for split in there}
+        chosen = run.recipe().selected_on
+        found.append(Member(f"{name}:{one.tag}", run.weights_path(one.tag), predictions, class_names, chosen))
+    return found
+
+
+def kept_snapshots(run: RunDirectory) -> list[Snapshot]:
+    """Return the snapshots of a complete run, in order of their steps.
+
+    Raises:
+        RunError: the run is unfinished, or kept none.
+    """
     run.require_complete()
     kept = run.snapshots()
     if not kept:
         raise RunError(f"run {run.path}: it kept no snapshots; train it with --set checkpointing.snapshots=NUMBER")
-    found = []
-    for one in kept:
-        paths = {split: run.predictions_path(split, one) for split in splits}
-        predictions = {split: Predictions.load(path) for split, path in paths.items() if path.exists()}
-        chosen = run.recipe().selected_on
-        found.append(Member(f"{name}:{one.tag}", run.weights_path(one.tag), predictions, class_names, chosen))
-    return found
+    return kept
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

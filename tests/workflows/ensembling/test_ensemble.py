@@ -9,20 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers import QUIET
 from tests.workflows.runs import CLASSES, VAL, shapes_recipe
 from thumbnet.comparison import compare
 from thumbnet.ensemble import EnsembleFolder, average, greedy
 from thumbnet.errors import PredictionError, RunError, ThumbnetError
 from thumbnet.packed import PackedDataset
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import SPLITS, Predictions
 from thumbnet.run import RunDirectory
-from thumbnet.train import Options, start
-from thumbnet.workflows.ensemble_figure import draw_curve
-from thumbnet.workflows.ensembling import Ensemble, Wish, make_ensemble, to_json, write_ensemble
-from thumbnet.workflows.members import SPLITS, Member, load_members
-from thumbnet.workflows.stored import How, Source, saw_in_training, stored_predictions
-
-QUIET = Options(device="cpu", threads=1, quiet=True)
+from thumbnet.train import start
+from thumbnet.workflows.ensembling.ensemble import Ensemble, Wish, make_ensemble, to_json, write_ensemble
+from thumbnet.workflows.ensembling.figure import draw_curve
+from thumbnet.workflows.ensembling.members import Member, load_members
+from thumbnet.workflows.stored import How, Source, saw_in_training
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +47,10 @@ def test_an_ensemble_of_runs_is_the_average_of_what_they_stored(
     runs: list[RunDirectory], members: list[Member]
 ) -> None:
     made = make_ensemble(members, Wish())
-    holdout = {run.path.name: stored_predictions(run, "holdout").scores().top1 for run in runs}
+    holdout = {run.path.name: run.predictions("holdout").scores().top1 for run in runs}
     assert named(made) == sorted(holdout, key=lambda name: -holdout[name])
     assert (made.ordered_by, list(made.counts), list(made.notes)) == ("holdout", [1, 1, 1], [])
-    by_name = {run.path.name: stored_predictions(run, "val") for run in runs}
+    by_name = {run.path.name: run.predictions("val") for run in runs}
     expected = average([by_name[name] for name in named(made)])
     np.testing.assert_array_equal(made.predictions.logits, expected.logits)
     found = to_json(made)
@@ -78,9 +77,9 @@ def test_a_size_takes_the_first_of_the_order(members: list[Member]) -> None:
 def test_greedy_selection_never_sees_the_split_that_judges(members: list[Member]) -> None:
     made = make_ensemble(members, Wish(select="holdout", replacement=True))
     expected = greedy([member.on("holdout") for member in made.members], replacement=True)
-    assert list(made.counts) == [expected.picks.count(place) for place in range(3)]
+    assert list(made.counts) == [expected.count(place) for place in range(3)]
     assert made.curve is not None
-    assert len(made.curve) == len(expected.picks) == sum(made.counts)
+    assert len(made.curve) == len(expected) == sum(made.counts)
     assert made.curve[-1].mean() == made.predictions.scores().top1
     assert list(made.notes) == []
 

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers import QUIET
 from tests.workflows.runs import shapes_recipe
 from thumbnet.data import judged_subset
 from thumbnet.errors import RunError, StorageError
 from thumbnet.evaluate import Preprocessing
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.run import RunDirectory
-from thumbnet.train import Options, start
+from thumbnet.train import start
+from thumbnet.workflows.ensembling.souping import Ingredient, average_tensors, find_ingredients, make_soup
 from thumbnet.workflows.judging import judge, load_network
 from thumbnet.workflows.recording import make_record
-from thumbnet.workflows.souping import Ingredient, average_tensors, find_ingredients, make_soup
-from thumbnet.workflows.stored import stored_predictions
+from thumbnet.workflows.stored import How
 
 CPU = torch.device("cpu")
-QUIET = Options(device="cpu", threads=1, quiet=True)
 
 
 def weights_of(run: RunDirectory, tag: str = "last") -> dict[str, torch.Tensor]:
@@ -45,9 +45,7 @@ def test_the_soup_of_equal_runs_is_the_run(run: RunDirectory, tmp_path: Path) ->
         assert torch.equal(found[name], one), name
     assert (soup.result()["soup"]["batch_norms"], soup.result()["soup"]["batch_norm_images"]) == (0, 0)
     for split in ("holdout", "val", "test"):
-        np.testing.assert_allclose(
-            stored_predictions(soup, split).logits, stored_predictions(run, split).logits, rtol=1e-4, atol=1e-5
-        )
+        np.testing.assert_allclose(soup.predictions(split).logits, run.predictions(split).logits, rtol=1e-4, atol=1e-5)
     assert soup.result()["scores"] == run.result()["scores"]
 
 
@@ -90,10 +88,10 @@ def test_a_soup_is_a_run_that_can_be_judged(runs: list[RunDirectory], dataset: P
     assert again.is_complete
     assert again.recipe().name == "shapes-soup"
     computed = judge(again, "val", data=dataset.path)
-    stored = stored_predictions(soup, "val")
+    stored = soup.predictions("val")
     np.testing.assert_allclose(computed.logits, stored.logits, rtol=1e-4, atol=1e-5)
     assert stored.provenance["soup"] == [str(run.path) for run in runs[:2]]
-    assert judge(again, "val", views="flip").scores().images == stored.scores().images
+    assert judge(again, "val", How(views="flip")).scores().images == stored.scores().images
     with pytest.raises(RunError, match="a soup, which no recipe trains, so it has no record"):
         make_record(again)
 
@@ -118,8 +116,8 @@ def test_the_greedy_soup_is_no_worse_than_its_best_on_the_holdout(runs: list[Run
     paths = [*(run.path for run in runs), spoiled]
     soup = make_soup(find_ingredients(paths), tmp_path / "uniform")
     chosen = make_soup(find_ingredients(paths), tmp_path / "greedy", select=True)
-    best = max(stored_predictions(run, "holdout").scores().top1 for run in runs)
-    assert stored_predictions(chosen, "holdout").scores().top1 >= best
+    best = max(run.predictions("holdout").scores().top1 for run in runs)
+    assert chosen.predictions("holdout").scores().top1 >= best
     assert str(spoiled) in chosen.result()["soup"]["left_out"]
     assert chosen.result()["soup"]["selected_on"] == "holdout"
     assert soup.result()["soup"]["left_out"] == []
@@ -206,8 +204,8 @@ def test_who_trained_on_the_holdout_chooses_nothing_and_has_no_score_there(
         make_soup(pair, tmp_path / "soup", select=True)
     soup = make_soup(pair, tmp_path / "soup")
     assert soup.result()["scores"].keys() == {"val"}
-    assert stored_predictions(soup, "holdout").provenance["train_on"] == "all"
-    assert len(judged_subset(dataset, "holdout", CPU).positions) == len(stored_predictions(soup, "holdout").labels)
+    assert soup.predictions("holdout").provenance["train_on"] == "all"
+    assert len(judged_subset(dataset, "holdout", CPU).positions) == len(soup.predictions("holdout").labels)
 
 
 def test_nothing_is_left_of_a_soup_that_cannot_be_written(

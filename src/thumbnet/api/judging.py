@@ -1,0 +1,220 @@
+"""The Python API of trained runs: judging, predicting, comparing, averaging, analysing, reporting."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from thumbnet.api.training import path_of
+from thumbnet.comparison import Comparison
+from thumbnet.ensemble import Over
+from thumbnet.metrics import Scores
+from thumbnet.predictions import SPLITS
+from thumbnet.report import check_place, make_report, write_report
+from thumbnet.run import RunDirectory
+from thumbnet.train.hardware import choose_device
+from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze
+from thumbnet.workflows.comparing import compare_sources
+from thumbnet.workflows.ensembling.ensemble import Ensemble, write_ensemble
+from thumbnet.workflows.ensembling.ensemble import Wish as EnsembleWish
+from thumbnet.workflows.ensembling.ensemble import make_ensemble as combine
+from thumbnet.workflows.ensembling.members import load_members
+from thumbnet.workflows.ensembling.souping import find_ingredients
+from thumbnet.workflows.ensembling.souping import make_soup as average_weights
+from thumbnet.workflows.judging import judge
+from thumbnet.workflows.prediction import Guess, guess_images
+from thumbnet.workflows.stored import How, Source, require_labels
+
+
+def evaluate_run(
+    run: RunDirectory,
+    split: str = "val",
+    views: str = "none",
+    *,
+    over: Over = "probabilities",
+    weights: str = "last",
+    data: Path | str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Scores:
+    """Return a complete run's accuracies (fractions, with 95% intervals), likelihood (nats) and calibration error.
+
+    Args:
+        run: the run, from `train_recipe` or `open_run`.
+        split: 'holdout', 'val' or another split with labels.
+        views: views of each image that are averaged, such as 'none', 'flip' or 'ten-crop' (`thumbnet.views`).
+        over: what is averaged over the views: 'probabilities' or 'logits'.
+        weights: 'last', 'best', 'first', an epoch such as 'epoch-0007', or a snapshot's tag.
+        data: packed data of the same classes; `None` takes the run's own.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        ThumbnetError: the run is unfinished or damaged, the data does not fit, or the split has no labels.
+    """
+    how, place = How(views, over, weights), choose_device(device, threads)
+    predictions = judge(run, split, how, data=path_of(data), device=place)
+    require_labels(predictions)
+    return predictions.scores()
+
+
+def predict_images(
+    run: RunDirectory,
+    images: Sequence[Path | str],
+    *,
+    count: int = 5,
+    views: str = "none",
+    over: Over = "probabilities",
+    weights: str = "last",
+    device: str = "auto",
+    threads: int | None = None,
+) -> list[list[Guess]]:
+    """Return for each image file the `count` likeliest classes (id, name, probability in [0, 1]), likeliest first.
+
+    Args:
+        run: a complete run.
+        images: files that Pillow can read, of any size.
+        count: guesses an image; no more than there are classes.
+        views: as in `evaluate_run`.
+        over: as in `evaluate_run`.
+        weights: as in `evaluate_run`.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        DataError: a file is not an image.
+        ThumbnetError: the run is unfinished or damaged, or a file cannot be read.
+    """
+    how, place = How(views, over, weights), choose_device(device, threads)
+    return guess_images(run, [Path(image) for image in images], how, count=count, device=place)
+
+
+def compare_runs(
+    first: RunDirectory,
+    second: RunDirectory,
+    split: str = "val",
+    views: str | tuple[str, str] = "none",
+    *,
+    over: Over = "probabilities",
+    device: str = "auto",
+    threads: int | None = None,
+) -> Comparison:
+    """Return how `second` stands to `first`: the difference of their accuracies, its interval, and McNemar's p-value.
+
+    Args:
+        first: a complete run.
+        second: another, or the same with other views.
+        split: a split with labels.
+        views: test-time views of both, or of each.
+        over: what is averaged over the views.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        ThumbnetError: a run is unfinished or damaged, or the two judge different images or data.
+    """
+    place = choose_device(device, threads)
+    runs, looks = (first, second), (views, views) if isinstance(views, str) else views
+    found = [judge(run, split, How(look, over), device=place) for run, look in zip(runs, looks, strict=True)]
+    return compare_sources([Source(run.path, run) for run in runs], found).comparison
+
+
+def make_ensemble(
+    members: Sequence[Path | str],
+    out: Path | str | None = None,
+    *,
+    split: str = "val",
+    over: Over = "probabilities",
+    select: Literal["holdout", "val"] | None = None,
+    size: int | None = None,
+    replacement: bool = False,
+    snapshots: bool = False,
+) -> Ensemble:
+    """Average saved predictions, and return what they reach together: `predictions`, `comparison()`, `curve`, `notes`.
+
+    Args:
+        members: folders of runs and ensembles, and files of predictions.
+        out: folder to make for the ensemble, or a file of predictions (.npz); `None` writes nothing.
+        split: the split that judges.
+        over: what is averaged.
+        select: the split on which members are chosen greedily; `None` takes all, or the first `size`.
+        size: the most members.
+        replacement: whether greedy selection may take a member more than once.
+        snapshots: take every snapshot of the runs instead of their last weights.
+
+    Raises:
+        ThumbnetError: members do not fit together, or `out` exists.
+    """
+    found = load_members([Path(one) for one in members], list(dict.fromkeys([split, *SPLITS])), snapshots=snapshots)
+    made = combine(found, EnsembleWish(split, over, select, size, replacement))
+    if out is not None:
+        write_ensemble(made, Path(out), "thumbnet.make_ensemble")
+    return made
+
+
+def make_soup(
+    runs: Sequence[Path | str],
+    out: Path | str,
+    *,
+    weights: str = "last",
+    snapshots: bool = False,
+    select: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+) -> RunDirectory:
+    """Average the weights of runs of one network into the new run directory `out`, and return it, complete.
+
+    Args:
+        runs: folders of runs.
+        out: the run directory to make.
+        weights: which weights, as in `evaluate_run`.
+        snapshots: take every snapshot of the runs instead.
+        select: add only what does not lower the accuracy on the holdout.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        ThumbnetError: the networks differ, or `out` exists.
+    """
+    ingredients = find_ingredients([Path(run) for run in runs], weights=weights, snapshots=snapshots)
+    return average_weights(ingredients, Path(out), select=select, device=choose_device(device, threads))
+
+
+def analyze_run(
+    run: RunDirectory,
+    only: Sequence[str] = (),
+    *,
+    again: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+) -> list[Done]:
+    """Compute what a report needs the network for, store it in the run, and return what became of each part.
+
+    What is stored already is kept; what was interrupted goes on.
+
+    Args:
+        run: the run, complete.
+        only: parts by name (`thumbnet.analyses.PARTS`); all of them without any.
+        again: compute anew what is stored.
+        device: 'auto', or torch's name of a device.
+        threads: CPU threads; `None` leaves torch's choice.
+
+    Raises:
+        ThumbnetError: the run is unfinished, its data is gone, or a part that was asked for is impossible.
+    """
+    return analyze(
+        run, AnalysisWish.of(only, again=again), device=choose_device(device, threads), watch=lambda *_: None
+    )
+
+
+def report_runs(runs: Sequence[RunDirectory], out: Path | str, data: Path | str | None = None) -> Path:
+    """Write one HTML page about `runs` to the file `out` and return its path; JSON and CSV lie beside it.
+
+    Of exactly two runs, the second is compared with the first.
+
+    Raises:
+        ThumbnetError: a file of a run is damaged, or `out` cannot be written.
+    """
+    place = Path(out)
+    check_place(place)
+    page, *_ = write_report(make_report(runs, path_of(data)), place)
+    return page

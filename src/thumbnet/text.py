@@ -1,0 +1,45 @@
+"""Numbers and tables in words, as people read them."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """Return a fraction as per cent with `digits` digits behind the point: 0.29549 as '29.5%'; halves go up."""
+    exact = Decimal(repr(round(100 * float(fraction), 6)))
+    return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)}%"
+
+
+def trimmed_percent(fraction: float) -> str:
+    """Return a fraction as per cent with at most two digits behind the point: 0.4365 as '43.65%', 0.4 as '40%'."""
+    return percent(fraction, 2).rstrip("%").rstrip("0").rstrip(".") + "%"
+
+
+def interval(ends: Sequence[float] | None) -> str:
+    """Return an interval of fractions, low and high, as '25.9 to 27.6%'; '' where there is none."""
+    if ends is None:
+        return ""
+    low, high = ends
+    return f"{percent(low).rstrip('%')} to {percent(high)}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the unit that reads best, such as '26 s', '42 min', '9.2 h' or '3.1 days'; '' where unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+def epochs_text(count: float | None) -> str:
+    """Return a number of epochs with at most two digits behind the point, such as '20' or '51.15'; '' for none."""
+    return "" if count is None else f"{count:,.2f}".rstrip("0").rstrip(".")
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; a bar within a cell is escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,66 @@
+"""Whether one run, ensemble or file of predictions is better than another on the same images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from thumbnet.comparison import Comparison, compare
+from thumbnet.predictions import Predictions
+from thumbnet.workflows.stored import Source, require_labels, saw_in_training, stated_views
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How a second source of predictions stands to a first.
+
+    Args:
+        split: the split that judged.
+        sides: of both, the `path`, `views`, `over`, `weights`, and whether it `trained_on` images of the split.
+        comparison: the second against the first.
+    """
+
+    split: str
+    sides: tuple[Mapping[str, Any], Mapping[str, Any]]
+    comparison: Comparison
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """A name for each side: its path, with views and weights where they tell the two apart or are unusual."""
+        names = []
+        for side in self.sides:
+            told = [side["path"]]
+            if any(one["views"] not in (None, "none") for one in self.sides):
+                told.append(f"({side['views']})")
+            if any(one["weights"] not in (None, "last") for one in self.sides):
+                told.append(f"[{side['weights']}]")
+            names.append(" ".join(told))
+        return names[0], names[1]
+
+    @property
+    def sentence(self) -> str:
+        """Whether the difference is real, in one sentence."""
+        return self.comparison.sentence(*self.labels)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as JSON data; accuracies are fractions."""
+        first, second = map(dict, self.sides)
+        found = {"split": self.split, "first": first, "second": second, **self.comparison.to_json()}
+        return {**found, "sentence": self.sentence}
+
+
+def compare_sources(sources: Sequence[Source], predictions: Sequence[Predictions]) -> Compared:
+    """Return how the second of two `sources` stands to the first, by their `predictions` for one split.
+
+    Raises:
+        DataError: the split has no labels.
+        PredictionError: they do not judge the same images of the same data.
+    """
+    for one in predictions:
+        require_labels(one)
+    first, second = (_side(source, one) for source, one in zip(sources, predictions, strict=True))
+    return Compared(predictions[0].split, (first, second), compare(*predictions))
+
+
+def _side(source: Source, predictions: Predictions) -> dict[str, Any]:
+    seen = saw_in_training(source, predictions)
+    return {"path": str(source.path), **stated_views(predictions), "trained_on": seen}

@@ -1,0 +1,129 @@
+"""The board as it is followed: one answer for all, made once for each change."""
+
+import asyncio
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.challenge.responses import problem, rows
+from tests.challenge.world import World, answers, app_of, bearer
+from thumbnet.challenge import rescoring
+from thumbnet.challenge.labels import make
+from thumbnet.challenge.web.live import LiveBoard, Snapshot
+
+
+def test_the_board_is_packed_for_those_who_take_it(world: World) -> None:
+    for number in range(20):
+        world.send(world.join(f"p{number}"), answers(number))
+    with world.client() as client:
+        found = {
+            accepted: client.get("/api/board", headers={"Accept-Encoding": accepted})
+            for accepted in ("gzip, br", "identity", "gzip;q=0")
+        }
+    assert {accepted: one.headers.get("Content-Encoding") for accepted, one in found.items()} == {
+        "gzip, br": "gzip",
+        "identity": None,
+        "gzip;q=0": None,
+    }
+    assert len({one.text for one in found.values()}) == 1
+    assert int(found["gzip, br"].headers["Content-Length"]) < int(found["identity"].headers["Content-Length"]) / 3
+    assert found["identity"].headers["Vary"] == "Accept-Encoding"
+
+
+def test_an_older_board_is_built_once_for_each_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from thumbnet.challenge import board
+
+    built = []
+
+    def build(*given: Any) -> Any:
+        built.append(given[2:])
+        return board_build(*given)
+
+    board_build = board.build
+    monkeypatch.setattr(board, "build", build)
+    world.send(world.join("anna"), answers(5))
+    with world.client() as client:
+        for _ in range(5):
+            assert client.get("/api/board/version/1").json()["rows"][0]["correct"] == 5
+        assert built == [(1,)]
+        world.send(world.join("bert"), answers(9))
+        assert [row["correct"] for row in client.get("/api/board/version/1").json()["rows"]] == [9, 5]
+        assert built == [(1,), (1,)]
+
+
+def test_the_page_says_what_the_api_says(world: World, client: TestClient) -> None:
+    for number, right in enumerate((31, 12, 30, 31)):
+        world.send(world.join(f"p{number}", team=f"<Team> & {number}"), answers(right, variant=number))
+    found = client.get("/api/board").json()["rows"]
+    assert [row["rank"] for row in found] == [1, 1, 3, 4]
+    for html in (client.get("/").text, client.get("/board/live").text):
+        shown = rows(html)
+        assert [row[:2] for row in shown] == [[str(row["rank"]), row["team"]] for row in found]
+        for cells, row in zip(shown, found, strict=True):
+            low, high = row["interval"]
+            assert cells[2].startswith(f"{100 * row['top1']:.2f}%{100 * low:.1f} to {100 * high:.1f}%")
+            assert ("≈" in cells[2]) == row["like_next"]
+    assert "Team" not in client.get("/board/live").text.replace('class="text">Team</th>', "")
+    with world.client(board="open") as other:
+        assert [row[1] for row in rows(other.get("/").text)] == [f"<Team> & {number}" for number in (0, 3, 2, 1)]
+        own = other.get("/", headers=bearer(world.token(world.join("late")))).text
+        assert "not on the board yet" in own
+        assert 'aria-current="true"' not in own
+    with world.client(board="hidden") as other:
+        assert rows(other.get("/").text) == []
+        problem(other.get("/team", params={"name": "<Team> & 0"}), 404)
+
+
+def test_whoever_follows_the_board_gets_it_once_for_each_change(world: World, client: TestClient) -> None:
+    anna = world.join("anna")
+    first = client.get("/board/live")
+    tag = {"If-None-Match": first.headers["ETag"]}
+    stated = re.search(r'data-etag="([^"]*)"', client.get("/").text)
+    assert stated is not None
+    assert unescape(stated[1]) == first.headers["ETag"]
+    assert client.get("/board/live", headers=tag).status_code == 304
+    world.send(anna, answers(3))
+    app_of(client).state.board.expire()
+    after = client.get("/board/live", headers=tag)
+    assert after.status_code == 200
+    assert after.headers["ETag"] != first.headers["ETag"]
+    assert rows(after.text)[0][2].startswith("7.50%")
+    # Nothing in it depends on who asks, so that one answer serves all.
+    assert client.get("/board/live", headers=bearer(world.token(anna))).text == after.text
+
+
+def test_corrected_labels_show_as_a_version(world: World, client: TestClient) -> None:
+    world.send(world.join("anna"), answers(40))
+    assert "Version" not in client.get("/").text
+    labels = world.challenge.labels(1)
+    names = [labels.classes[number] for number in labels.labels]
+    rescoring.correct_labels(world.challenge, make(labels.images, ["n02", *names[1:]]), "one was wrong")
+    app_of(client).state.board.expire()
+    page = client.get("/").text
+    assert "Version 2" in page
+    assert rows(page)[0][2].startswith("97.50%")
+
+
+def test_what_expires_while_the_board_is_made_is_not_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, bert = world.join("anna"), world.join("bert")
+    world.send(anna, answers(5))
+    kept = LiveBoard(world.challenge)
+    usual = kept._renewed
+
+    def made_before_the_change(before: Snapshot | None) -> Snapshot:
+        made = usual(before)
+        if before is None:
+            world.send(bert, answers(9))
+            kept.expire()
+        return made
+
+    monkeypatch.setattr(kept, "_renewed", made_before_the_change)
+    monkeypatch.setattr("thumbnet.challenge.web.live.REFRESH_SECONDS", 1000)
+
+    async def ask_twice() -> list[int]:
+        return [len((await kept.get()).board.rows) for _ in range(2)]
+
+    assert asyncio.run(ask_twice()) == [1, 2]

@@ -1,0 +1,65 @@
+"""Numbers in words."""
+
+import numpy as np
+import pytest
+
+from thumbnet.text import duration, epochs_text, interval, percent, trimmed_percent
+
+
+@pytest.mark.parametrize(
+    ("fraction", "digits", "expected"),
+    [
+        (0.295, 1, "29.5%"),
+        (0.29549, 1, "29.5%"),
+        (0.2955, 1, "29.6%"),
+        (0.0005, 1, "0.1%"),
+        (0.1225, 1, "12.3%"),
+        (1.0, 1, "100.0%"),
+        (0.0, 1, "0.0%"),
+        (0.4365, 2, "43.65%"),
+        (0.4, 2, "40.00%"),
+        (0.435, 0, "44%"),
+    ],
+)
+def test_percent(fraction: float, digits: int, expected: str) -> None:
+    assert percent(fraction, digits) == percent(np.float64(fraction), digits) == expected
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"), [(0.4365, "43.65%"), (0.4, "40%"), (0.435, "43.5%"), (1.0, "100%"), (0.0, "0%")]
+)
+def test_percent_without_zeros_at_its_end(fraction: float, expected: str) -> None:
+    assert trimmed_percent(fraction) == expected
+
+
+def test_an_interval() -> None:
+    assert interval((0.2589, 1.0)) == "25.9 to 100.0%"
+    assert interval(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [(None, ""), (20.0, "20"), (100, "100"), (51.1509, "51.15"), (0.1, "0.1"), (20_000.0, "20,000")],
+)
+def test_epochs(epochs: float | None, expected: str) -> None:
+    assert epochs_text(epochs) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, ""),
+        (0.4, "under 1 s"),
+        (1.0, "1 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (2531.2, "42 min"),
+        (5399, "90 min"),
+        (5400, "1.5 h"),
+        (36_000, "10.0 h"),
+        (172_799, "48.0 h"),
+        (172_800, "2.0 days"),
+    ],
+)
+def test_a_duration_in_the_unit_that_reads_best(seconds: float | None, expected: str) -> None:
+    assert duration(seconds) == expected

@@ -1,0 +1,71 @@
+"""Studies that average what they trained: snapshots of a run, or networks of several seeds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import QUIET
+from tests.workflows.study.made import tiny
+from thumbnet import records
+from thumbnet.packed import PackedDataset
+from thumbnet.predictions import Predictions
+from thumbnet.recipe import Checkpointing, Evaluation, Phase, epochs, iterations
+from thumbnet.run import RunDirectory
+from thumbnet.studies import Ensemble, Study
+from thumbnet.workflows.study.running import record_study, run_study
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDataset) -> None:
+    recipe = tiny(
+        phases=(Phase(epochs(4)),),
+        evaluation=Evaluation(every=iterations(1), splits=("val",), train_images=0),
+        checkpointing=Checkpointing(snapshots=5, filters=()),
+    )
+    study = Study(
+        "snaps", "Snapshots.", {"one": recipe}, (), ("snapshots",), ensemble=Ensemble("snapshots", "probabilities")
+    )
+    result = run_study(study, dataset, tmp_path, QUIET)
+    run = RunDirectory.open(tmp_path / "tiny")
+    kept = sorted(run.snapshots(), key=lambda one: -one.top1)
+    assert len(kept) >= 3
+    stored = [Predictions.load(run.predictions_path("val", one)) for one in kept]
+    curve = []
+    for size in range(1, len(kept) + 1):
+        exponentials = [np.exp(one.logits.astype(np.float64)) for one in stored[:size]]
+        total = np.sum([each / each.sum(1, keepdims=True) for each in exponentials], axis=0)
+        curve.append(float(np.mean(total.argmax(1) == stored[0].labels)))
+    assert result.ensemble is not None
+    assert [scores.top1 for scores in result.ensemble.curve] == curve
+    assert result.ensemble.members == [one.tag for one in kept]
+    assert result.ensemble.best_n == 1 + curve.index(max(curve))
+    figures = records.load(record_study(result, tmp_path / "records"))
+    assert isinstance(figures, records.Measurement)
+    assert figures.command == "thumbnet study snaps"
+    content = figures.figures["ensemble"]
+    assert content["top1"] == pytest.approx(max(curve), rel=1e-5)
+    assert content["curve"] == pytest.approx(curve, rel=1e-5)
+    assert (content["best_n"], content["selected_on"]) == (result.ensemble.best_n, "val")
+    assert content["images"] == len(stored[0].labels)
+    assert content["all_members"]["n"] == len(kept)
+    assert content["all_members"]["top1"] == pytest.approx(curve[-1], rel=1e-5)
+    assert content["single"]["top1"] == pytest.approx(curve[0], rel=1e-5)
+    low, high = content["top1_interval"]
+    assert low <= content["top1"] <= high
+    assert (figures.figures["epochs"], figures.figures["pretrained"]) == (4, False)
+
+
+def test_networks_of_several_seeds_are_averaged(tmp_path: Path, dataset: PackedDataset) -> None:
+    study = Study(
+        "seeds", "Seeds.", {"one": tiny()}, (), ("ensemble", "accuracy"), seeds=3, ensemble=Ensemble("seeds", "logits")
+    )
+    result = run_study(study, dataset, tmp_path, QUIET)
+    names = ["tiny", "tiny-seed1", "tiny-seed2"]
+    stored = [Predictions.load(RunDirectory.open(tmp_path / name).predictions_path("val")) for name in names]
+    mean = np.mean([one.logits.astype(np.float64) for one in stored], axis=0)
+    assert result.ensemble is not None
+    assert sorted(result.ensemble.members) == names
+    assert len(result.ensemble.curve) == 3
+    assert result.ensemble.curve[-1].top1 == np.mean(mean.argmax(1) == stored[0].labels)
