@@ -1,6 +1,5 @@
 """Mkrtchyan's AlexNet (Convolutional Neural Networks on Tiny ImageNet, 2022, section 2)."""
 
-import torchvision
 from torch import nn
 
 from thumbnet.errors import RecipeError
@@ -18,4 +17,6 @@ def alexnet(classes: int, image_size: int) -> nn.Module:
     """
     if image_size < 63:
         raise RecipeError(f"model mkrtchyan-alexnet: images of {image_size} pixels are too small for it; 63 is enough")
+    import torchvision  # takes longer than torch itself, so only the networks that need it import it
+
     return nn.Sequential(torchvision.models.alexnet(num_classes=1000), nn.Linear(1000, classes))

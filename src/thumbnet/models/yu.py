@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import nn
-from torchvision.models.resnet import Bottleneck
 
 from thumbnet.errors import RecipeError
 from thumbnet.models.initialization import initialize
@@ -87,6 +86,8 @@ def _bottlenecks(before: int, width: int, stride: int) -> nn.Sequential:
     """Return two blocks of 1x1-3x3-1x1 convolutions; 4 times `width` channels come out."""
     projection = nn.Conv2d(before, 4 * width, 1, stride=stride, bias=False)
     shortcut = nn.Sequential(projection, nn.BatchNorm2d(4 * width))
+    from torchvision.models.resnet import Bottleneck  # see `mkrtchyan`
+
     return nn.Sequential(Bottleneck(before, width, stride, shortcut), Bottleneck(4 * width, width))
 
 

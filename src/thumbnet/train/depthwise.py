@@ -3,7 +3,7 @@
 torch's own is slow where it falls back from oneDNN's fast kernels: the gradient of the input at a stride of 2, and
 that of the weights for filters larger than 3x3 in bfloat16. Both are the same sums, taken by kernels that are fast:
 the first is a depthwise convolution of the gradient with zeros in between, the second is made of 3x3 filters.
-`benchmarks/depthwise.py` measures what it brings.
+`python -m benchmarks.depthwise` measures what it brings.
 """
 
 import itertools

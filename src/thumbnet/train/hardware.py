@@ -43,7 +43,7 @@ def _keep_freed_memory() -> None:
     """Let glibc keep the large blocks that training frees for the next step, instead of returning them at once.
 
     By default each activation tensor is mapped anew and zeroed page by page at every step: on two cores that took
-    half of the time of a step of M1 (`benchmarks/loop.py`). Other C libraries are left as they are.
+    half of the time of a step of M1 (`benchmarks.loop`). Other C libraries are left as they are.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return
