@@ -1,5 +1,6 @@
 """What many tests share: small packed data sets and runs on them. Shared, so none must be changed."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
 
 __all__ = ["browser", "cache", "dataset", "out", "run", "runs", "shapes", "short_run", "undrawn", "unpacked"]
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what the tests start, also where a shell began them in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
