@@ -8,14 +8,21 @@ DATA ?= tiny-imagenet-200.zip
 PACKED ?= runs/tiny-imagenet-200
 THREADS ?= 2
 
-.PHONY: demo test check bench pages programs
+.PHONY: demo test coverage check bench pages programs
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
 	$(BIN)/thumbnet demo
 
+# Three workers on two cores: a quarter of a worker's time goes by waiting for servers and processes.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
 test: check programs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90
+	$(PYTEST)
+
+# Apart from `test`, since tracing takes a fifth of the time again.
+coverage: $(STAMP) programs
+	$(PYTEST) --cov --cov-report=term --cov-fail-under=95
 
 check: $(STAMP)
 	$(BIN)/ruff check .
