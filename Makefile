@@ -50,6 +50,7 @@ bench: $(STAMP) programs
 	$(BIN)/thumbnet data info $(PACKED) >/dev/null 2>&1 || $(BIN)/thumbnet data pack $(DATA) --out $(PACKED)
 	$(BIN)/python -m benchmarks.loop --data $(PACKED) --threads $(THREADS) --record records/training-loop.json
 	$(BIN)/python -m benchmarks.features --data $(PACKED) --threads $(THREADS) --record records/features.json
+	$(BIN)/python -m benchmarks.depthwise --threads $(THREADS) --record records/depthwise.json
 	$(BIN)/python -m benchmarks.kill --threads $(THREADS) --record records/resume-after-kill.json
 	$(BIN)/python -m benchmarks.challenge load --record records/challenge-load.json
 	$(BIN)/python -m benchmarks.challenge race --record records/challenge-race.json

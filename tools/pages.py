@@ -7,6 +7,7 @@ python tools/pages.py
 
 import inspect
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,20 @@ def _quality(figures: Mapping[str, Any]) -> str:
     )
 
 
+def _features(figures: Mapping[str, Any]) -> str:
+    found, probe = figures["extraction"], figures["linear_probe"]
+    return (
+        f"{found['images_per_second']:.0f} images/s at {found['image_size']} pixels, {found['ratio_median']:.1%} of the "
+        f"bare forward pass; {probe['epochs']:g} epochs of a linear head on them in {probe['total_seconds']:.0f} s"
+    )
+
+
+def _depthwise(figures: Mapping[str, Any]) -> str:
+    rates = (statistics.median(figures[key]) for key in ("images_per_second", "images_per_second_fast"))
+    before, after = (f"{rate:.0f}" for rate in rates)
+    return f"{before} to {after} images/s at {figures['image_size']} pixels, {figures['ratio_median']:.1f} times"
+
+
 def _challenge_load(figures: Mapping[str, Any]) -> str:
     parts = []
     for name, found in figures.items():
@@ -193,6 +208,8 @@ _MEASUREMENTS = (
     ("quality", "5% of val's labels flipped on purpose, searched with `resnet18-64`; duplicates", _quality),
     ("augmentation", "augmentation of 64x64 images", _augmentation),
     ("training-loop", "images/s of the training loop, as a share of the bare model step's", _loop),
+    ("features", "features of EfficientNet-Lite0, computed once and kept", _features),
+    ("depthwise", "training EfficientNet-Lite0 on the CPU with our backward pass of its convolutions", _depthwise),
     ("resume-after-kill", "killed with SIGKILL at a random moment, then resumed", _kill),
     ("challenge-load", "`thumbnet serve`: 500 teams submit in the last minute while 2,000 watch", _challenge_load),
     ("challenge-race", "50 posts of one team at the same moment, one and two server processes", _challenge_race),

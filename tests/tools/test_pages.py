@@ -164,6 +164,18 @@ MEASURED: dict[str, tuple[dict[str, Any], str]] = {
         "4.8 microseconds an image for a flip, 51.3 for rotation, flips and blur",
     ),
     "training-loop": ({"b": {"ratio_median": 0.9811}, "a": {"ratio_median": 0.9}}, "`a` 90.0%, `b` 98.1%"),
+    "features": (
+        {
+            "extraction": {"images_per_second": 104.6, "image_size": 224, "ratio_median": 0.9612},
+            "linear_probe": {"epochs": 10.0, "total_seconds": 58.7},
+        },
+        "105 images/s at 224 pixels, 96.1% of the bare forward pass; 10 epochs of a linear head on them in 59 s",
+    ),
+    "depthwise": (
+        {"images_per_second": [23.0, 24.6, 24.0], "images_per_second_fast": [50.0, 51.2, 52.0]}
+        | {"image_size": 160, "ratio_median": 2.14},
+        "24 to 51 images/s at 160 pixels, 2.1 times",
+    ),
     "resume-after-kill": ({"identical": 20, "kills": 20}, "20 of 20 runs end with identical results"),
     "challenge-load": (
         {"sqlite": {"accepted": 499, "clients": 500, "submissions": {"p99_ms": 812.4}} | LOAD},
