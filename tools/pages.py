@@ -162,8 +162,8 @@ def _quality(figures: Mapping[str, Any]) -> str:
 def _features(figures: Mapping[str, Any]) -> str:
     found, probe = figures["extraction"], figures["linear_probe"]
     return (
-        f"{found['images_per_second']:.0f} images/s at {found['image_size']} pixels, {found['ratio_median']:.1%} of the "
-        f"bare forward pass; {probe['epochs']:g} epochs of a linear head on them in {probe['total_seconds']:.0f} s"
+        f"{found['images_per_second']:.0f} images/s at {found['image_size']} pixels, {found['ratio_median']:.1%} of "
+        f"the bare forward pass; {probe['epochs']:g} epochs of a linear head on them in {probe['total_seconds']:.0f} s"
     )
 
 

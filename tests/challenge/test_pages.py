@@ -153,6 +153,14 @@ def test_the_admin_page(world: World, client: TestClient) -> None:
     assert "<Owls>" not in page
     assert page.index("&lt;Owls&gt;") < page.index("bert")
     assert "77.50%" in page
+    assert 'aria-label="Turn now for &lt;Owls&gt;"' in page
+    assert page.count("Turn now for") == 1  # the other team may submit
+    assert client.post("/admin/turn", data={"team": "<Owls>"}).headers["Location"] == "/admin?done=turn"
+    page = client.get("/admin?done=turn").text
+    assert "The team may submit now." in page
+    assert "Turn now for" not in page
+    assert world.send(anna, answers(30)).is_new
+    assert "No team is called" in problem(client.post("/admin/turn", data={"team": "Bats"}), 404)
     assert "tick the box" in problem(client.post("/admin/phase", data={"to": "closed"}), 422)
     assert client.get("/api/challenge").json()["phase"] == "open"
     assert "close it before" in problem(client.post("/admin/phase", data={"to": "revealed", "sure": "yes"}), 409)

@@ -1,5 +1,6 @@
 """Who is expected: codes, and the teams that the roster makes."""
 
+import json
 import re
 
 import pytest
@@ -7,8 +8,9 @@ from benchmarks.challenge.processes import PASSWORD
 from sqlalchemy import select
 
 from tests.challenge.world import ROSTER, World
+from thumbnet.challenge import keeping
 from thumbnet.challenge.database.schema import accounts as accounts_table
-from thumbnet.challenge.database.schema import invites, teams
+from thumbnet.challenge.database.schema import invites, ledger, teams
 from thumbnet.challenge.people import accounts, roster
 from thumbnet.challenge.people import teams as team_rules
 from thumbnet.challenge.refusals import RefusalError
@@ -79,18 +81,22 @@ def test_the_roster_decides_who_is_in_its_teams(both: World) -> None:
 
 def test_an_admin_moves_people(both: World) -> None:
     anna, bert = both.join("anna", team="Owls"), both.join("bert", team="Bats")
-    assert team_rules.move(both.challenge.database, "ANNA", "bats") == "Owls"
+    assert team_rules.move(both.challenge, "ANNA", "bats") == "Owls"
     assert accounts.find_account(both.challenge, "anna").team_id == bert.team_id
     with both.challenge.database.read() as connection:
         assert team_rules.find(connection, bert.team_id or 0, 0).members == ["anna", "bert"]
         assert connection.execute(select(teams.c.members).order_by(teams.c.id)).scalars().all() == [0, 2]
+        entries = connection.execute(select(ledger.c.entry).order_by(ledger.c.sequence)).scalars().all()
+        entry = json.loads(entries[-1])
+        assert (entry["moved"], entry["from"], entry["to"]) == (anna.id, anna.team_id, bert.team_id)
     for account, team, message in (
         ("anna", "Bats", "already"),
         ("eve", "Bats", "no participant"),
         ("anna", "Foxes", "no team is called"),
     ):
         with pytest.raises(RefusalError, match=message):
-            team_rules.move(both.challenge.database, account, team)
+            team_rules.move(both.challenge, account, team)
+    assert keeping.verify(both.challenge).problems == []
     assert anna.team_id != bert.team_id
 
 

@@ -45,6 +45,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/account/token": {"data": {"label": "another", "password": PASSWORD}},
     "/account/token/remove": {"data": {"number": "999"}},
     "/admin/phase": {"data": {"to": "revealed", "sure": "yes"}},
+    "/admin/turn": {"data": {"team": "nobody's"}},
     "/admin/roster": {"files": {"file": ("x.csv", "name,id\nEmil Elster,s8\n")}},
 }
 

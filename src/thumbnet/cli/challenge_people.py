@@ -95,7 +95,7 @@ def move(
     from thumbnet.challenge.people import teams
 
     with at.open() as challenge:
-        left = teams.move(challenge.database, name, team)
+        left = teams.move(challenge, name, team)
     sys.stdout.write(f"{name} moved from {left} to {team}\n")
 
 

@@ -88,15 +88,15 @@ def of_roster(connection: Connection, name: str, now: int) -> int | None:
     return found if is_roster else None
 
 
-def move(database: Database, account: str, team: str) -> str:
-    """Make `account` a member of another team, however many it has, and return the name of the one that it left.
+def move(challenge: Challenge, account: str, team: str) -> str:
+    """Make `account` a member of another team, however many it has, log that, and return the name of the one it left.
 
     What was submitted stays with the team that it was submitted for.
 
     Raises:
         RefusalError: no such participant, no such team, or it is the same.
     """
-    with database.write() as connection:
+    with challenge.database.write() as connection:
         chosen = (accounts.c.name_key == names.key(account)) & accounts.c.team_id.is_not(None)
         row = connection.execute(select(accounts.c.id, accounts.c.team_id).where(chosen)).first()
         if row is None:
@@ -109,6 +109,8 @@ def move(database: Database, account: str, team: str) -> str:
         for number, change in sorted([(row.team_id, -1), (target, 1)]):
             connection.execute(update(teams).where(teams.c.id == number).values(members=teams.c.members + change))
         connection.execute(update(accounts).where(accounts.c.id == row.id).values(team_id=target))
+        state = challenge.advance(connection)
+        log.note(connection, {"moved": row.id, "from": row.team_id, "to": target, "moved_at": iso(state.now)})
     return str(left)
 
 

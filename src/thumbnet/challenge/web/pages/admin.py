@@ -48,6 +48,17 @@ def phase(
     return see(f"/admin?done={to}")
 
 
+@router.post("/turn")
+def turn(request: Request, viewer: Admin, challenge: Open, team: Text = "") -> Response:
+    """End the cooldown of the team of this name."""
+    try:
+        teams.give_turn(challenge, team)
+    except RefusalError as problem:
+        return _page(request, viewer, challenge, problem)
+    live_board(request).expire()
+    return see("/admin?done=turn")
+
+
 @router.post("/roster")
 def invite(
     request: Request,
