@@ -86,6 +86,19 @@ def test_a_run_starts_from_a_run(out: Path, shapes: PackedDataset, short_run: Ru
     assert again.model.pretrained
 
 
+def test_a_holdout_that_was_trained_on_is_not_kept_apart_again(
+    out: Path, shapes: PackedDataset, tmp_path: Path
+) -> None:
+    without = Evaluation(splits=("val",), train_images=16)
+    seen = train.start(short_recipe(train_on="all", evaluation=without), shapes, tmp_path / "seen", QUIET)
+    with pytest.raises(RecipeError, match=r"seen was trained on the holdout.*; use train_on='all'"):
+        train.start(start_from(short_recipe(evaluation=without), str(seen.path)), shapes, out, QUIET)
+    assert not out.exists()
+    further = short_recipe(train_on="all", evaluation=without)
+    run = train.start(start_from(further, str(seen.path)), shapes, out, QUIET)
+    assert run.recipe().train_on == "all"
+
+
 def test_weights_that_do_not_fit_leave_nothing_written(out: Path, file: Path, shapes: PackedDataset) -> None:
     wider = start_from(short_recipe(model=Model("small", {"width": 5})), str(file))
     with pytest.raises(RecipeError, match=r"0 missing; 0 unexpected; 16 of other shape \(0.weight .*, \.\.\.\)$"):
