@@ -21,11 +21,9 @@ from thumbnet.errors import ChallengeError
 from thumbnet.files import storage_errors
 from thumbnet.randomness import derive_seed
 
-_HEADER_WORDS = frozenset(
-    """
-    image images image_id imageid image_name name id ids file filename file_name path class classes class_id classid
-    class_name label labels label_id wnid category target prediction
-    """.split()  # noqa: SIM905 # as a list, one word a line
+_HEADER_WORD = re.compile(
+    "images?|image_?id|image_name|name|ids?|file|file_?name|path|class|classes|class_?id|class_name|labels?|label_id"
+    "|wnid|category|target|prediction"
 )
 
 
@@ -210,7 +208,7 @@ def parse(text: str, known: Sequence[str] | None = None) -> Labels:
 def _is_header(line: str) -> bool:
     """Return whether each field of a line is a word that names a column."""
     fields = [field.strip(" \"'").lower() for field in re.split(r"[,\t ]+", line.strip())]
-    return len(fields) > 1 and all(field in _HEADER_WORDS for field in fields)
+    return len(fields) > 1 and all(_HEADER_WORD.fullmatch(field) for field in fields)
 
 
 def _check_first(images: Sequence[str], class_ids: Sequence[str], lines: Sequence[tuple[int, str]]) -> None:
