@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from thumbnet.errors import RecipeError
 from thumbnet.optim import build_schedule, schedule_names
-from thumbnet.recipe import Schedule, epochs, iterations
+from thumbnet.recipe import Length, Schedule, epochs, iterations
 
 PER_EPOCH, TOTAL = 7, 42
 
@@ -92,10 +92,9 @@ def torch_rates_of_one_cycle(peak_at: float) -> list[float]:
 
 
 @pytest.mark.parametrize("warmup", [iterations(5), epochs(1)])
-def test_warm_up_rises_in_a_line_and_is_part_of_the_length(warmup: object) -> None:
-    assert not isinstance(warmup, str)
+def test_warm_up_rises_in_a_line_and_is_part_of_the_length(warmup: Length) -> None:
     steps = 5 if warmup == iterations(5) else PER_EPOCH
-    ours = our_rates(Schedule("cosine", warmup=warmup))  # type: ignore[arg-type]  # parametrize does not carry types
+    ours = our_rates(Schedule("cosine", warmup=warmup))
     rising = torch_rates(lambda o: lr_scheduler.LinearLR(o, start_factor=1 / steps, total_iters=steps - 1), steps)
     falling = torch_rates(lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL - steps), TOTAL - steps)
     assert ours == pytest.approx(rising + falling, abs=1e-9)

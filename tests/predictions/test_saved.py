@@ -3,6 +3,7 @@
 import dataclasses
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,22 +82,22 @@ def test_unknown_labels_cannot_be_scored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "message"),
+    ("changes", "message"),
     [
-        ("logits", np.zeros((6, 2), dtype=np.float32), "logits have the shape"),
-        ("logits", np.zeros((6, 3)), "logits are float64"),
-        ("labels", np.zeros(5, dtype=np.int64), "labels have the shape"),
-        ("labels", np.zeros(6, dtype=np.int32), "labels are int32"),
-        ("labels", np.full(6, 3), "labels range from 3 to 3"),
-        ("labels", np.full(6, -2), "labels range from -2"),
-        ("classes", ("a", "b", "a"), "classes hold 'a' twice"),
-        ("classes", ("a", "b", "c\0"), "NUL"),
-        ("image_ids", ("x",) * 6, "image_ids hold 'x' twice"),
+        ({"logits": np.zeros((6, 2), dtype=np.float32)}, "logits have the shape"),
+        ({"logits": np.zeros((6, 3))}, "logits are float64"),
+        ({"labels": np.zeros(5, dtype=np.int64)}, "labels have the shape"),
+        ({"labels": np.zeros(6, dtype=np.int32)}, "labels are int32"),
+        ({"labels": np.full(6, 3)}, "labels range from 3 to 3"),
+        ({"labels": np.full(6, -2)}, "labels range from -2"),
+        ({"classes": ("a", "b", "a")}, "classes hold 'a' twice"),
+        ({"classes": ("a", "b", "c\0")}, "NUL"),
+        ({"image_ids": ("x",) * 6}, "image_ids hold 'x' twice"),
     ],
 )
-def test_what_does_not_agree_is_refused(field: str, value: object, message: str) -> None:
+def test_what_does_not_agree_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PredictionError, match=message):
-        dataclasses.replace(sample(), **{field: value})  # type: ignore[arg-type]  # wrong values are the point
+        dataclasses.replace(sample(), **changes)
 
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -126,5 +127,6 @@ def test_what_selects_is_evaluated() -> None:
 
 
 def test_a_recipe_is_frozen() -> None:
+    recipe: Any = sample()
     with pytest.raises(dataclasses.FrozenInstanceError):
-        sample().seed = 1  # type: ignore[misc]  # that it is refused is the point
+        recipe.seed = 1

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,36 @@ def test_a_flipped_byte_in_a_member_is_named(shapes_zip: Path, tmp_path: Path) -
             continue
         message = refusal(path, tmp_path)
         assert "flipped.zip: shapes/val/images/val_3.JPEG: this member of the archive is damaged" in message
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        ({0: b"PX"}, "the archive is cut off or damaged; get it again"),
+        ({6: b"\xff"}, "the archive is cut off or damaged; get it again"),
+        ({9: b"\x08", 46: b"\xff"}, "the archive is cut off or damaged; get it again"),
+        ({20: b"\xff\xff\xff\xfe"}, "this member of the archive is damaged; get the archive again"),
+        ({42: b"\xff\xff\xff\xfe"}, "this member of the archive is damaged; get the archive again"),
+        ({-6: b"\xff\xff\xff\xff"}, "this member of the archive is damaged; get the archive again"),
+        ({-10: b"\xff\xff\xff\xff"}, "the archive is cut off or damaged; get it again"),
+    ],
+    ids=["entry", "version", "name", "size", "place", "all places", "length"],
+)
+def test_a_damaged_directory_of_an_archive(
+    damage: dict[int, bytes], expected: str, shapes_zip: Path, tmp_path: Path
+) -> None:
+    """Negative offsets of bytes count from the end of the file, others from the directory's first entry."""
+    data = bytearray(shapes_zip.read_bytes())
+    with zipfile.ZipFile(shapes_zip) as archive:
+        start = archive.start_dir
+    for offset, replacement in damage.items():
+        at = start + offset if offset >= 0 else len(data) + offset
+        data[at : at + len(replacement)] = replacement
+    path = tmp_path / "damaged.zip"
+    path.write_bytes(data)
+    message = refusal(path, tmp_path)
+    assert "damaged.zip: " in message
+    assert expected in message
 
 
 def test_random_damage_to_an_archive_is_an_error_or_harmless(tmp_path: Path) -> None:
@@ -273,9 +304,9 @@ def test_a_name_with_a_line_break_still_gives_one_line(shapes_folder: Path, tmp_
     ("options", "expected"),
     [({"size": 2}, "size is 2"), ({"val_fraction": 1.0}, "val_fraction is 1.0"), ({"threads": -1}, "threads is -1")],
 )
-def test_options_out_of_range(options: dict[str, int], expected: str, tmp_path: Path) -> None:
+def test_options_out_of_range(options: dict[str, Any], expected: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=expected):
-        pack("digits", tmp_path / "out", **options)  # type: ignore[arg-type]  # a table of mixed options
+        pack("digits", tmp_path / "out", **options)
 
 
 def test_too_little_space_is_said_before_packing(

@@ -151,6 +151,7 @@ class ZipTree(FileTree):
         self._members = _central_directory(source)
         with storage_errors(source):
             self._handle = source.open("rb", buffering=0)
+            self._size = os.fstat(self._handle.fileno()).st_size
         self._lock = threading.Lock()
         files = [name for name in self._members if not name.endswith("/")]
         super().__init__(source, files, (name[:-1] for name in self._members if name.endswith("/")))
@@ -180,6 +181,8 @@ class ZipTree(FileTree):
 
     def _raw(self, member: zipfile.ZipInfo) -> bytes:
         """Return the stored bytes of a member, short where its header or the archive is damaged."""
+        if not 0 <= member.header_offset <= self._size - member.compress_size:
+            return b""
         # The local header repeats the name, and an extra field that may be longer than the central one: one read with
         # room for both is enough for nearly all members.
         room = _LOCAL_HEADER.size + len(member.filename.encode()) + len(member.extra) + 64
@@ -225,19 +228,14 @@ def _central_directory(source: Path) -> dict[str, zipfile.ZipInfo]:
         raise DataError(f"{source}: the file is empty; get the archive again")
     if not start.startswith(b"PK") and not zipfile.is_zipfile(source):
         raise DataError(f"{source}: not a zip archive; give a .zip file, or unpack it and give the folder")
-    damaged = DataError(f"{source}: the archive is cut off or damaged; get it again")
     with storage_errors(source):
         try:
             with zipfile.ZipFile(source) as archive:
                 infos = archive.infolist()
-        # NotImplementedError is zipfile's for a version that it cannot read, which damaged bytes look like.
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, IndexError, OverflowError, struct.error) as error:
-            raise damaged from error
-        except OSError as error:
-            # A damaged directory sends zipfile to an offset before the start of the file.
-            if error.errno == errno.EINVAL:
-                raise damaged from error
-            raise
+        # Of damaged bytes zipfile says three things: BadZipFile; UnicodeDecodeError where a name that is marked as
+        # UTF-8 is not; and NotImplementedError where the version, once damaged, is one that it cannot read.
+        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
+            raise DataError(f"{source}: the archive is cut off or damaged; get it again") from error
     members = {info.filename: info for info in infos}
     if len(members) != len(infos):
         name, _ = Counter(info.filename for info in infos).most_common(1)[0]
