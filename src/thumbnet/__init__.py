@@ -8,21 +8,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from thumbnet.api import (
+    from thumbnet.api.judging import (
         analyze_run,
         compare_runs,
         evaluate_run,
-        load_data,
         make_ensemble,
-        make_recipe,
         make_soup,
-        open_run,
-        pack_data,
         predict_images,
         report_runs,
-        resume_run,
-        train_recipe,
     )
+    from thumbnet.api.training import load_data, make_recipe, open_run, pack_data, resume_run, train_recipe
     from thumbnet.errors import ThumbnetError
 
 __version__ = "0.1.0"
@@ -45,12 +40,15 @@ __all__ = [
     "train_recipe",
 ]
 
+_HOMES = ("thumbnet.errors", "thumbnet.api.training", "thumbnet.api.judging")
+
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "thumbnet.errors" if name == "ThumbnetError" else "thumbnet.api"
-    return getattr(importlib.import_module(module), name)
+    if name in __all__:
+        for module in map(importlib.import_module, _HOMES):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

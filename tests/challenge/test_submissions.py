@@ -202,7 +202,7 @@ def test_a_team_sends_sixty_files_an_hour(both: World, monkeypatch: pytest.Monke
         assert 3500 < (refused.value.retry_after or 0) <= 3600
     assert both.send(bert, answers(3)).is_new
     later = time.monotonic() + 3601
-    monkeypatch.setattr("thumbnet.challenge.submissions.limits.time.monotonic", lambda: later)
+    monkeypatch.setattr("thumbnet.challenge.people.limits.time.monotonic", lambda: later)
     with pytest.raises(RefusalError, match="may submit again"):
         both.send(anna, answers(3))
 

@@ -16,10 +16,10 @@ from thumbnet.challenge.database.schema import challenge as table
 from thumbnet.challenge.database.schema import label_versions, ledger, submissions
 from thumbnet.challenge.labels import Labels
 from thumbnet.challenge.moments import iso, milliseconds
+from thumbnet.challenge.people.limits import Posts
 from thumbnet.challenge.refusals import conflict
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.submissions.files import StoredFiles
-from thumbnet.challenge.submissions.limits import Posts
 from thumbnet.challenge.telling import check_names
 from thumbnet.errors import ChallengeError
 from thumbnet.files import storage_errors

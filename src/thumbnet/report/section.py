@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from thumbnet import text
@@ -14,6 +13,7 @@ from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Facts, Missing
 from thumbnet.report.pictures import Budget, Library, Pictures
 from thumbnet.report.subject import Subject
+from thumbnet.templates import html_templates
 
 F = TypeVar("F", bound=Facts)
 
@@ -141,16 +141,6 @@ def amount(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("thumbnet.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(percent=percent, span=text.interval, amount=amount, duration=text.duration)
-    return made
-
-
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = html_templates(
+    "thumbnet.report", percent=percent, span=text.interval, amount=amount, duration=text.duration
+)

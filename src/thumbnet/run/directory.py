@@ -2,7 +2,7 @@
 
 import contextlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,8 +46,10 @@ class RunDirectory(Places):
         data: Mapping[str, Any],
         environment: Mapping[str, Any],
         command: str,
+        *,
+        fill: Callable[[Self], None] | None = None,
     ) -> Self:
-        """Make the run directory `path` whole, or not at all.
+        """Make the run directory `path` whole, or not at all, also where the process is killed.
 
         Args:
             path: a folder that does not exist yet.
@@ -56,28 +58,11 @@ class RunDirectory(Places):
                 order) and `counts` (images by split).
             environment: as `thumbnet.environment.describe` gives it.
             command: the command line that started the run.
+            fill: writes what else the run directory holds from its first moment; what it raises leaves nothing.
 
         Raises:
             RunError: `path` exists.
             StorageError: the place cannot be written, or another process is making this run directory.
-        """
-        with cls.making(path, recipe, data, environment, command):
-            pass
-        return cls(path)
-
-    @classmethod
-    @contextlib.contextmanager
-    def making(
-        cls,
-        path: Path,
-        recipe: Recipe,
-        data: Mapping[str, Any],
-        environment: Mapping[str, Any],
-        command: str,
-    ) -> Iterator[Self]:
-        """Yield a run directory that becomes `path`, with what the block wrote, when the block ends well.
-
-        Nothing is left where it does not, or where the process is killed. Arguments and errors are those of `create`.
         """
         if path.exists() or path.is_symlink():
             raise RunError(f"{path}: exists already and is never overwritten; choose another folder with --out")
@@ -88,7 +73,9 @@ class RunDirectory(Places):
             write_json(folder / DATA, dict(data))
             write_json(folder / ENVIRONMENT, {"sessions": [_session(environment, command)]})
             write_json(folder / STATUS, {"state": "running", "step": 0, "total_steps": None, "message": "created"})
-            yield cls(folder)
+            if fill is not None:
+                fill(cls(folder))
+        return cls(path)
 
     @classmethod
     def is_at(cls, path: Path) -> bool:

@@ -11,9 +11,9 @@ from thumbnet.challenge.database import Database
 from thumbnet.challenge.database.schema import accounts, teams
 from thumbnet.challenge.moments import iso
 from thumbnet.challenge.people import names, secrets
+from thumbnet.challenge.people.limits import due
 from thumbnet.challenge.refusals import RefusalError, conflict, not_found
 from thumbnet.challenge.state import Challenge
-from thumbnet.challenge.submissions.limits import due
 
 
 @dataclass(frozen=True)

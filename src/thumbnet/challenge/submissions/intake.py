@@ -9,10 +9,10 @@ from thumbnet.challenge import ledger
 from thumbnet.challenge.database.engine import insert_new
 from thumbnet.challenge.database.schema import scores, submissions
 from thumbnet.challenge.moments import iso
+from thumbnet.challenge.people import limits
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge, State
-from thumbnet.challenge.submissions import limits
 from thumbnet.challenge.submissions.scoring import Answers, Score, answers_digest, read_answers, score
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
@@ -20,6 +20,7 @@ from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.web.refused import refusal_headers
 from thumbnet.challenge.web.security import Viewer, challenge_of, own_address
+from thumbnet.templates import html_templates
 
 
 @dataclass(frozen=True)
@@ -142,14 +143,9 @@ def _frame(request: Request, viewer: Viewer | None) -> Frame:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("thumbnet.challenge.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    made = html_templates(
+        "thumbnet.challenge.web", percent=percent, span=text.interval, moment=moment, duration=duration, iso=iso
     )
-    made.filters.update(percent=percent, span=text.interval, moment=moment, duration=duration, iso=iso)
     passwords = {"shortest_password": SHORTEST_PASSWORD, "longest_password": LONGEST_PASSWORD}
     made.globals.update(version=__version__, **passwords)
     return made

@@ -289,10 +289,12 @@ def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, 
         "parameters": parameter_count(kitchen.model),
         "multiply_adds": multiply_adds(kitchen.model, size),
     }
-    with RunDirectory.making(out, recipe, base.data(), describe_hardware(kitchen.device), command) as run:
+
+    def fill(run: RunDirectory) -> None:
         save_weights(kitchen.model, run.weights_path("last"))
         for split, one in predictions.items():
             one.save(run.predictions_path(split))
         run.write_result(result)
         run.write_status("complete", 0, 0, "a soup, which no training made")
-    return RunDirectory(out)
+
+    return RunDirectory.create(out, recipe, base.data(), describe_hardware(kitchen.device), command, fill=fill)
