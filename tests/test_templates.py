@@ -7,8 +7,8 @@ from thumbnet.templates import html_templates
 
 
 def test_values_are_escaped() -> None:
-    templates = html_templates("thumbnet.report", loud=str.upper)
-    assert templates.from_string("<p>{{ name | loud }}</p>").render(name="<b>'&\"") == "<p>&lt;B&gt;&#39;&amp;&#34;</p>"
+    template = html_templates("thumbnet.report", loud=str.upper).from_string("<p>{{ name | loud }}</p>")
+    assert template.render(name="<b>'&\"") == "<p>&lt;B&gt;&#39;&amp;&#34;</p>"
 
 
 def test_a_name_without_a_value_is_an_error() -> None:
