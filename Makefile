@@ -59,7 +59,7 @@ bench: $(STAMP) programs
 
 # Writes the tables that pages take from records and registries.
 pages: $(STAMP)
-	$(BIN)/python tools/pages.py
+	$(BIN)/python -m tools.pages
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "thumbnet needs Python 3.11 or newer")'

@@ -71,3 +71,8 @@ class Pages:
         """Close all pages, with their contexts."""
         for page in self._opened:
             page.context.close()
+
+
+def overflow(page: Page) -> int:
+    """How many pixels the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

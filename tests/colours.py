@@ -1,4 +1,11 @@
-"""How well colours can be told apart."""
+"""Colours of a style sheet, and how well they can be told apart."""
+
+import re
+
+
+def named(block: str) -> dict[str, str]:
+    """The colours #rrggbb that a block of a style sheet names, as in `--page: #ffffff`."""
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
 
 
 def contrast(first: str, second: str) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import browser
+from tests.cli.calling import Shell
 from tests.helpers import QUIET, short_recipe
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import dataset, run, runs, unpacked
@@ -54,6 +55,12 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the figures of studies and searches, where their numbers alone are read."""
     monkeypatch.setattr("thumbnet.workflows.study.running.draw_study", lambda *_: None)
     monkeypatch.setattr("thumbnet.workflows.tuning.searching.draw_search", lambda *_: None)
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Runs commands in this process."""
+    return Shell(capsys)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
-"""Short recipes, and runs to compare."""
+"""Short recipes, and runs to copy and compare."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,20 @@ def varied_recipe() -> Recipe:
         ema=Ema(decay=0.8),
         selected_on="holdout",
     )
+
+
+def copy_of(run: RunDirectory, folder: Path) -> RunDirectory:
+    """Return a copy of a run in `folder`, to be changed."""
+    return RunDirectory(shutil.copytree(run.path, folder))
+
+
+def mtimes(folder: Path) -> dict[Path, int]:
+    """Return when each file and folder below `folder` was last changed, in nanoseconds."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def silent(text: str, done: int, total: int) -> None:
+    """Show nothing of the progress."""
 
 
 def assert_same_results(run: RunDirectory, reference: RunDirectory) -> None:

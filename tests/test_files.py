@@ -267,6 +267,22 @@ def test_arrays_come_back_and_nothing_else_does(tmp_path: Path) -> None:
         files.read_arrays(tmp_path / "none.npz")
 
 
+def test_an_array_comes_back_and_nothing_else_does(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(3))
+    assert files.read_array(path).tolist() == [0, 1, 2]
+    content = path.read_bytes()
+    for damaged in (b"", b"PK\x03\x04", content[:-1], content.replace(b"}", b" ")):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"^[^\n]{1,120}$"):
+            files.read_array(path)
+    np.save(path, np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        files.read_array(path)
+    with pytest.raises(FileNotFoundError):
+        files.read_array(tmp_path / "none.npy")
+
+
 def test_the_cache_is_where_it_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path))
     assert files.cache_folder() == tmp_path

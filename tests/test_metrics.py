@@ -109,6 +109,9 @@ def test_scores_gather_all_of_them() -> None:
     assert scores.top1_interval == metrics.accuracy_interval(round(scores.top1 * 500), 500)
     assert scores.top5_interval == metrics.accuracy_interval(round(scores.top5 * 500), 500)
     assert scores.images == 500
+    assert metrics.Accuracy.of(logits.argmax(axis=1) == labels) == metrics.Accuracy(
+        scores.top1, scores.top1_interval, 500
+    )
     data = scores.to_json()
     assert json.loads(json.dumps(data)) == data
     assert list(data) == ["top1", "top5", "top1_interval", "top5_interval", "nll", "ece", "images"]
@@ -146,6 +149,8 @@ def test_bad_input_is_one_clear_line(logits: NDArray[np.float32], labels: NDArra
 
 
 def test_bad_parameters_are_refused() -> None:
+    with pytest.raises(PredictionError, match="there are no images"):
+        metrics.Accuracy.of(np.zeros(0, np.bool_))
     with pytest.raises(PredictionError, match="k is 0"):
         metrics.top_k_correct(GOOD, LABELS, 0)
     with pytest.raises(PredictionError, match="0 bins"):

@@ -1,9 +1,11 @@
 """Numbers in words."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from thumbnet.text import duration, epochs_text, interval, percent, trimmed_percent
+from thumbnet.text import duration, epochs_text, interval, path_labels, percent, trimmed_percent, with_interval
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,10 @@ def test_percent_without_zeros_at_its_end(fraction: float, expected: str) -> Non
 
 def test_an_interval() -> None:
     assert interval((0.2589, 1.0)) == "25.9 to 100.0%"
+    assert interval((0.25891, 1.0), 2) == "25.89 to 100.00%"
     assert interval(None) == ""
+    assert with_interval(0.26755, (0.2589, 0.2763)) == "26.8% (25.9 to 27.6%)"
+    assert with_interval(0.26755, [0.2589, 0.2763], 2) == "26.76% (25.89 to 27.63%)"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,21 @@ def test_an_interval() -> None:
 )
 def test_epochs(epochs: float | None, expected: str) -> None:
     assert epochs_text(epochs) == expected
+
+
+def test_labels_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert path_labels([tmp_path / "x", tmp_path / "y"]) == ["x", "y"]
+    assert path_labels([tmp_path / "one" / "run", tmp_path / "two" / "run"]) == ["one/run", "two/run"]
+    same = [tmp_path / "a" / "1" / "run", tmp_path / "b" / "1" / "run", tmp_path / "other"]
+    assert path_labels(same)[:2] == ["a/1/run", "b/1/run"]
+    assert path_labels([]) == []
+    # What is behind a link is called as the link.
+    (tmp_path / "x").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "x")
+    assert path_labels([tmp_path / "link"]) == ["link"]
+    monkeypatch.chdir(tmp_path / "x")
+    assert path_labels([Path()]) == ["x"]
+    assert path_labels([Path("..")]) == [tmp_path.name]
 
 
 @pytest.mark.parametrize(

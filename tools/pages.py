@@ -2,15 +2,17 @@
 
 No page states a figure by itself.
 
-python tools/pages.py
+python -m tools.pages
 """
 
 import inspect
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.challenge.load import FAILURES
 
 from thumbnet.augment import IMAGE_OPERATIONS, MIXING_OPERATIONS
 from thumbnet.errors import StorageError
@@ -92,7 +94,11 @@ def results(records: Sequence[AnyRecord]) -> str:
 def measurements(records: Sequence[AnyRecord]) -> str:
     """Return the table of other measurements."""
     known = {one.name: one for one in records if isinstance(one, Measurement)}
-    rows = [(label, text(known[name].figures), _link(name)) for name, label, text in _MEASUREMENTS if name in known]
+    rows = [
+        (label if isinstance(label, str) else label(known[name].figures), text(known[name].figures), _link(name))
+        for name, label, text in _MEASUREMENTS
+        if name in known
+    ]
     if not rows:
         return "Nothing is measured yet."
     return markdown_table(("what", "measured", "record"), rows)
@@ -173,15 +179,28 @@ def _depthwise(figures: Mapping[str, Any]) -> str:
     return f"{before} to {after} images/s at {figures['image_size']} pixels, {figures['ratio_median']:.1f} times"
 
 
+def _challenge_load_label(figures: Mapping[str, Any]) -> str:
+    one = next(iter(figures.values()))
+    last = "minute" if one["window_seconds"] == 60 else f"{one['window_seconds']:g} s"
+    return f"`thumbnet serve`: {one['clients']:,} teams submit in the last {last} while {one['readers']:,} watch"
+
+
 def _challenge_load(figures: Mapping[str, Any]) -> str:
     parts = []
     for name, found in figures.items():
-        lost = sum(found[key] for key in ("lost", "doubled", "wrong_scores", "server_errors", "without_answer"))
+        lost = sum(found[key] for key in FAILURES)
         parts.append(
             f"{_DATABASES[name]}: {found['accepted']} of {found['clients']} accepted, {lost} lost, doubled or failed, "
             f"p99 {found['submissions']['p99_ms']:.0f} ms"
         )
     return "; ".join(parts)
+
+
+def _challenge_race_label(figures: Mapping[str, Any]) -> str:
+    by_processes = next(iter(figures.values()))
+    posts = next(iter(by_processes.values()))["posts"]
+    counts = [{"1": "one", "2": "two"}.get(name.split()[0], name.split()[0]) for name in by_processes]
+    return f"{posts} posts of one team at the same moment, {' and '.join(counts)} server processes"
 
 
 def _challenge_race(figures: Mapping[str, Any]) -> str:
@@ -200,7 +219,7 @@ def _challenge_kill(figures: Mapping[str, Any]) -> str:
 
 _DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
-_MEASUREMENTS = (
+_MEASUREMENTS: Sequence[tuple[str, str | Callable[[Mapping[str, Any]], str], Callable[[Mapping[str, Any]], str]]] = (
     ("pack", "`thumbnet data pack tiny-imagenet-200.zip`", _pack),
     ("startup", "`thumbnet --help`", _startup),
     ("ensemble", "`thumbnet ensemble`, from files", _ensemble),
@@ -211,8 +230,8 @@ _MEASUREMENTS = (
     ("features", "features of EfficientNet-Lite0, computed once and kept", _features),
     ("depthwise", "training EfficientNet-Lite0 on the CPU with our backward pass of its convolutions", _depthwise),
     ("resume-after-kill", "killed with SIGKILL at a random moment, then resumed", _kill),
-    ("challenge-load", "`thumbnet serve`: 500 teams submit in the last minute while 2,000 watch", _challenge_load),
-    ("challenge-race", "50 posts of one team at the same moment, one and two server processes", _challenge_race),
+    ("challenge-load", _challenge_load_label, _challenge_load),
+    ("challenge-race", _challenge_race_label, _challenge_race),
     ("challenge-kill", "`thumbnet serve` killed with SIGKILL under load", _challenge_kill),
 )
 

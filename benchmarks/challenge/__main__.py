@@ -1,22 +1,19 @@
 """The command line of the measurements."""
 
 import argparse
-import shlex
 import sys
-from pathlib import Path
 from typing import Any
 
 from benchmarks.challenge import kill, load, race
 from benchmarks.challenge.classroom import DATABASES, say
-from thumbnet import environment, records
+from benchmarks.program import add_record, write
+from thumbnet import environment
 from thumbnet.challenge.web.pages.scoreboard import POLL_SECONDS
 
 
 def main() -> int:
     """Measure, print, and write a record when one is asked for; return 1 where something went wrong."""
     options = _parse()
-    if options.record is not None:
-        records.check_place(options.record)
     figures: dict[str, Any] = {}
     good = True
     for database in options.databases:
@@ -25,10 +22,7 @@ def main() -> int:
         say(program.summary(database, found))
         good = good and program.passed(found)
         figures[database] = found
-    if options.record is not None:
-        about = environment.describe("cpu", environment.usable_cpus())
-        command = shlex.join(["python", "-m", "benchmarks.challenge", *sys.argv[1:]])
-        records.write_measurement(options.record, figures, about, command)
+    write(options.record, figures, environment.describe("cpu", environment.usable_cpus()))
     return 0 if good else 1
 
 
@@ -59,7 +53,7 @@ def _parse() -> argparse.Namespace:
     for program in (one, two, three):
         program.add_argument("--databases", nargs="+", choices=DATABASES, default=list(DATABASES))
         program.add_argument("--seed", type=int, default=0, help="of files and moments")
-        program.add_argument("--record", type=Path, help="JSON file for the figures, replaced where it exists")
+        add_record(program)
     return parser.parse_args()
 
 

@@ -18,6 +18,9 @@ from thumbnet.challenge.ledger import read_receipt
 LIVE = "/board/live"
 """What the board's page asks for, with the ETag that it knows."""
 
+FAILURES = ("lost", "doubled", "wrong_scores", "server_errors", "without_answer", "problems_of_verification")
+"""The figures that are 0 where all went well."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -144,7 +147,7 @@ def _figures(made: Classroom, plan: Plan, seen: Seen) -> dict[str, Any]:
         "submissions": quantiles([answer.seconds for _, answer in seen.sent]),
         "board": quantiles(seen.board) | {"requests": len(seen.board)},
         "accepted": len(accepted),
-        "lost": plan.clients - sum(counts),
+        "lost": plan.clients - len(counts),
         "doubled": sum(count - 1 for count in counts),
         "wrong_scores": len(wrong),
         "server_errors": sum(count for status, count in seen.statuses.items() if status >= 500),
@@ -157,8 +160,7 @@ def _figures(made: Classroom, plan: Plan, seen: Seen) -> dict[str, Any]:
 
 def passed(figures: dict[str, Any]) -> bool:
     """Return whether nothing was lost, doubled, wrong or failed; how fast it was is another matter."""
-    wrong = ("lost", "doubled", "wrong_scores", "server_errors", "without_answer", "problems_of_verification")
-    return figures["accepted"] == figures["clients"] and not any(figures[name] for name in wrong)
+    return figures["accepted"] == figures["clients"] and not any(figures[name] for name in FAILURES)
 
 
 def summary(database: str, figures: dict[str, Any]) -> str:

@@ -5,12 +5,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+
+from benchmarks.program import THUMBNET
 
 PASSWORD = "correct horse"
 """Of every account here; the servers are on the loopback address and live for minutes."""
@@ -41,8 +42,7 @@ class ServerProcess:
         self.port = free_port() if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder.parent / f"{folder.name}-{self.port}.log"
-        program = str(Path(sys.executable).with_name("thumbnet"))
-        command = [program, "serve", "--folder", str(folder), "--port", str(self.port), *map(str, arguments)]
+        command = [str(THUMBNET), "serve", "--folder", str(folder), "--port", str(self.port), *map(str, arguments)]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | dict(variables or {}))
 

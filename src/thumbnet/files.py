@@ -183,15 +183,35 @@ def read_arrays(path: Path) -> "dict[str, NDArray[Any]]":
     """
     import numpy as np
 
+    with _array_errors(), path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise TypeError("a single array")
+        return {name: archive[name] for name in archive.files}
+
+
+def read_array(path: Path) -> "NDArray[Any]":
+    """Return the array of the npy file at `path`; nothing pickled is read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PermissionError: it may not be read.
+        ValueError: it is no such file, or damaged; one line says how.
+    """
+    import numpy as np
+
+    with _array_errors(), path.open("rb") as file:
+        found: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return found
+
+
+@contextlib.contextmanager
+def _array_errors() -> Iterator[None]:
+    """Turn the dozen kinds of exception with which zip and array readers answer damaged bytes into a `ValueError`."""
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise TypeError("a single array")
-            return {name: archive[name] for name in archive.files}
+        yield
     except (FileNotFoundError, PermissionError):
         raise
-    # The zip and array readers answer damaged bytes with a dozen kinds of exception, RuntimeError among them.
     except Exception as error:
         raise ValueError(" ".join(str(error).split())[:120]) from error
 

@@ -65,18 +65,28 @@ def write(
         raise PredictionError(f"{path}: an image is given twice; give each image once")
     if not image_ids:
         raise PredictionError(f"{path}: there are no images; a submission needs at least one")
-    lines = [f"{image} {label}" for image, label in zip(image_ids, class_ids, strict=True)]
-    for line, image, label in zip(lines, image_ids, class_ids, strict=True):
-        if not image or not label or _fields(line) != (image, label) or _NO_TEXT.search(line):
+    for image, label in zip(image_ids, class_ids, strict=True):
+        if not fits(image, label):
             raise PredictionError(
                 f"{path}: image {_shown(image)} with class {_shown(label)} does not fit the submission format; "
                 "rename what is empty or has a blank, a line break or a character that is not text"
             )
-    content = "".join(line + "\n" for line in lines).encode("utf-8")
+    lines = (f"{image} {label}\n" for image, label in zip(image_ids, class_ids, strict=True))
+    content = "".join(lines).encode("utf-8")
     stated = read_and_validate(content, image_ids, known or class_ids, max_bytes=len(content))
     assert list(stated.values()) == list(class_ids)
     with atomic_file(path) as handle:
         handle.write(content)
+
+
+def fits(image: str, label: str) -> bool:
+    """Return whether a submission can state that `image` is of the class `label`.
+
+    It cannot where one of them is empty, has a blank at an end or a line break, or is not text, or where the class id
+    has a blank within.
+    """
+    line = f"{image} {label}"
+    return bool(image and label) and _fields(line) == (image, label) and not _NO_TEXT.search(line)
 
 
 def read_and_validate(

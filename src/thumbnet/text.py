@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -15,12 +16,17 @@ def trimmed_percent(fraction: float) -> str:
     return percent(fraction, 2).rstrip("%").rstrip("0").rstrip(".") + "%"
 
 
-def interval(ends: Sequence[float] | None) -> str:
+def interval(ends: Sequence[float] | None, digits: int = 1) -> str:
     """Return an interval of fractions, low and high, as '25.9 to 27.6%'; '' where there is none."""
     if ends is None:
         return ""
     low, high = ends
-    return f"{percent(low).rstrip('%')} to {percent(high)}"
+    return f"{percent(low, digits).rstrip('%')} to {percent(high, digits)}"
+
+
+def with_interval(value: float, ends: Sequence[float], digits: int = 1) -> str:
+    """Return a fraction with its interval, as '26.8% (25.9 to 27.6%)'."""
+    return f"{percent(value, digits)} ({interval(ends, digits)})"
 
 
 def duration(seconds: float | None) -> str:
@@ -37,6 +43,17 @@ def duration(seconds: float | None) -> str:
 def epochs_text(count: float | None) -> str:
     """Return a number of epochs with at most two digits behind the point, such as '20' or '51.15'; '' for none."""
     return "" if count is None else f"{count:,.2f}".rstrip("0").rstrip(".")
+
+
+def path_labels(paths: Sequence[Path]) -> list[str]:
+    """Return a short name of each path: its own, with as many folders above it as tell it from the others."""
+    # A link is called as it is, not as what it leads to.
+    full = [path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name for path in paths]
+    whole = [path.parts for path in full]
+    depth = 1
+    while len({parts[-depth:] for parts in whole}) < len(set(whole)):
+        depth += 1
+    return ["/".join(parts[-depth:]) for parts in whole]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,7 @@
 """Filters that training recorded, and how far they went."""
 
-import shutil
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tests.helpers import copy_of
 from thumbnet.analyses import filter_change, recorded_filters
 from thumbnet.errors import RunError
 from thumbnet.run import RunDirectory
@@ -48,12 +50,20 @@ def test_filters_of_zeros_have_no_angle() -> None:
     assert np.isinf(found.relative[0])
 
 
-@pytest.mark.parametrize("content", [b"no array", None])
-def test_damaged_filters_are_refused(content: bytes | None, short_run: RunDirectory, tmp_path: Path) -> None:
-    run = RunDirectory(shutil.copytree(short_run.path, tmp_path / "run"))
-    if content is None:
-        np.save(run.filters_path("last"), np.zeros((1, 3, 3, 3), np.float32))
-    else:
-        run.filters_path("last").write_bytes(content)
+def stored(save: Callable[..., None] = np.save) -> bytes:
+    """Filters of another shape than the run's, as `save` writes them."""
+    file = io.BytesIO()
+    save(file, np.zeros((1, 3, 3, 3), np.float32))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no array", stored(), stored().replace(b"}", b" "), stored(np.savez)],
+    ids=["no array", "another shape", "an open bracket", "several arrays"],
+)
+def test_damaged_filters_are_refused(content: bytes, short_run: RunDirectory, tmp_path: Path) -> None:
+    run = copy_of(short_run, tmp_path / "run")
+    run.filters_path("last").write_bytes(content)
     with pytest.raises(RunError, match=r"last\.npy: these filters are"):
         recorded_filters(run)

@@ -1,7 +1,6 @@
 """Analyses in a run: found there, and refused where they are of other weights or data."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.analyses import made
+from tests.helpers import copy_of
 from thumbnet import analyses
 from thumbnet.errors import RunError
 from thumbnet.predictions import Predictions
@@ -18,7 +18,7 @@ from thumbnet.run import RunDirectory
 @pytest.fixture
 def run(short_run: RunDirectory, tmp_path: Path) -> RunDirectory:
     """A copy of a run, to store in."""
-    return RunDirectory(shutil.copytree(short_run.path, tmp_path / "my run"))
+    return copy_of(short_run, tmp_path / "my run")
 
 
 def predictions(run: RunDirectory) -> Predictions:

@@ -17,8 +17,9 @@ def test_accuracies_are_those_of_scikit_learn() -> None:
             expected = accuracy_score(found.labels, found.predicted[row, column])
             assert found.accuracy()[row, column] == pytest.approx(expected)
             interval = binomtest(round(expected * 10), 10).proportion_ci(method="wilson")
-            assert found.interval(row, column) == pytest.approx((interval.low, interval.high))
-    assert found.clean_accuracy() == pytest.approx(accuracy_score(found.labels, found.clean))
+            assert found.cell(row, column).top1 == pytest.approx(expected)
+            assert found.cell(row, column).top1_interval == pytest.approx((interval.low, interval.high))
+    assert found.clean_accuracy().top1 == pytest.approx(accuracy_score(found.labels, found.clean))
     assert found.mean_accuracy() == pytest.approx(np.mean(found.predicted == found.labels))
 
 

@@ -106,7 +106,7 @@ def test_arrays_that_do_not_fit_are_refused(changes: dict[str, Any]) -> None:
         replace(made.embedding(), **changes)
 
 
-def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+def test_a_missing_folder_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no such file or folder"):
         made.maps().save(tmp_path / "nowhere" / "a.npz")
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from tests.helpers import silent
 from thumbnet import analyses
 from thumbnet.analysis import Subject
 from thumbnet.data import judged_subset, whole_split
@@ -12,10 +13,6 @@ from thumbnet.run import RunDirectory
 from thumbnet.workflows.judging import load_network
 
 CPU = torch.device("cpu")
-
-
-def silent(text: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 def subject_of(run: RunDirectory, dataset: PackedDataset, folder: Path, judged: str = "val") -> Subject:

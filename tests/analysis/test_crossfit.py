@@ -8,7 +8,8 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from tests.analysis.helpers import CPU, silent
+from tests.analysis.helpers import CPU
+from tests.helpers import silent
 from thumbnet.analysis import CrossFit, Subject, cross_fit, crossfit
 from thumbnet.analysis.crossfit import cross_fitted_logits, fit_head, fold_of
 

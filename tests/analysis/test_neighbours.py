@@ -5,7 +5,8 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from tests.analysis.helpers import CPU, silent
+from tests.analysis.helpers import CPU
+from tests.helpers import silent
 from thumbnet.analysis import Subject, find_neighbours, neighbours
 
 

@@ -18,8 +18,8 @@ from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.web import make_app
 from thumbnet.challenge.web.pages import scoreboard
 
-SECONDS = 20_000
-"""How long to wait for a page to change by itself, in milliseconds."""
+PATIENCE_MS = 20_000
+"""How long to wait for a page to change by itself."""
 
 
 class Visitors(Pages):

@@ -42,6 +42,16 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> str:
     """The setting `database`, for an empty one: SQLite first, then PostgreSQL."""
+    return _new_database(request)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def another_database(request: pytest.FixtureRequest) -> str:
+    """The setting `database` for a second empty one, of each kind beside each of the first."""
+    return _new_database(request)
+
+
+def _new_database(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return ""
     running: Cluster = request.getfixturevalue("cluster")

@@ -1,5 +1,6 @@
 """The API as programs and browsers meet it."""
 
+import hashlib
 import re
 from typing import Any
 
@@ -8,13 +9,14 @@ from benchmarks.challenge.processes import PASSWORD
 
 from tests.challenge.responses import ORIGIN, error
 from tests.challenge.world import CLASSES, IMAGES, TEXT, World, answers, bearer, operations
-from thumbnet.challenge.state import Challenge
+from thumbnet.challenge import ledger
+from thumbnet.challenge.state import Challenge, set_phase
 from thumbnet.challenge.web import make_app
 from thumbnet.challenge.web.limits import SMALL
 from thumbnet.errors import ChallengeError
 
 
-def test_the_whole_way_in_a_browser(world: World) -> None:
+def test_the_whole_way_with_a_session(world: World) -> None:
     with world.client() as client:
         about = client.get("/api/challenge").json()
         assert (about["phase"], about["images"], about["classes"], about["cooldown_seconds"]) == ("open", 40, 4, 7200)
@@ -90,6 +92,37 @@ def test_an_admin_ends_it_and_corrects_nothing_by_accident(world: World) -> None
         error(client.post("/api/admin/roster", content="name\n", headers=admin), 415, "unsupported_media_type")
         error(client.get("/api/board/version/2"), 404, "not_found")
         assert client.get("/api/board/version/1").json() == client.get("/api/board").json()
+
+
+def test_the_labels_are_those_of_the_start(both: World) -> None:
+    """Whoever kept the first hash, and is shown the labels at the end, can check them."""
+    with both.client() as client:
+        (first,) = client.get("/api/ledger").json()
+        for phase in ("closed", "revealed"):
+            error(client.get("/api/ledger/labels"), 409, "conflict")
+            set_phase(both.challenge, phase)
+        (told,) = client.get("/api/ledger/labels").json()
+    assert hashlib.sha256(ledger.canonical(told["entry"]).encode()).hexdigest() == first["entry_hash"]
+    assert hashlib.sha256((told["previous"] + first["entry_hash"]).encode()).hexdigest() == first["hash"]
+    shown = both.challenge.labels(1).encode()
+    assert hashlib.sha256(shown).hexdigest() == told["entry"]["labels"]
+
+
+def test_an_admin_ends_a_cooldown(both: World) -> None:
+    anna = both.join("anna", team="Owls")
+    both.send(anna, answers(3))
+    token, admin = bearer(both.token(anna)), bearer(both.admin_token())
+    with both.client() as client:
+        assert client.get("/api/team", headers=token).json()["next_allowed"] is not None
+        error(client.post("/api/admin/turn", json={"team": "Owls"}, headers=token), 403, "forbidden")
+        error(client.post("/api/admin/turn", json={"team": "Bats"}, headers=admin), 404, "not_found")
+        error(client.post("/api/admin/turn", json={"team": "a\x00b"}, headers=admin), 422, "invalid_request")
+        links = len(client.get("/api/ledger").json())
+        given = client.post("/api/admin/turn", json={"team": "owls"}, headers=admin)
+        assert (given.status_code, given.content) == (204, b"")
+        assert len(client.get("/api/ledger").json()) == links + 1
+        assert client.get("/api/team", headers=token).json()["next_allowed"] is None
+        assert client.post("/api/submissions", content=answers(4), headers=TEXT | token).status_code == 201
 
 
 def test_tokens_can_be_made_listed_and_removed(world: World) -> None:

@@ -8,20 +8,12 @@ import pytest
 from scipy.stats import binomtest, rankdata
 from sqlalchemy import update
 
-from tests.challenge.world import CLASSES, IMAGES, TRUTH, World, answers, known_right
+from tests.challenge.world import World, answers, known_right, look
 from thumbnet.challenge import board, labels
-from thumbnet.challenge.board import Board
 from thumbnet.challenge.database.schema import scores
-from thumbnet.challenge.rescoring import correct_labels
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import set_phase
 from thumbnet.challenge.submissions.scoring import Accuracy
-from thumbnet.errors import ChallengeError
-
-
-def look(world: World, version: int | None = None) -> Board:
-    with world.challenge.database.read() as connection:
-        return board.build(world.challenge, connection, version)
 
 
 def fill(world: World, shares: Sequence[float]) -> dict[str, list[list[int]]]:
@@ -113,50 +105,6 @@ def test_a_result_that_is_no_number_never_ranks(world: World) -> None:
     assert [row.name for row in look(world).rows] == ["anna"]
     assert Accuracy(0, 0).top1 is None
     assert Accuracy(5, 4).interval is None
-
-
-def test_corrected_labels_make_a_new_version_and_the_old_one_stays(both: World) -> None:
-    first, second = both.join("anna"), both.join("bert")
-    both.send_all(first, answers(range(20)), answers(range(25)))
-    both.send_all(second, answers(range(10, 40)))
-    before = look(both)
-    # The first ten images were labelled wrongly: what 'anna' stated for them was wrong in truth.
-    corrected = [CLASSES[(CLASSES.index(name) + 1) % 4] if place < 10 else name for place, name in enumerate(TRUTH)]
-    assert correct_labels(both.challenge, labels.make(IMAGES, corrected), "ten were wrong") == 2
-    after = look(both)
-    stated = {
-        "anna": answers(range(25)).decode().split()[1::2],
-        "bert": answers(range(10, 40)).decode().split()[1::2],
-    }
-    public = ~both.challenge.labels(1).private
-    for row in after.rows:
-        right = (np.array(stated[row.name]) == np.array(corrected)) & public
-        assert row.score.correct == int(right.sum())
-    assert after.version == 2
-    assert after.state.change > before.state.change
-    old = look(both, 1)
-    assert [(row.name, row.score) for row in old.rows] == [(row.name, row.score) for row in before.rows]
-    with pytest.raises(ChallengeError, match="the same as the challenge has already"):
-        correct_labels(both.challenge, labels.make(IMAGES, corrected), "again")
-    assert look(both).state.change == after.state.change
-    assert both.send(both.join("cleo"), answers(5)).is_new
-    assert len(look(both).rows) == 3
-    assert len(look(both, 1).rows) == 2
-
-
-def test_a_correction_that_was_broken_off_goes_on(both: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(5):
-        both.send(both.join(f"p{number}"), answers(number))
-    corrected = labels.make(IMAGES, ["n04", *TRUTH[1:]])
-    monkeypatch.setattr("thumbnet.challenge.rescoring._AT_ONCE", 2)
-    with monkeypatch.context() as patch:
-        calls = iter([None, None, None])
-        patch.setattr("thumbnet.challenge.rescoring.write_score", lambda *_, **__: next(calls))
-        with pytest.raises(StopIteration):
-            correct_labels(both.challenge, corrected, "one")
-    assert look(both).version == 1
-    assert correct_labels(both.challenge, corrected, "one") == 2
-    assert len(look(both).rows) == 5
 
 
 @pytest.mark.parametrize("mode", ["open", "pseudonymous", "hidden"])

@@ -8,9 +8,9 @@ import pytest
 from benchmarks.challenge.processes import PASSWORD
 from playwright.sync_api import Browser, Page, expect
 
-from tests.challenge.browser import SECONDS, board, send, sign_in, visited
+from tests.browser import overflow
+from tests.challenge.browser import PATIENCE_MS, board, send, sign_in, visited
 from tests.challenge.world import World, answers
-from tests.report.browser import overflow
 from thumbnet.challenge.settings import Settings
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
@@ -60,7 +60,7 @@ def test_a_challenge_from_signing_up_to_the_final_scores(browser: Browser, divid
         sign_up_by_keyboard(anna, "anna", "Owls")
         _submit_first(divided, anna)
         # The board moves by itself, for somebody who only looks on.
-        watcher.locator("table.board").wait_for(timeout=SECONDS)
+        watcher.locator("table.board").wait_for(timeout=PATIENCE_MS)
         assert board(watcher) == [["1", "Owls", "60.00%"]]
         _refused_within_the_cooldown(divided, anna)
         anna.goto("/")
@@ -72,7 +72,7 @@ def test_a_challenge_from_signing_up_to_the_final_scores(browser: Browser, divid
         bert.fill("#team", "Foxes")
         bert.click("button.main")
         send(bert, split(divided, 14, 5))
-        expect(anna.locator("[data-own-rank]")).to_have_text("2", timeout=SECONDS)
+        expect(anna.locator("[data-own-rank]")).to_have_text("2", timeout=PATIENCE_MS)
         expect(anna.locator("[data-own-teams]")).to_have_text("2")
         assert board(anna) == [["1", "Foxes", "70.00%"], ["2", "Owls", "60.00%"]]
         expect(anna.locator("tr.own th")).to_have_text("Owls")
@@ -123,14 +123,14 @@ def _close_and_reveal(admin: Page, anna: Page, watcher: Page, token: str) -> Non
     admin.keyboard.press("Tab")
     admin.keyboard.press("Enter")
     admin.wait_for_url("**/admin?done=closed")
-    expect(watcher.locator(".phase")).to_contain_text("Closed.", timeout=SECONDS)
+    expect(watcher.locator(".phase")).to_contain_text("Closed.", timeout=PATIENCE_MS)
     assert "%" not in watcher.locator(".phase").inner_text()
     assert board(watcher) == [["1", "Foxes", "70.00%"], ["2", "Owls", "60.00%"]]
     admin.locator(".phase-form", has_text="for good").get_by_role("checkbox").check()
     admin.get_by_role("button", name="Reveal").click()
     admin.wait_for_url("**/admin?done=revealed")
     for page in (watcher, anna):
-        expect(page.locator(".phase")).to_contain_text("Final.", timeout=SECONDS)
+        expect(page.locator(".phase")).to_contain_text("Final.", timeout=PATIENCE_MS)
         assert board(page) == [["1", "Owls", "90.00%"], ["2", "Foxes", "25.00%"]]
         assert [text.strip() for text in page.locator("td.moved").all_text_contents()] == ["▲up 1", "▼down 1"]
     expect(anna.locator("[data-own-score]")).to_have_text("90.00%")
@@ -183,7 +183,7 @@ def test_hostile_names_are_shown_and_nothing_else(browser: Browser, divided: Wor
         watcher, page = visitors.come(), visitors.come()
         watcher.goto("/")
         divided.send(mallory, split(divided, 12, 3))
-        watcher.locator("table.board").wait_for(timeout=SECONDS)
+        watcher.locator("table.board").wait_for(timeout=PATIENCE_MS)
         assert board(watcher) == [["1", EVIL, "60.00%"]]
         watcher.click("table.board a")
         expect(watcher.locator("h1")).to_have_text(EVIL)
@@ -202,10 +202,10 @@ def test_a_lost_connection_is_said_and_mended(browser: Browser, divided: World) 
         page.goto("/")
         expect(page.locator("#updated")).to_contain_text("Live, updated")
         page.route("**/board/live", lambda route: route.abort())
-        expect(page.locator("#updated")).to_contain_text("Connection lost", timeout=SECONDS)
+        expect(page.locator("#updated")).to_contain_text("Connection lost", timeout=PATIENCE_MS)
         divided.send(anna, split(divided, 3, 3))
         page.unroute("**/board/live")
-        page.locator("table.board").wait_for(timeout=SECONDS)
+        page.locator("table.board").wait_for(timeout=PATIENCE_MS)
         expect(page.locator("#updated")).to_contain_text("Live, updated")
         expect(page.locator("#announcement")).to_contain_text("The scoreboard changed")
         visitors.said = [line for line in visitors.said if "ERR_FAILED" not in line]
@@ -217,7 +217,6 @@ def test_every_page_fits_a_phone(browser: Browser, divided: World, scheme: str) 
         divided.send(
             divided.join(f"p{number}", team="W" * 64 if number == 3 else f"Team {number}"), answers(20 + number)
         )
-    divided.admin_token()
     token = divided.admin_token()
     with visited(browser, divided) as visitors:
         page, admin = visitors.come(**PHONE, color_scheme=scheme), visitors.come(**PHONE, color_scheme=scheme)

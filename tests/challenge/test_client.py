@@ -134,6 +134,10 @@ def test_a_receipt_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(ChallengeError, match="another receipt is there"):
         client.save_receipt(path, {"receipt": other})
     assert json.loads(path.read_text()) == RECEIPT
+    path.write_text("{}")
+    with pytest.raises(ChallengeError, match=r"receipt\.json: receipt: not one of ours"):
+        client.save_receipt(path, {"receipt": RECEIPT})
+    assert path.read_text() == "{}"
 
 
 def test_a_receipt_that_does_not_fit_is_refused() -> None:

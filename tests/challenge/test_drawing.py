@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.colours import contrast
+from tests.colours import contrast, named
 from thumbnet.challenge.board import Point
 from thumbnet.challenge.submissions.scoring import Accuracy
 from thumbnet.challenge.web import plot
@@ -46,16 +46,15 @@ def test_a_plot_holds_whatever_it_is_given(values: list[tuple[int, int]]) -> Non
     drawn = plot.make(_points(values))
     assert drawn is not None
     for dot in drawn.public:
-        assert 52 < dot.x < 624
-        assert plot.TOP <= dot.top <= dot.y <= dot.bottom <= plot.HEIGHT - plot.BOTTOM
+        assert 0 < drawn.left < dot.x < drawn.right < drawn.width
+        assert 0 < drawn.top <= dot.top <= dot.y <= dot.bottom <= drawn.bottom < drawn.height
     assert all(0 <= level <= 1 for _, level in drawn.ticks)
     assert plot.make([]) is None
 
 
 def _colours(style: str, *, dark: bool) -> dict[str, str]:
     blocks = re.findall(r":root[^{]*\{([^}]*)\}", style)
-    found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[0]))
-    return found | (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[1])) if dark else {})
+    return named(blocks[0]) | (named(blocks[1]) if dark else {})
 
 
 def test_colours_can_be_read_and_are_those_of_the_report() -> None:

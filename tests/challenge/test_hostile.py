@@ -1,11 +1,13 @@
 """What somebody may send who wants to break the server or what it writes: refused, or harmless.
 
-Files that are no submissions are in `test_api`, what a browser shows of hostile names in `test_pages`.
+Files that are no submissions are in `test_submissions` and `test_safety`, what a browser shows of hostile names is in
+`test_browser`.
 """
 
 import asyncio
 import contextlib
 import csv
+import hashlib
 import io
 import socket
 from collections.abc import Iterator
@@ -15,7 +17,8 @@ from typing import Any
 import pytest
 from benchmarks.challenge.processes import write_settings
 
-from tests.challenge.world import TEXT, World, answers, bearer, server
+from tests.challenge.responses import problem
+from tests.challenge.world import TEXT, World, answers, bearer, count, server
 from thumbnet.challenge.keeping.export import grades
 from thumbnet.challenge.settings import load
 from thumbnet.challenge.web import limits, make_app
@@ -29,21 +32,30 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, in
     folder = tmp_path_factory.mktemp("hostile") / "challenge"
     world = World(load(write_settings(folder, sign_up="open")))
     token = world.token(world.join("anna"))
-    with server(folder) as (url, _):
-        yield world, int(url.rpartition(":")[2]), token
+    with server(folder) as running:
+        yield world, running.port, token
     world.challenge.close()
 
 
-def send_raw(port: int, data: bytes, *, ends: bool = False) -> bytes:
-    """Send bytes as they are, and return what comes back until the server closes or waits for more."""
+def send_raw(port: int, data: bytes, *, ends: bool = False, wait: float | None = None) -> bytes:
+    """Send bytes as they are, and return what comes back until the server closes.
+
+    Args:
+        port: of the server.
+        data: to send.
+        ends: whether the sender closes its side then.
+        wait: seconds of silence after which a server that keeps the connection counts as done; by default such a
+            server fails the test.
+    """
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         with contextlib.suppress(ConnectionError):  # the server may have refused it before the end
             connection.sendall(data)
         if ends:
             connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(1)
-        with contextlib.suppress(TimeoutError, ConnectionError):
+        connection.settimeout(wait or 10)
+        is_end = (ConnectionError,) if wait is None else (ConnectionError, TimeoutError)
+        with contextlib.suppress(*is_end):
             while part := connection.recv(65536):
                 received += part
     return received
@@ -100,7 +112,7 @@ def test_a_request_cannot_be_hidden_in_the_body_of_another(served: tuple[World, 
     # A length and chunks: some proxies go by one of the two and some servers by the other.
     both = head + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden
     for data in (both, head + b"Content-Length: " + str(len(hidden)).encode() + b"\r\n\r\n" + hidden):
-        received = send_raw(port, data)
+        received = send_raw(port, data, wait=1)
         assert b"test_1.JPEG" not in received
         assert len(statuses(received)) == 1
         assert set(statuses(received)) <= {400, 422}
@@ -233,13 +245,17 @@ def test_no_cell_of_an_export_is_a_formula(world: World) -> None:
 def test_a_form_with_a_hostile_file_name_writes_no_such_file(world: World, tmp_path: Path) -> None:
     token = bearer(world.token(world.join("anna")))
     before = sorted(path.name for path in tmp_path.iterdir())
+    names = ("../../evil", "/tmp/evil", "..\\evil.exe", "<script>.txt", "a\r\nSet-Cookie: a=b")
     with world.client() as client:
-        for name in ("../../evil", "/tmp/evil", "..\\evil.exe", "<script>.txt", "a\r\nSet-Cookie: a=b", "x" * 5000):
+        client.follow_redirects = False
+        for name, done in zip(names, ["new", *["seen"] * 4], strict=True):
             sent = client.post("/submit", files={"file": (name, answers(3))}, headers=token)
-            assert sent.status_code < 500
+            assert (sent.status_code, sent.headers["Location"]) == (303, f"/submissions/1?done={done}")
             assert "set-cookie" not in sent.headers
+        too_long = client.post("/submit", files={"file": ("x" * 5000, answers(3))}, headers=token)
+        assert problem(too_long, 400).startswith("Bad request")
         bomb = client.post("/api/submissions", content=b"PK\x03\x04" + bytes(100_000), headers=TEXT | token)
         assert bomb.status_code == 422
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-    stored = world.challenge.files
-    assert all(path.name in stored.digests() for path in stored.folder.glob("*/*"))
+    assert count(world) == (1, 1, 1)
+    assert world.challenge.files.digests() == {hashlib.sha256(answers(3)).hexdigest()}

@@ -53,6 +53,7 @@ def test_labels_are_read_from_what_people_have(text: str, tmp_path: Path) -> Non
         ("a,x,y\n", "line 1: 'a,x,y' is not an image"),
         ("Bild,Klasse\na.png,x\nb.png,y\n", "line 1: 'Bild,Klasse' looks like a header"),
         ("a,z\n", "class 'z' of image 'a' is not among the classes"),
+        ("a\0,x\n", "image 'a\\x00' does not fit the submission format"),
     ],
 )
 def test_bad_labels_are_refused(text: str, message: str, tmp_path: Path) -> None:
@@ -61,6 +62,32 @@ def test_bad_labels_are_refused(text: str, message: str, tmp_path: Path) -> None
     classes.write_text("x\ny\n")
     with pytest.raises(ChallengeError, match=re.escape(message)):
         labels.read(path, classes)
+
+
+def test_a_file_of_labels_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "test.csv"
+    path.write_bytes(b"a.png,\xff\n")
+    with pytest.raises(ChallengeError) as refused:
+        labels.read(path)
+    assert str(refused.value) == f"{path}: not UTF-8 text; save it as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "known"),
+    [
+        ("a.png", "golden retriever", None),
+        ("a.png", "x", ["golden retriever", "x"]),
+        ("a.png", "", None),
+        ("a.png ", "x", None),
+        ("\ta.png", "x", None),
+        ("a\nb.png", "x", None),
+        ("", "x", None),
+    ],
+)
+def test_names_that_no_submission_can_state_are_refused(image: str, name: str, known: list[str] | None) -> None:
+    with pytest.raises(ChallengeError, match="does not fit the submission format; rename what") as refused:
+        labels.make(["b c.png", image], ["x", name], known)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_split_gives_its_labels_and_all_classes(shapes: PackedDataset) -> None:

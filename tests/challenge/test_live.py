@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.challenge.responses import problem, rows
-from tests.challenge.world import World, answers, app_of, bearer
+from tests.challenge.world import TEXT, World, answers, app_of, bearer
 from thumbnet.challenge import rescoring
 from thumbnet.challenge.labels import make
 from thumbnet.challenge.web.live import LiveBoard, Snapshot
@@ -127,3 +127,47 @@ def test_what_expires_while_the_board_is_made_is_not_lost(world: World, monkeypa
         return [len((await kept.get()).board.rows) for _ in range(2)]
 
     assert asyncio.run(ask_twice()) == [1, 2]
+
+
+class Clock:
+    """Stands in for the module `time`: it stands still, but for what a board is said to take."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_whoever_asks_while_the_board_rests_gets_the_last_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board that takes two seconds rests for twenty; a browser that polls does not wait, and has it afterwards."""
+    clock = Clock()
+    monkeypatch.setattr("thumbnet.challenge.web.live.time", clock)
+    people = [world.join(name) for name in ("anna", "bert", "cleo")]
+    with world.client() as client:
+        kept = app_of(client).state.board
+        usual = kept._renewed
+
+        def slow(before: Snapshot | None) -> Snapshot:
+            made: Snapshot = usual(before)
+            clock.now += 2 if made is not before else 0
+            return made
+
+        monkeypatch.setattr(kept, "_renewed", slow)
+        seen, tag = [], client.get("/board/live").headers["ETag"]
+        for number, person in enumerate(people):
+            world.send(person, answers(3 + number))
+        kept.expire()
+        # A rest of twenty seconds is put off by ten; each five seconds a browser asks again.
+        for _ in range(4):
+            answer = client.get("/board/live", headers={"If-None-Match": tag})
+            seen.append((answer.status_code, clock.now, len(rows(answer.text))))
+            tag, clock.now = answer.headers["ETag"], clock.now + 5
+    assert seen == [(304, 1002, 0), (304, 1007, 0), (200, 1014, 3), (304, 1019, 0)]
+
+
+def test_few_changes_show_at_once(world: World, client: TestClient) -> None:
+    for number in range(5):
+        sent = world.token(world.join(f"p{number}"))
+        assert client.post("/api/submissions", content=answers(number), headers=TEXT | bearer(sent)).status_code == 201
+        assert len(client.get("/api/board").json()["rows"]) == number + 1

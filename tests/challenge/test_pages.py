@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 
 from tests.challenge.responses import ORIGIN, problem
 from tests.challenge.world import World, answers, bearer, requests
+from thumbnet.challenge.people import roster
 from thumbnet.challenge.state import set_phase
 
 
@@ -89,6 +91,22 @@ def test_signing_up_with_a_code_and_into_a_team(world: World) -> None:
         client.cookies.clear()
         sign_up(client, "anna", code=second["code"], team_code=code)
         assert "Members: bert, anna" in client.get("/team").text
+
+
+def test_the_account_shows_a_way_into_a_team_where_there_is_one(world: World, client: TestClient) -> None:
+    invited = roster.invite(world.challenge, roster.parse(b"name,team\nAnna,Owls\n")).made
+    sign_up(client, "anna", code=invited[0].code)
+    page = client.get("/account").text
+    assert "<dd>anna</dd>" in page
+    assert "of at most" not in page
+    assert "team code" not in page
+    assert "decides who is in it" in problem(client.post("/account/team-code"), 409)
+    assert client.post("/api/team/code").status_code == 409
+    client.cookies.clear()
+    sign_up(client, "bert")
+    page = client.get("/account").text
+    assert "bert (of at most 4)" in page
+    assert "Make a team code" in page
 
 
 def test_submitting(world: World, client: TestClient) -> None:
@@ -170,6 +188,7 @@ def test_the_admin_page(world: World, client: TestClient) -> None:
         assert done.headers["Location"] == f"/admin?done={phase}"
         assert client.get("/api/challenge").json()["phase"] == phase
         assert client.get("/api/board").json()["phase"] == phase
+    assert "the scores stay as they are unless labels are corrected" in client.get("/admin").text
     invited = client.post("/admin/roster", files={"file": ("a.csv", "name,team\nBert Bär,Foxes\n")})
     assert re.search(r"<code>[A-Z2-9]{4}(-[A-Z2-9]{4}){3}</code>", invited.text)
     again = client.post("/admin/roster", files={"file": ("a.csv", "name,team\nBert Bär,Foxes\nCleo,\n")})
@@ -178,6 +197,14 @@ def test_the_admin_page(world: World, client: TestClient) -> None:
     assert "line 1" in problem(client.post("/admin/roster", files={"file": ("a.csv", "nam\nx\n")}), 422)
     assert "UTF-8" in problem(client.post("/admin/roster", files={"file": ("a.csv", b"name\n\xff\n")}), 422)
     assert "no file" in problem(client.post("/admin/roster"), 422)
+
+
+def test_the_board_says_when_submissions_end(world: World) -> None:
+    ends = datetime(2040, 12, 24, 12, tzinfo=timezone(timedelta(hours=1)))
+    with world.client(closes_at=ends) as client:
+        stated = client.get("/api/challenge").json()["closes_at"]
+        page = client.get("/").text
+    assert f'Submissions end on <time datetime="{stated}">24 Dec 2040, 11:00 UTC</time>.' in page
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", None])
@@ -222,7 +249,10 @@ def test_what_people_ask_for_is_refused_with_a_page(
     headers = dict(given.pop("headers", {}))
     if given.pop("token", False):
         headers |= bearer(world.token(world.join("anna")))
-    assert len(problem(client.request(method, path, headers=headers, **given), status)) > 10
+    found = client.request(method, path, headers=headers, **given)
+    assert len(problem(found, status)) > 10
+    # Who is signed in is not told to sign in; a form that is shown again still asks others to.
+    assert ("/sign-in" in found.text) == ('name="password"' in found.text)
 
 
 def test_a_fault_shows_a_page_that_tells_nothing(world: World, client: TestClient) -> None:

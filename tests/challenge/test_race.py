@@ -163,19 +163,15 @@ def test_attempts_at_once_are_all_counted(both: World) -> None:
     assert all_at_once(attempt) == {"passed": 7, "too_many_attempts": AT_ONCE - 7}
 
 
-@pytest.mark.parametrize(("kind", "processes"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 2)])
-def test_one_gets_in_over_server_processes(
-    kind: str, processes: int, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    database = ""
-    if kind == "postgresql":
-        running: Cluster = request.getfixturevalue("cluster")
-        database = running.new_database()
+@pytest.mark.parametrize(
+    ("database", "processes"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 2)], indirect=["database"]
+)
+def test_one_gets_in_over_server_processes(database: str, processes: int, tmp_path: Path) -> None:
     folder = tmp_path / "challenge"
     world = World(load(write_settings(folder, database=database, sign_up="open")))
     token = world.token(world.join("anna"))
     with ExitStack() as stack:
-        urls = [stack.enter_context(server(folder))[0] for _ in range(processes)]
+        urls = [stack.enter_context(server(folder)).url for _ in range(processes)]
         clients = [
             stack.enter_context(
                 httpx2.Client(headers=TEXT | bearer(token), timeout=60, limits=httpx2.Limits(max_connections=AT_ONCE))

@@ -2,18 +2,21 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from benchmarks.challenge.postgres import Cluster
 from benchmarks.challenge.processes import PASSWORD
 from sqlalchemy import select
 
-from tests.challenge.world import ROSTER, World
+from tests.challenge.world import ROSTER, World, before
 from thumbnet.challenge import keeping
 from thumbnet.challenge.database.schema import accounts as accounts_table
 from thumbnet.challenge.database.schema import invites, ledger, teams
-from thumbnet.challenge.people import accounts, roster
+from thumbnet.challenge.people import accounts, roster, secrets
 from thumbnet.challenge.people import teams as team_rules
 from thumbnet.challenge.refusals import RefusalError
+from thumbnet.challenge.settings import Settings
 
 
 def test_a_roster_gives_codes_that_work_once(both: World) -> None:
@@ -73,6 +76,15 @@ def test_the_roster_decides_who_is_in_its_teams(both: World) -> None:
         with pytest.raises(RefusalError, match="the one that the roster names"):
             both.join("bert", code=invited["Bert Bär"], **chosen)
     assert both.join("bert", code=invited["Bert Bär"]).team_id == anna.team_id
+    # Nor is there a way in for others, whom the roster did not put there.
+    assert anna.team_id is not None
+    with pytest.raises(RefusalError, match="the roster, which decides who is in it"):
+        team_rules.new_code(both.challenge.database, anna.team_id)
+    with both.challenge.database.write() as connection:
+        coded = teams.update().where(teams.c.id == anna.team_id)
+        connection.execute(coded.values(code_digest=secrets.code_digest("AAAA")))
+    with pytest.raises(RefusalError, match="team code is unknown"):
+        both.join("dora", team_code="AAAA")
     # Others choose.
     assert both.join("cleo", code=invited["Cleo Castor"], team_code=code).team_id == eve.team_id
     with pytest.raises(RefusalError, match="line 2: participants have made a team 'OWLS 2'"):
@@ -120,6 +132,32 @@ def test_a_roster_read_again_invites_nobody_twice(both: World) -> None:
             roster.invite(both.challenge, roster.parse(text.encode()))
     with pytest.raises(RefusalError, match="line 3: 'Cleo Castor' was invited before as somebody"):
         roster.invite(both.challenge, roster.parse(b"name,id\nCleo Castor,s3\nCleo Castor,\n"))
+
+
+@pytest.mark.parametrize("act", ["revoke", "invite", "again"])
+def test_a_code_that_is_used_meanwhile_stays_used(act: str, cluster: Cluster, tmp_path: Path) -> None:
+    """Between the look at an invite and the write about it, its person signs up."""
+    settings = Settings(folder=tmp_path / "c", database=cluster.new_database())
+    world, other = World(settings), World(settings)
+    people = roster.parse(ROSTER.encode())
+    invited = roster.invite(world.challenge, people).made
+    with before(world.challenge.database, ("UPDATE invites", "DELETE FROM invites")) as calls:
+        calls.append(lambda: other.join("anna", code=invited[0].code))
+        if act == "revoke":
+            with pytest.raises(RefusalError, match="'s1' has signed up already"):
+                roster.revoke(world.challenge, "s1")
+        else:
+            found = roster.invite(world.challenge, people, again=act == "again")
+            assert [one.person.id for one in found.made] == (["s2", "s3"] if act == "again" else [])
+            assert "s1" in [person.id for person in found.left_out]
+    assert calls == []
+    with other.challenge.database.read() as connection:
+        row = connection.execute(select(invites).where(invites.c.id_key == "s1")).one()
+    assert row.account_id == accounts.find_account(other.challenge, "anna").id
+    assert row.code_digest == secrets.code_digest(invited[0].code)
+    assert "s1" in [person.id for person in roster.invite(other.challenge, people).left_out]
+    for one in (world, other):
+        one.challenge.close()
 
 
 def test_lost_codes_are_made_anew_and_old_ones_are_void(both: World) -> None:

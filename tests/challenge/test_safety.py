@@ -1,21 +1,28 @@
 """What the API refuses: other sites, stolen secrets, hostile uploads."""
 
+import asyncio
+import contextlib
 import gzip
 import io
+import re
+import tempfile
 import threading
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from benchmarks.challenge.processes import PASSWORD
 from starlette.testclient import TestClient
 
-from tests.challenge.responses import ORIGIN, error
+from tests.challenge.responses import ORIGIN, error, problem
 from tests.challenge.world import TEXT, World, answers, bearer
-from thumbnet.challenge.people import tokens
+from thumbnet.challenge.people import roster, tokens
 from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.web import make_app
+from thumbnet.challenge.web.app import PASSWORDS_AT_ONCE
 
 
 def test_a_stolen_token_or_session_cannot_make_itself_at_home(both: World) -> None:
@@ -47,19 +54,59 @@ def test_a_stolen_token_or_session_cannot_make_itself_at_home(both: World) -> No
 
 def test_waiting_passwords_leave_the_threads_to_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred that sign in at once, each of whose hashes takes long, and the rest of the server answers."""
-    world.join("anna")
-    release = threading.Event()
-    monkeypatch.setattr("thumbnet.challenge.people.secrets.verify_password", lambda *_: release.wait(30))
+    full, release, inside, most = threading.Event(), threading.Event(), set[int](), list[int]()
+
+    def verify_slowly(*_: Any) -> bool:
+        inside.add(threading.get_ident())
+        most.append(len(inside))
+        if len(inside) >= PASSWORDS_AT_ONCE:
+            full.set()
+        assert release.wait(30)
+        inside.remove(threading.get_ident())
+        return False
+
+    monkeypatch.setattr("thumbnet.challenge.people.secrets._HASHER", SimpleNamespace(verify=verify_slowly))
     with world.client() as client, ThreadPoolExecutor(101) as pool:
-        given = {"name": "anna", "password": PASSWORD}
-        waiting = [pool.submit(client.post, "/api/sign-in", json=given) for _ in range(100)]
+        # Each of another name, as one account alone would be made to wait after ten.
+        people = [{"name": f"nobody{number}", "password": PASSWORD} for number in range(100)]
+        waiting = [pool.submit(client.post, "/api/sign-in", json=given) for given in people]
         try:
+            assert full.wait(30)
             assert pool.submit(client.get, "/api/challenge").result(10).status_code == 200
         except TimeoutError:
             pytest.fail("no thread was left")
         finally:
             release.set()
-        assert {one.result(30).status_code for one in waiting} <= {200, 429}
+        assert {one.result(30).status_code for one in waiting} == {401}
+    assert (len(most), max(most)) == (100, PASSWORDS_AT_ONCE)
+
+
+def test_nobody_waits_while_an_upload_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may take long is done beside the event loop, which serves everyone."""
+    done: list[str] = []
+
+    def noted(name: str, usual: Any) -> Any:
+        def work(*given: Any) -> Any:
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop()
+                pytest.fail(f"{name} keeps the event loop from others")
+            done.append(name)
+            return usual(*given)
+
+        return work
+
+    monkeypatch.setattr(roster, "parse", noted("parse", roster.parse))
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "read", noted("read", tempfile.SpooledTemporaryFile.read))
+    anna, admin = bearer(world.token(world.join("anna"))), bearer(world.admin_token())
+    large = answers(3) + b"\n" * 1_200_000
+    people = b"name\nAnna\n" + b"\n" * 1_200_000
+    with world.client() as client:
+        client.follow_redirects = False
+        assert client.post("/submit", files={"file": ("x", large)}, headers=anna).status_code == 303
+        assert client.post("/admin/roster", files={"file": ("x", people)}, headers=admin).status_code == 200
+        sent = client.post("/api/admin/roster", content=people, headers=admin | {"Content-Type": "text/csv"})
+        assert sent.status_code == 201
+    assert done == ["read", "read", "parse", "parse"]
 
 
 @pytest.mark.parametrize(
@@ -107,48 +154,63 @@ def test_forwarded_headers_count_from_trusted_proxies_alone(world: World) -> Non
         error(sent, 403, "other_origin")
 
 
-def test_every_response_forbids_what_pages_do_not_need(world: World) -> None:
+def test_every_response_forbids_what_pages_do_not_need(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("thumbnet.challenge.web.scores.ledger.links", lambda *_: 1 // 0)
+    monkeypatch.setattr("thumbnet.challenge.web.pages.scoreboard.plot.make", lambda *_: 1 // 0)
+    token = bearer(world.token(world.join("anna")))
+    expected = {"/api/board": 200, "/api/nothing": 404, "/api/me": 401, "/api/ledger": 500, "/team": 500}
     with world.client() as client:
-        for path in ("/api/board", "/api/nothing", "/api/me"):
-            headers = client.get(path).headers
+        for path, status in expected.items():
+            found = client.get(path, headers=token if path == "/team" else {})
+            assert found.status_code == status
+            headers = found.headers
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert "default-src 'none'" in headers["Content-Security-Policy"]
-            assert "unsafe" not in headers["Content-Security-Policy"]
+            assert not re.search("unsafe|data:|http", headers["Content-Security-Policy"])
             assert headers["Cache-Control"] in ("no-store", "no-cache")
             assert "server" not in headers
+        error(client.get("/api/ledger"), 500, "internal")
+        assert problem(client.get("/team", headers=token), 500).startswith("The server failed")
+    assert "request failed: integer division or modulo by zero" in caplog.messages
+    # The error itself reaches whoever runs the app, who logs where it came from.
+    with TestClient(make_app(Challenge.open(world.settings))) as client, pytest.raises(ZeroDivisionError):
+        client.get("/api/ledger")
 
 
 def _bomb() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("../../evil.txt", bytes(50_000_000))
+        archive.writestr("../../evil.txt", bytes(1_000_000))
     return packed.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("content", "headers", "status", "code"),
+    ("make", "headers", "status", "code"),
     [
-        (_bomb(), {}, 422, "invalid_submission"),
-        (gzip.compress(answers(40)), {"Content-Encoding": "gzip"}, 415, "encoded"),
-        (gzip.compress(bytes(10_000_000)), {}, 422, "invalid_submission"),
-        (answers(40), {"Content-Type": "multipart/form-data; boundary=x"}, 415, "unsupported_media_type"),
-        (answers(40), {"Content-Type": "application/json"}, 415, "unsupported_media_type"),
-        (bytes(5 * 2**20), {}, 413, "too_large"),
-        (iter([bytes(2**20)] * 6), {}, 413, "too_large"),
-        (b"x", {"Content-Length": "99999999999999999999"}, 413, "too_large"),
-        (b"x", {"Content-Length": "-1"}, 400, "invalid_request"),
-        (answers(40).replace(b"test_1.JPEG", b"<script>alert(1)</script>"), {}, 422, "invalid_submission"),
-        (b"\r\nSet-Cookie: a=b\r\n\r\n", {}, 422, "invalid_submission"),
+        (_bomb, {}, 422, "invalid_submission"),
+        (lambda: gzip.compress(answers(40)), {"Content-Encoding": "gzip"}, 415, "encoded"),
+        (lambda: gzip.compress(bytes(1_000_000)), {}, 422, "invalid_submission"),
+        (lambda: answers(40), {"Content-Type": "multipart/form-data; boundary=x"}, 415, "unsupported_media_type"),
+        (lambda: answers(40), {"Content-Type": "application/json"}, 415, "unsupported_media_type"),
+        (lambda: bytes(5 * 2**20), {}, 413, "too_large"),
+        (lambda: iter([bytes(2**20)] * 6), {}, 413, "too_large"),
+        (lambda: b"x", {"Content-Length": "99999999999999999999"}, 413, "too_large"),
+        (lambda: b"x", {"Content-Length": "-1"}, 400, "invalid_request"),
+        (lambda: answers(40).replace(b"test_1.JPEG", b"<script>alert(1)</script>"), {}, 422, "invalid_submission"),
+        (lambda: b"\r\nSet-Cookie: a=b\r\n\r\n", {}, 422, "invalid_submission"),
     ],
 )
 def test_hostile_uploads_are_refused(
-    content: Any, headers: dict[str, str], status: int, code: str, world: World
+    make: Callable[[], Any], headers: dict[str, str], status: int, code: str, world: World
 ) -> None:
     token = bearer(world.token(world.join("anna")))
     with world.client() as client:
-        sent = client.post("/api/submissions", content=content, headers=TEXT | token | headers)
+        sent = client.post("/api/submissions", content=make(), headers=TEXT | token | headers)
         error(sent, status, code)
-        assert "evil" not in sent.headers
+        assert "set-cookie" not in sent.headers
+        assert "evil" not in f"{sent.headers}{sent.text}"
         assert sorted(path.name for path in world.settings.folder.iterdir() if "sqlite3" not in path.name) == [
             "challenge.id"
         ]

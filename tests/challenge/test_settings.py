@@ -65,6 +65,7 @@ def test_two_hours_is_the_cooldown_that_nobody_set(tmp_path: Path) -> None:
         ('public_url = "a.org"', "setting public_url"),
         ('trusted_proxies = ["proxy"]', "setting trusted_proxies: 'proxy' is no address"),
         ("trusted_proxies = [1.5]", "setting trusted_proxies: 1.5 is no address"),
+        ("trusted_proxies = [127]", "setting trusted_proxies: 127 is no address"),
         ('trusted_proxies = "127.0.0.1"', "setting trusted_proxies: '127.0.0.1' is not a list"),
         ("team_size = 0", "setting team_size: 0 is not in 1"),
         ("max_bytes = 0", "setting max_bytes: 0 is not in 1"),
@@ -78,6 +79,18 @@ def test_a_bad_value_is_named_with_its_key(text: str, message: str, tmp_path: Pa
         load(path)
     assert str(refused.value).startswith(f"{path}: ")
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_not_from_the_file_is_not_blamed_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, 'port = 1\ndatabase = "postgresql://me@db/x"\n')
+    for given in ({"port": 99_999}, {"sign_up": "x"}):
+        with pytest.raises(ChallengeError, match=rf"^setting {next(iter(given))}: "):
+            load(path, **given)
+    monkeypatch.setenv("THUMBNET_DATABASE", "mysql://db/x")
+    with pytest.raises(ChallengeError, match=r"^\$THUMBNET_DATABASE: setting database: not like"):
+        load(path)
+    with pytest.raises(ChallengeError, match=r"^\$THUMBNET_DATABASE: setting database: not like"):
+        load(None, folder=tmp_path)
 
 
 def test_a_password_is_never_repeated(tmp_path: Path) -> None:

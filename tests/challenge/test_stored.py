@@ -68,6 +68,14 @@ def test_files_without_a_row_are_swept_and_others_stay(both: World) -> None:
     assert both.challenge.files.get(hashlib.sha256(answers(10)).hexdigest()) == answers(10)
 
 
+def test_an_unfinished_file_may_get_its_name_meanwhile(world: World) -> None:
+    world.send(world.join("anna"), answers(10))
+    folder = world.challenge.files.path(hashlib.sha256(answers(10)).hexdigest()).parent
+    # Listed, as a file is whose name changes after that, and not there.
+    (folder / ".x.abc.tmp").symlink_to(folder / "gone")
+    assert sweep(world.challenge) == []
+
+
 def test_what_the_log_names_is_not_put_aside(world: World) -> None:
     world.send(world.join("anna"), answers(10))
     digest = hashlib.sha256(answers(10)).hexdigest()

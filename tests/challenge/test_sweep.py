@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/tokens": {"json": {"label": "one more"}},
     "/api/submissions": {"content": answers(1), "headers": TEXT},
     "/api/admin/roster": {"content": "name,id\nDora Dohle,s9\n", "headers": {"Content-Type": "text/csv"}},
+    "/api/admin/turn": {"json": {"team": "nobody's"}},
     "/sign-up": {"data": {"name": "newer", "password": PASSWORD}},
     "/sign-in": {"data": {"name": "bert", "password": "wrong horse"}},
     "/submit": {"files": {"file": ("../../x", answers(1))}},

@@ -71,6 +71,32 @@ def test_an_address_makes_few_accounts_and_a_class_with_codes_many(both: World) 
     assert wrong == ["bad_code"] * 100 + ["too_many_attempts"]
 
 
+def test_sign_ups_that_fail_use_up_no_account(both: World) -> None:
+    both.join("taken", team="Owls")
+
+    def join(name: str, password: str = PASSWORD, **more: str) -> str:
+        try:
+            accounts.sign_up(both.challenge, name, password, address="192.0.2.1", **more)
+        except RefusalError as error:
+            return error.code
+        return "in"
+
+    assert {join("taken") for _ in range(40)} == {"conflict"}
+    assert {join("eve", team="OWLS") for _ in range(20)} == {"conflict"}
+    assert {join("eve", "short") for _ in range(20)} == {"invalid_request"}
+    assert {join("eve", team_code="AAAA") for _ in range(19)} == {"bad_code"}
+    assert [join(f"p{number}") for number in range(21)] == ["in"] * 20 + ["too_many_attempts"]
+
+
+def test_sign_ups_that_fail_are_limited_too(both: World) -> None:
+    def guess(number: int) -> str:
+        with pytest.raises(RefusalError) as refused:
+            accounts.sign_up(both.challenge, "eve", PASSWORD, team_code=f"A{number}", address="192.0.2.1")
+        return refused.value.code
+
+    assert [guess(number) for number in range(102)] == ["bad_code"] * 100 + ["too_many_attempts"] * 2
+
+
 def test_times_of_a_clock_that_was_ahead_bind_nobody(both: World) -> None:
     year = 365 * 86_400_000
     anna = both.join("anna")

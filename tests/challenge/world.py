@@ -5,7 +5,7 @@ import functools
 import itertools
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from benchmarks.challenge.processes import PASSWORD, ServerProcess
 from fastapi import FastAPI
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from thumbnet.challenge import labels
+from thumbnet.challenge import board, labels
+from thumbnet.challenge.board import Board
+from thumbnet.challenge.database import Database
 from thumbnet.challenge.database.schema import ledger, scores, submissions, teams
 from thumbnet.challenge.people import accounts, tokens
 from thumbnet.challenge.people.accounts import Account
@@ -37,6 +39,12 @@ TEXT = {"Content-Type": "text/plain"}
 
 def truth() -> labels.Labels:
     return labels.make(IMAGES, TRUTH)
+
+
+def corrected(count: int) -> labels.Labels:
+    """Return labels by which the first `count` images are of the next class."""
+    shifted = [CLASSES[(CLASSES.index(name) + (place < count)) % 4] for place, name in enumerate(TRUTH)]
+    return labels.make(IMAGES, shifted)
 
 
 def answers(right: Iterable[int] | int, *, variant: int = 0) -> bytes:
@@ -119,6 +127,12 @@ class World:
             yield client
 
 
+def look(world: World, version: int | None = None) -> Board:
+    """Return the board, by the newest labels or by those of a version."""
+    with world.challenge.database.read() as connection:
+        return board.build(world.challenge, connection, version)
+
+
 def count(world: World) -> tuple[int, int, int]:
     """Return how many submissions, scores and log entries of submissions there are."""
     with world.challenge.database.read() as connection:
@@ -126,6 +140,20 @@ def count(world: World) -> tuple[int, int, int]:
         columns = (submissions.c.id, scores.c.submission_id, ledger.c.submission_id)
         one, two, three = (connection.execute(select(func.count(column))).scalar_one() for column in columns)
     return one, two, three
+
+
+@contextlib.contextmanager
+def before(database: Database, statements: tuple[str, ...]) -> Iterator[list[Callable[[], object]]]:
+    """Yield a list: what a test puts there is taken out and called before the next statement that starts as given."""
+    calls: list[Callable[[], object]] = []
+
+    def look_at(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(statements) and calls:
+            calls.pop()()
+
+    event.listen(database.engine, "before_cursor_execute", look_at)
+    yield calls
+    event.remove(database.engine, "before_cursor_execute", look_at)
 
 
 def app_of(client: TestClient) -> FastAPI:
@@ -165,12 +193,12 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def server(folder: Path, *arguments: object, **environment: str) -> Iterator[tuple[str, str]]:
-    """Run `thumbnet serve` as a process of its own; yield its address and what it printed at its start."""
+def server(folder: Path, *arguments: object, **environment: str) -> Iterator[ServerProcess]:
+    """Run `thumbnet serve` as a process of its own until the block ends; yield it when it answers."""
     process = ServerProcess(folder, *arguments, variables=environment)
     try:
         process.wait_until_ready()
-        yield process.url, process.printed()
+        yield process
     finally:
         process.end()
 

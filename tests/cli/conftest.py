@@ -2,16 +2,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import Shell
+from tests.challenge.world import IMAGES, TRUTH
 from tests.workflows.recorded import CPU, run_record
 from thumbnet import records
 from thumbnet.records import Measurement
 
 
 @pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Runs commands in this process."""
-    return Shell(capsys)
+def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of the test's own, for the token that `join` keeps."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("THUMBNET_SERVER", "THUMBNET_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def labels_file(tmp_path: Path) -> Path:
+    path = tmp_path / "test.csv"
+    path.write_text("image,class\n" + "".join(f"{a},{b}\n" for a, b in zip(IMAGES, TRUTH, strict=True)))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What a user can get wrong: each ends with one clear line, status 1, and nothing half-written."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.calling import Shell
+from tests.helpers import copy_of
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import SETTINGS
 from thumbnet.packed import PackedDataset
@@ -21,8 +21,7 @@ from thumbnet.sources import pack
 @pytest.fixture
 def copy(run: RunDirectory, tmp_path: Path) -> RunDirectory:
     """A run that a test may damage."""
-    shutil.copytree(run.path, tmp_path / "copy")
-    return RunDirectory.open(tmp_path / "copy")
+    return copy_of(run, tmp_path / "copy")
 
 
 @pytest.mark.parametrize(

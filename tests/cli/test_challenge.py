@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -13,28 +14,15 @@ from pathlib import Path
 import httpx2
 import pytest
 from benchmarks.challenge.processes import free_port, write_settings
+from sqlalchemy.exc import OperationalError
 
-from tests.challenge.world import IMAGES, TRUTH, World, answers, server
+from tests.challenge.world import IMAGES, World, answers, server
 from tests.cli.calling import Shell, status
 from thumbnet.challenge.settings import Settings
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
 
-
-@pytest.fixture(autouse=True)
-def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home of the test's own, for the token that `join` keeps."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("THUMBNET_SERVER", "THUMBNET_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def labels_file(tmp_path: Path) -> Path:
-    path = tmp_path / "test.csv"
-    path.write_text("image,class\n" + "".join(f"{a},{b}\n" for a, b in zip(IMAGES, TRUTH, strict=True)))
-    return path
+pytestmark = pytest.mark.usefixtures("own_config")
 
 
 def give_password(monkeypatch: pytest.MonkeyPatch, text: str = "correct horse\n") -> None:
@@ -46,16 +34,16 @@ def test_the_whole_way(labels_file: Path, tmp_path: Path, shell: Shell, monkeypa
     write_settings(folder, public_fraction=0.5, seed=3, sign_up="invite")
     file.write_bytes(answers(30))
     at = ("--folder", folder)
-    with server(folder, "--labels", labels_file) as (url, printed):
-        assert printed.count("admin token, shown this one time: tn_") == 1
+    with server(folder, "--labels", labels_file) as running:
+        assert running.printed().count("admin token, shown this one time: tn_") == 1
         people = tmp_path / "roster.csv"
         people.write_text("name,id\nAnna Ansel,s1\nBert Bohm,s2\n")
         codes = list(csv.DictReader(io.StringIO(shell.text("challenge", "roster", people, *at))))
         assert [row["name"] for row in codes] == ["Anna Ansel", "Bert Bohm"]
         give_password(monkeypatch)
-        assert "needs the invite code" in shell.error("join", url, "--name", "anna")
+        assert "needs the invite code" in shell.error("join", running.url, "--name", "anna")
         give_password(monkeypatch)
-        shell.text("join", url, "--name", "anna", "--code", codes[0]["code"])
+        shell.text("join", running.url, "--name", "anna", "--code", codes[0]["code"])
         kept = tmp_path / "config" / "thumbnet" / "challenge.json"
         assert kept.stat().st_mode & 0o077 == 0
         assert "a valid submission" in shell.text("submit", file, "--check")
@@ -70,7 +58,7 @@ def test_the_whole_way(labels_file: Path, tmp_path: Path, shell: Shell, monkeypa
         assert "line 38: image 'test_77.JPEG' is unknown" in shell.error("submit", file)
         # The token of one server is not sent to another.
         assert "no API token" in shell.error(
-            "submit", labels_to_file(tmp_path), "--server", url.replace("127.0.0.1", "localhost")
+            "submit", labels_to_file(tmp_path), "--server", running.url.replace("127.0.0.1", "localhost")
         )
         assert "the challenge is closed" in shell.text("challenge", "close", *at)
         assert "the challenge is revealed" in shell.text("challenge", "reveal", *at)
@@ -85,8 +73,8 @@ def test_the_whole_way(labels_file: Path, tmp_path: Path, shell: Shell, monkeypa
     assert "1 submissions, 1 scores computed anew" in shell.text(
         "challenge", "verify", receipt, "--folder", tmp_path / "b"
     )
-    with server(folder) as (_, printed):
-        assert "admin token" not in printed
+    with server(folder) as running:
+        assert "admin token" not in running.printed()
 
 
 def labels_to_file(tmp_path: Path) -> Path:
@@ -101,12 +89,12 @@ def test_a_runs_predictions_get_the_score_of_evaluate(
     file = tmp_path / "val.txt"
     shell.text("predict", run.path, "--split", "val", "--out", file)
     expected = shell.json("evaluate", run.path)
-    with server(tmp_path / "c", "--from-split", "val", "--data", dataset.path, "--sign-up", "open") as (url, _):
+    with server(tmp_path / "c", "--from-split", "val", "--data", dataset.path, "--sign-up", "open") as running:
         give_password(monkeypatch)
-        shell.text("join", url, "--name", "anna")
+        shell.text("join", running.url, "--name", "anna")
         found = shell.json("submit", file)["submission"]["public"]
         give_password(monkeypatch)
-        shell.text("join", url, "--name", "anna", "--again")
+        shell.text("join", running.url, "--name", "anna", "--again")
         assert "nothing was counted" in shell.text("submit", file)
     assert found["top1"] == expected["top1"]
     assert found["interval"] == pytest.approx(expected["top1_interval"])
@@ -119,9 +107,9 @@ def test_corrected_labels_and_lost_passwords(
     folder, file = tmp_path / "challenge", tmp_path / "mine.txt"
     file.write_bytes(answers(40))
     at = ("--folder", folder)
-    with server(folder, "--labels", labels_file, "--sign-up", "open") as (url, _):
+    with server(folder, "--labels", labels_file, "--sign-up", "open") as running:
         give_password(monkeypatch)
-        shell.text("join", url, "--name", "anna")
+        shell.text("join", running.url, "--name", "anna")
         shell.text("submit", file)
         labels_file.write_text(labels_file.read_text().replace("test_0.JPEG,n01", "test_0.JPEG,n02"))
         printed = shell.text("challenge", "labels", labels_file, "--note", "one was wrong", *at)
@@ -129,9 +117,9 @@ def test_corrected_labels_and_lost_passwords(
         assert shell.json("submit", file)["submission"]["public"]["correct"] == 39
         new = shell.text("challenge", "password", "anna", *at).split()[-1]
         give_password(monkeypatch)
-        assert "do not fit" in shell.error("join", url, "--name", "anna", "--again")
+        assert "do not fit" in shell.error("join", running.url, "--name", "anna", "--again")
         give_password(monkeypatch, f"{new}\n")
-        shell.text("join", url, "--name", "anna", "--again")
+        shell.text("join", running.url, "--name", "anna", "--again")
     assert "admin token" in shell.text("challenge", "admin", "second", *at)
     shell.text("challenge", "close", *at)
     shell.text("challenge", "open", *at)
@@ -143,9 +131,9 @@ def test_a_roster_and_what_is_done_about_people(
     folder, people, out = tmp_path / "challenge", tmp_path / "roster.csv", tmp_path / "codes.csv"
     at = ("--folder", folder)
     people.write_text("name,id,team\nAnna Ansel,s1,Owls\nBert Bohm,s2,\n")
-    with server(folder, "--labels", labels_file) as (url, printed):
-        assert "40 images of 4 classes" in printed
-        assert "sign-up is open" not in printed
+    with server(folder, "--labels", labels_file) as running:
+        assert "40 images of 4 classes" in running.printed()
+        assert "sign-up is open" not in running.printed()
         # No code is made that could not be written.
         assert "no such" in shell.error("challenge", "roster", people, "--out", tmp_path / "none" / "x.csv", *at)
         shell.text("challenge", "roster", people, "--out", out, *at)
@@ -157,12 +145,12 @@ def test_a_roster_and_what_is_done_about_people(
         assert "is void" in shell.text("challenge", "revoke", "s2", *at)
         for code in (codes[0]["code"], newer[1]["code"]):
             give_password(monkeypatch)
-            assert "unknown or used already" in shell.error("join", url, "--name", "anna", "--code", code)
+            assert "unknown or used already" in shell.error("join", running.url, "--name", "anna", "--code", code)
         give_password(monkeypatch)
-        shell.text("join", url, "--name", "anna", "--code", newer[0]["code"])
+        shell.text("join", running.url, "--name", "anna", "--code", newer[0]["code"])
         (bert,) = csv.DictReader(io.StringIO(shell.text("challenge", "roster", people, *at)))
         give_password(monkeypatch)
-        shell.text("join", url, "--name", "bert", "--code", bert["code"])
+        shell.text("join", running.url, "--name", "bert", "--code", bert["code"])
         assert "bert moved from bert to Owls" in shell.text("challenge", "move", "bert", "Owls", *at)
         first, second = tmp_path / "one.txt", tmp_path / "two.txt"
         first.write_bytes(answers(1))
@@ -177,10 +165,10 @@ def test_a_roster_and_what_is_done_about_people(
         old = shell.text("challenge", "admin", *at).split()[-1]
         new = shell.text("challenge", "admin", "--revoke", *at).split()[-1]
         for token, expected in ((old, 401), (new, 200)):
-            found = httpx2.get(f"{url}/api/admin/teams", headers={"Authorization": f"Bearer {token}"})
+            found = httpx2.get(f"{running.url}/api/admin/teams", headers={"Authorization": f"Bearer {token}"})
             assert found.status_code == expected
-    with server(folder, "--sign-up", "open") as (_, printed):
-        assert "a roster enforces the cooldown" in printed
+    with server(folder, "--sign-up", "open") as running:
+        assert "a roster enforces the cooldown" in running.printed()
 
 
 def test_the_folder_is_where_it_is_said_to_be(tmp_path: Path, shell: Shell) -> None:
@@ -211,26 +199,48 @@ def test_what_can_go_wrong_is_one_line(labels_file: Path, tmp_path: Path, shell:
     assert f"{config}: unknown setting 'cooldown'" in shell.error("serve", *at)
     receipt = tmp_path / "receipt.json"
     receipt.write_text("{")
-    assert "not JSON" in shell.error("challenge", "verify", receipt, *at)
+    assert f"{receipt}: not valid JSON" in shell.error("challenge", "verify", receipt, *at)
     receipt.write_text(json.dumps({"entry": {}}))
     assert "not one of ours" in shell.error("challenge", "verify", receipt, *at)
 
 
+@pytest.mark.parametrize(
+    ("command", "work"),
+    [
+        (("challenge", "close"), "state.set_phase"),
+        (("challenge", "restore", "backup"), "keeping.restore"),
+        (("serve", "--port", "0"), "people.tokens.make_admin"),
+    ],
+)
+def test_what_the_database_refuses_is_one_line(
+    command: tuple[str, ...], work: str, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    World(Settings(folder=tmp_path / "c", sign_up="open")).challenge.close()
+    monkeypatch.setattr(f"thumbnet.challenge.{work}", refuse)
+    said = shell.error(*command, "--folder", tmp_path / "c")
+    assert "challenge.sqlite3: database or disk is full; check its URL and that it runs" in said
+
+
 def test_a_taken_port_is_said(labels_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with server(tmp_path / "one", "--labels", labels_file) as (url, _):
-        port = url.rpartition(":")[2]
-        assert status("serve", "--folder", tmp_path / "two", "--labels", labels_file, "--port", port) == 1
-    assert f"127.0.0.1, port {port}: address already in use; choose others" in capsys.readouterr().err
+    with server(tmp_path / "one", "--labels", labels_file) as running:
+        assert status("serve", "--folder", tmp_path / "two", "--labels", labels_file, "--port", running.port) == 1
+    assert f"127.0.0.1, port {running.port}: address already in use; choose others" in capsys.readouterr().err
 
 
 def test_a_damaged_challenge_fails_verification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World(Settings(folder=tmp_path / "c", sign_up="open"))
     world.send(world.join("anna"), answers(10))
     world.challenge.close()
-    next((tmp_path / "c" / "files").glob("??/*")).write_bytes(b"changed")
+    stored = next((tmp_path / "c" / "files").glob("??/*"))
+    stored.write_bytes(b"changed")
+    stored.with_name("0" * 64).write_bytes(b"left")
     assert status("challenge", "verify", "--folder", tmp_path / "c") == 1
     printed = capsys.readouterr()
     assert "wrong: submission 1: " in printed.out
+    assert "left by killed processes, harmless: 1\n" in printed.out
     assert printed.err == "thumbnet: verification found 1 problem; restore a backup\n"
 
 
@@ -239,13 +249,19 @@ def test_submit_waits_for_the_end_of_the_cooldown(
 ) -> None:
     folder, file = tmp_path / "challenge", tmp_path / "mine.txt"
     write_settings(folder, cooldown_seconds=2, sign_up="open")
-    with server(folder, "--labels", labels_file) as (url, _):
+    with server(folder, "--labels", labels_file) as running:
         give_password(monkeypatch)
-        shell.text("join", url, "--name", "anna")
+        shell.text("join", running.url, "--name", "anna")
         for number in (1, 2):
             file.write_bytes(answers(number))
             found = shell.json("submit", file, "--wait")
             assert (found["submission"]["id"], found["is_new"]) == (number, True)
+
+
+def test_the_server_ends_as_it_is_told(labels_file: Path, tmp_path: Path) -> None:
+    with server(tmp_path / "c", "--labels", labels_file) as running:
+        assert running.end(signal.SIGTERM) == 0
+        assert "Traceback" not in running.printed()
 
 
 def test_ctrl_c_ends_the_server(labels_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import pytest
 from cyclopts import App
 from PIL import Image
 
-from tests.cli.calling import Shell, status
+from tests.cli.calling import Shell, set_options, status
+from tests.helpers import copy_of, mtimes
 from tests.shapes import class_ids, class_name, draw
 from tests.workflows.runs import CLASSES, SETTINGS, TEST, VAL
 from thumbnet import metrics, records, submission
@@ -21,7 +21,7 @@ from thumbnet.predictions import Predictions
 from thumbnet.recipes import RECIPES
 from thumbnet.run import RunDirectory
 
-SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+SET = set_options(SETTINGS)
 
 
 def commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -39,15 +39,40 @@ def test_every_command_explains_itself(command: tuple[str, ...], shell: Shell) -
     assert len(printed.splitlines()) > 5
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("study", "--vary --seeds --fraction --dry-run --records --list"),
+        ("tune", "--search --trials --storage --sampler --prune --fraction --record --cache"),
+        ("reproduce", "--all --dry-run --table --format --fraction --epochs --random-weights --out --records"),
+        ("reproduce", "--data --device --threads --json"),
+    ],
+)
+def test_the_options_of_experiments_are_explained(command: str, options: str, shell: Shell) -> None:
+    printed = shell.text(command, "--help")
+    assert [option for option in options.split() if f" {option} " not in printed] == []
+
+
 def test_no_command_shows_the_help(shell: Shell) -> None:
     assert shell.text() == shell.text("--help")
 
 
 @pytest.mark.parametrize(
-    "arguments", [["trian"], ["train"], ["train", "demo", "--nonsense"], ["evaluate", "run", "--threads", "many"]]
+    "line",
+    [
+        "trian",
+        "train",
+        "train demo --nonsense",
+        "evaluate run --threads many",
+        "reproduce --table --format html",
+        "reproduce --fraction half",
+        "reproduce --nonsense",
+        "study demo --seeds many",
+        "tune demo --search optimizer.lr=1e-4..0.1:log --sampler guess",
+    ],
 )
-def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(*arguments) == 2
+def test_wrong_usage_ends_with_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(*line.split()) == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -109,10 +134,9 @@ def test_training_on_the_holdout_is_said_wherever_it_is_judged(
 
 
 def test_resume_leaves_a_complete_run_as_it_is(run: RunDirectory, shell: Shell) -> None:
-    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file()}
+    before = mtimes(run.path)
     assert shell.json("resume", run.path) == {"run": str(run.path), **run.result()}
-    after = {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file()}
-    assert after == before
+    assert mtimes(run.path) == before
 
 
 @pytest.mark.parametrize("views", ["none", "flip", "ten-crop"])
@@ -130,14 +154,13 @@ def test_evaluate_prints_figures_as_table_and_json(views: str, run: RunDirectory
 
 
 def test_evaluate_shows_the_worst_and_best_of_many_classes(tmp_path: Path, run: RunDirectory, shell: Shell) -> None:
-    wide = tmp_path / "wide"
-    shutil.copytree(run.path, wide)
+    wide = copy_of(run, tmp_path / "wide")
     classes = tuple(f"c{number:02d}" for number in range(25))
     logits = np.full((25, 25), -1, np.float32)
     np.fill_diagonal(logits[5:, 5:], 1)
     ids = tuple(f"{number}.png" for number in range(25))
-    Predictions("val", ids, logits, np.arange(25), classes, {}).save(RunDirectory.open(wide).predictions_path("val"))
-    table = shell.text("evaluate", wide)
+    Predictions("val", ids, logits, np.arange(25), classes, {}).save(wide.predictions_path("val"))
+    table = shell.text("evaluate", wide.path)
     shown = re.findall(r"c(\d\d) .* (\d+\.\d%)", table)
     assert len(shown) == 10
     assert sum(value == "0.0%" for _, value in shown) == 4

@@ -1,15 +1,12 @@
 """`thumbnet ensemble`, `thumbnet soup` and `thumbnet compare`, and ensembles where a run may stand."""
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.cli.calling import Shell, status
+from tests.cli.calling import Shell, modules_after, status
 from tests.shapes import class_ids, class_name
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet import records, submission
@@ -168,25 +165,13 @@ def test_other_data_is_no_member(run: RunDirectory, tmp_path: Path, shell: Shell
 
 def test_saved_predictions_need_no_torch(paths: list[Path], tmp_path: Path) -> None:
     copies = [shutil.copytree(path, tmp_path / path.name) for path in paths]
-    names = [str(path) for path in copies]
     commands = [
-        ["ensemble", *names, "--out", str(tmp_path / "e")],
-        ["ensemble", *names, "--select", "holdout"],
-        ["compare", names[0], str(tmp_path / "e")],
-        ["evaluate", str(tmp_path / "e")],
-        ["predict", str(tmp_path / "e"), "--out", str(tmp_path / "test.txt")],
+        ["ensemble", *copies, "--out", tmp_path / "e"],
+        ["ensemble", *copies, "--select", "holdout"],
+        ["compare", copies[0], tmp_path / "e"],
+        ["evaluate", tmp_path / "e"],
+        ["predict", tmp_path / "e", "--out", tmp_path / "test.txt"],
     ]
-    code = (
-        "import json, sys\n"
-        "from thumbnet.cli import main\n"
-        f"for command in {commands!r}:\n"
-        "    try:\n"
-        "        main(command)\n"
-        "    except SystemExit as ended:\n"
-        "        assert ended.code == 0, ended.code\n"
-        "print(json.dumps([name for name in ('torch', 'timm', 'torchvision', 'sklearn') if name in sys.modules]))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert json.loads(done.stdout.splitlines()[-1]) == []
+    assert modules_after(commands).isdisjoint({"torch", "timm", "torchvision", "sklearn"})
     assert len((tmp_path / "test.txt").read_text().splitlines()) == CLASSES * TEST
     assert RunDirectory.open(paths[0]).predictions("val").scores().images == VAL * CLASSES

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli.calling import Shell
+from tests.cli.calling import Shell, set_options
 from tests.workflows.runs import SETTINGS
 from thumbnet.files import sha256
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
 
-SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+SET = set_options(SETTINGS)
 ONE = [*SET, "--set", "phases.0.length=1 iterations", "--device", "cpu", "--threads", 1]
 
 

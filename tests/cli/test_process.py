@@ -7,13 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.calling import Shell
+from tests.cli.calling import THUMBNET, Shell, set_options
 from tests.workflows.runs import SETTINGS
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
 
-THUMBNET = str(Path(sys.executable).with_name("thumbnet"))
-SET = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+SET = set_options(SETTINGS)
 
 
 def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

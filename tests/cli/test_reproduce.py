@@ -5,13 +5,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import Shell, row_of, status
-from tests.helpers import untimed
+from tests.cli.calling import THUMBNET, Shell, row_of, status
+from tests.helpers import mtimes, untimed
 from tests.shapes import make_tiny_imagenet
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
@@ -23,7 +22,6 @@ from thumbnet.workflows.reproduction.lines import all_rows
 ROW = "mkrtchyan-m1-set1"
 TWIN = f"{ROW}+"
 FIFTH = ["--fraction", 0.2]
-THUMBNET = str(Path(sys.executable).with_name("thumbnet"))
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +48,6 @@ def runs(finished: Path, tmp_path: Path) -> Path:
 
 def where(data: PackedDataset, out: Path) -> list[object]:
     return ["--data", data.path, "--out", out, "--threads", 1, "--device", "cpu"]
-
-
-def files(folder: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-
-
-def test_reproduce_explains_itself(shell: Shell) -> None:
-    printed = shell.text("reproduce", "--help")
-    options = ("--all", "--dry-run", "--table", "--format", "--fraction", "--epochs", "--random-weights", "--out")
-    for option in (*options, "--records", "--data", "--device", "--threads", "--json"):
-        assert f" {option} " in printed
 
 
 def test_without_rows_all_are_listed_and_nothing_runs(
@@ -143,9 +130,9 @@ def test_a_quick_look_is_run_judged_marked_and_not_recorded(
 
 
 def test_a_complete_run_is_left_as_it_is(few: PackedDataset, runs: Path, shell: Shell) -> None:
-    before = files(runs)
+    before = mtimes(runs)
     (found,) = shell.json("reproduce", ROW, *FIFTH, *where(few, runs))
-    assert files(runs) == before
+    assert mtimes(runs) == before
     best = RunDirectory.open(runs / f"{ROW}@0.2").result()["best"]
     assert (found["row"], found["measured"], found["epoch"]) == (ROW, pytest.approx(best["top1"]), best["epoch"])
     assert (found["run"], found["fraction"]) == (str(runs / f"{ROW}@0.2"), 0.2)
@@ -204,9 +191,9 @@ def test_a_run_of_another_recipe_or_other_data_is_refused(
     few: PackedDataset, dataset: PackedDataset, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused(*arguments: object) -> str:
-        before = files(runs)
+        before = mtimes(runs)
         assert status("reproduce", *arguments) == 1
-        assert files(runs) == before
+        assert mtimes(runs) == before
         printed = capsys.readouterr()
         assert printed.out == ""
         return printed.err.splitlines()[-1]
@@ -268,9 +255,3 @@ def test_what_cannot_be_asked_for(
     monkeypatch.chdir(tmp_path)
     assert expected in shell.error("reproduce", *arguments)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("arguments", [["--table", "--format", "html"], ["--fraction", "half"], ["--nonsense"]])
-def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert status("reproduce", *arguments) == 2
-    assert "Traceback" not in capsys.readouterr().err

@@ -5,30 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import Shell, status
-from tests.workflows.runs import SETTINGS
+from tests.cli.calling import TINY, Shell, set_options
 from thumbnet import records
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
 from thumbnet.studies import STUDIES
 
-SMALL = SETTINGS | {"phases.0.length": "4 iterations", "name": "tiny", "evaluation.every": "2 iterations"}
-SET = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
+SET = set_options(TINY)
 RATES = ["--vary", "optimizer.lr=1e-2,1e-3"]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_study_explains_itself(shell: Shell) -> None:
-    printed = shell.text("study", "--help")
-    assert printed.startswith("Usage: thumbnet study")
-    for option in ("--vary", "--seeds", "--fraction", "--dry-run", "--records", "--list"):
-        assert option in printed
 
 
 def test_without_a_name_studies_are_listed(shell: Shell) -> None:
@@ -127,8 +111,3 @@ def test_records_that_could_not_be_are_refused_before_training(
     short = shell.error("study", "ma-initialization", *options, "--fraction", "0.1")
     assert "shortened runs are not recorded" in short
     assert list(folder.iterdir()) == []
-
-
-def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status("study", "demo", "--seeds", "many") == 2
-    assert "Traceback" not in capsys.readouterr().err

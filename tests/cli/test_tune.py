@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import Shell, status
-from tests.workflows.runs import SETTINGS
+from tests.cli.calling import THUMBNET, TINY, Shell, set_options
 from thumbnet import records
 from thumbnet.cli.options import set_command_line
 from thumbnet.cli.tune import told_command
@@ -18,23 +17,8 @@ from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
 from thumbnet.workflows.tuning import storage as tuning_storage
 
-THUMBNET = str(Path(sys.executable).with_name("thumbnet"))
-SMALL = SETTINGS | {"phases.0.length": "4 iterations", "name": "tiny", "evaluation.every": "2 iterations"}
-SET = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
+SET = set_options(TINY)
 RATES = ["--search", "optimizer.lr=1e-4..0.1:log"]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_tune_explains_itself(shell: Shell) -> None:
-    printed = shell.text("tune", "--help")
-    for option in ("--search", "--trials", "--storage", "--sampler", "--prune", "--fraction", "--record", "--cache"):
-        assert option in printed
 
 
 def test_a_recipe_is_tuned(folder: Path, dataset: PackedDataset, shell: Shell) -> None:
@@ -111,11 +95,6 @@ def test_the_password_of_a_storage_is_not_kept() -> None:
     assert told_command(url) == "thumbnet tune demo --storage 'postgresql://user:***@host/name'"
     set_command_line(["tune", "demo", "--trials", "1"])
     assert told_command(None) == "thumbnet tune demo --trials 1"
-
-
-def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status("tune", "demo", *RATES, "--sampler", "guess") == 2
-    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_without_optuna_one_line_says_what_to_install(folder: Path, dataset: PackedDataset) -> None:

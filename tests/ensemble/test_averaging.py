@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.ensemble.made import BOTH, direct, predictions, some
 from thumbnet import ensemble
-from thumbnet.ensemble import Accuracy, Over
+from thumbnet.ensemble import Over
 from thumbnet.errors import PredictionError
+from thumbnet.metrics import Accuracy
 
 
 @pytest.mark.parametrize("over", BOTH)

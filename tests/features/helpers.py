@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import short_recipe
+from tests.helpers import short_recipe, silent
 from thumbnet.data import ImageSet
 from thumbnet.features import description, entry, extraction
 from thumbnet.features.description import DTYPE, DType
@@ -53,10 +53,6 @@ def shrink(patch: pytest.MonkeyPatch, batch: int, chunk: int) -> None:
         for name, value in (("BATCH", batch), ("CHUNK", chunk)):
             if hasattr(module, name):
                 patch.setattr(module, name, value)
-
-
-def silent(text: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 def extract(folder: Path, count: int = 20, *, policy: Any = (), copy: int = 0, dtype: DType = DTYPE) -> Features:

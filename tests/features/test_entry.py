@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from tests.cli.calling import Shell
-from tests.features.helpers import body, extract, extract_until, images, silent
-from tests.helpers import FLIP
+from tests.features.helpers import body, extract, extract_until, images
+from tests.helpers import silent
 from tests.stopping import processes
 from thumbnet.errors import DataError, StorageError
 from thumbnet.features import extraction
@@ -209,24 +208,3 @@ def test_listing_and_removing(tmp_path: Path) -> None:
     (tmp_path / f".{whole.key}.removed").mkdir()  # left by a process that was killed while it removed
     assert [one.key for one in remove_features(tmp_path)] == [place.name]
     assert [left.name for left in tmp_path.iterdir()] == ["of somebody else"]
-
-
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shell, cache = Shell(capsys), ("--cache", tmp_path)
-    assert shell.text("features", *cache) == f"cached: 0, 0.0 MB, in {tmp_path / 'features'}\n"
-    extract(tmp_path / "features")
-    (found,) = shell.json("features", *cache)
-    line, total = shell.text("features", *cache).splitlines()
-    assert line.startswith(found["key"])
-    assert line.endswith("timm/test_resnet at 32 pixels, train, 20 x 96")
-    assert total.startswith("cached: 1, 0.0 MB")
-    extract(tmp_path / "features", policy=FLIP, copy=2)
-    assert ", copy 3, seed 0, horizontal_flip\n" in shell.text("features", *cache)
-    assert shell.text("features", found["key"][:9], *cache).count("\n") == 2
-    copies = [one["key"] for one in shell.json("features", *cache) if one["description"]["copy"]]
-    assert shell.text("features", "--clear", *copies, *cache).endswith(f"in {tmp_path / 'features'}\n")
-    (tmp_path / "features" / found["key"] / "features.json").write_text("")
-    assert "damaged" in shell.text("features", *cache)
-    assert "no features of key 'zz'" in shell.error("features", "zz", *cache)
-    assert shell.text("features", "--clear", *cache).splitlines()[-1].startswith("removed: 1, ")
-    assert shell.json("features", *cache) == []

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.features.helpers import CPU, DATA, body, extract, extract_until, images, recipe, silent
-from tests.helpers import CROP, FLIP
+from tests.features.helpers import CPU, DATA, body, extract, extract_until, images, recipe
+from tests.helpers import CROP, FLIP, silent
 from tests.stopping import in_a_process
 from thumbnet.data import ImageSet
 from thumbnet.errors import RecipeError, TrainingError

@@ -229,6 +229,11 @@ def test_images_of_unknown_label_are_not_held_out() -> None:
     assert (mask[:20].sum(), mask[20:].sum()) == (0, 2)
 
 
+def test_parts_of_train_lie_in_train() -> None:
+    names = ("train", "train_eval", "holdout", "val", "test")
+    assert [packed.packed_split_of(name) for name in names] == ["train", "train", "train", "val", "test"]
+
+
 def test_the_default_path_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("THUMBNET_DATA", str(tmp_path))
     assert packed.default_path() == tmp_path

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from thumbnet import packed
+from tests.packing import write_packed
 from thumbnet.errors import DataError
 from thumbnet.packed import ClassInfo, PackedDataset
 from thumbnet.quality import duplicates, likeness
@@ -35,15 +35,11 @@ def retouched(image: Images, side: int = SIDE) -> Images:
 
 
 def pack(folder: Path, splits: dict[str, tuple[Images, list[int]]]) -> PackedDataset:
-    side = next(iter(splits.values()))[0].shape[1]
-    classes = [ClassInfo("a", "a"), ClassInfo("b", "b")]
-    with packed.create(folder, name="planted", image_size=side, classes=classes) as writer:
-        for name, (images, labels) in splits.items():
-            order = np.argsort(labels, kind="stable") if name == "train" else np.arange(len(labels))
-            ids = [f"{name}_{place:05d}" for place in range(len(labels))]
-            with writer.split(name, ids, np.array(labels, dtype=np.int64)[order], None) as split:
-                split.append(images[order])
-    return packed.load(folder)
+    ordered = {}
+    for name, (images, labels) in splits.items():
+        order = np.argsort(labels, kind="stable") if name == "train" else np.arange(len(labels))
+        ordered[name] = (images[order], np.array(labels, dtype=np.int64)[order], None)
+    return write_packed(folder, [ClassInfo("a", "a"), ClassInfo("b", "b")], ordered)
 
 
 @pytest.fixture(scope="module")

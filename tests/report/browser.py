@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser import Pages, chromium
+from tests.browser import Pages, chromium, overflow
 
 
 @contextlib.contextmanager
@@ -144,11 +144,6 @@ def use_table(_: Page, table: Locator) -> None:
 def width(element: Locator) -> float:
     """The width of an element in pixels."""
     return float(element.evaluate("element => element.getBoundingClientRect().width"))
-
-
-def overflow(page: Page) -> int:
-    """How many pixels the page is wider than its window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 if __name__ == "__main__":

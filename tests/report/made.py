@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.helpers import short_recipe
-from thumbnet.packed import ClassInfo, PackedDataset, create, holdout_mask, load
+from tests.packing import write_packed
+from thumbnet.packed import ClassInfo, PackedDataset, holdout_mask
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Evaluation, Phase, Recipe, epochs
 from thumbnet.run import RunDirectory
@@ -68,21 +69,13 @@ def simple(classes: int = 5, val: int = 12, **more: Any) -> Made:
 def make_data(made: Made, folder: Path) -> PackedDataset:
     """Pack made-up images."""
     random = np.random.default_rng(1)
+    labels = {"train": np.repeat(np.arange(len(made.names)), made.train).astype(np.int64), "val": made.labels}
     splits = {
-        "train": np.repeat(np.arange(len(made.names)), made.train).astype(np.int64),
-        "val": made.labels,
+        split: (random.integers(0, 256, (len(found), made.size, made.size, 3), dtype=np.uint8), found, None)
+        for split, found in labels.items()
+        if len(found)
     }
-    with create(folder, name="made-up", image_size=made.size, classes=made.classes) as writer:
-        for name, labels in splits.items():
-            if len(labels):
-                with writer.split(name, image_ids(name, len(labels)), labels, None) as split:
-                    split.append(random.integers(0, 256, (len(labels), made.size, made.size, 3), dtype=np.uint8))
-    return load(folder)
-
-
-def image_ids(split: str, count: int) -> tuple[str, ...]:
-    """Return ids in their canonical order."""
-    return tuple(f"{split}_{number:06d}.png" for number in range(count))
+    return write_packed(folder, made.classes, splits)
 
 
 def make_run(

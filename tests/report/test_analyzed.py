@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
 from tests.analyses.made import COARSE, analyze
+from tests.helpers import copy_of
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from tests.report.reading import check, rows_of
 from thumbnet import analyses
@@ -113,7 +114,7 @@ def test_what_is_missing_is_said_with_its_command(made: Made, data: PackedDatase
 
 
 def test_an_unfinished_analysis_shows_what_there_is(analyzed: RunDirectory, tmp_path: Path) -> None:
-    run = RunDirectory(shutil.copytree(analyzed.path, tmp_path / "run"))
+    run = copy_of(analyzed, tmp_path / "run")
     found = analyses.read(run, analyses.Robustness)
     assert found is not None
     predicted = found.predicted.copy()
@@ -127,6 +128,17 @@ def test_an_unfinished_analysis_shows_what_there_is(analyzed: RunDirectory, tmp_
     assert not figures["complete"]
 
 
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.8, 0.95])
+def test_what_is_left_out_is_counted_image_by_image(
+    share: float, analyzed: RunDirectory, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", round(share * len(report.html)))
+    less = make_report([analyzed]).html
+    left_out = report.html.count("data:image") - less.count("data:image")
+    assert left_out > 0
+    assert f"{left_out} images were left out" in less
+
+
 def test_without_the_data_the_figures_stay(made: Made, tmp_path: Path) -> None:
     data = make_data(made, tmp_path / "packed")
     run = make_run(made, tmp_path / "run", data)
@@ -138,7 +150,7 @@ def test_without_the_data_the_figures_stay(made: Made, tmp_path: Path) -> None:
 
 
 def test_damaged_analyses_are_refused(analyzed: RunDirectory, tmp_path: Path) -> None:
-    run = RunDirectory(shutil.copytree(analyzed.path, tmp_path / "run"))
+    run = copy_of(analyzed, tmp_path / "run")
     run.analysis_path("maps").write_bytes(b"PK")
     with pytest.raises(RunError, match=r"maps\.npz: this analysis is damaged"):
         make_report([run])

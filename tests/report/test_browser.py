@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.report.browser import click_through, opened, overflow
+from tests.browser import overflow
+from tests.report.browser import click_through, opened
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from thumbnet.packed import PackedDataset
 from thumbnet.report import Report, make_report, write_report

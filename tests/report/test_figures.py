@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest, norm, sem
+from scipy.stats import binomtest, sem, t
 from sklearn import metrics as oracle
 
 from tests.report.made import make_data, make_run, simple
@@ -160,8 +160,8 @@ def test_the_gap_is_told_with_its_error(single_report: Report) -> None:
     sure, right = np.array(column(images, "probability")), np.array(column(images, "right"))
     gaps = sure - right
     assert found["gap"] == pytest.approx(gaps.mean())
-    half = norm.ppf(0.975) * sem(gaps)
-    assert found["gap_interval"] == pytest.approx([gaps.mean() - half, gaps.mean() + half], rel=1e-5)
+    expected = t.interval(0.95, len(gaps) - 1, loc=gaps.mean(), scale=sem(gaps))
+    assert found["gap_interval"] == pytest.approx(list(expected), rel=1e-5)
     told = not found["gap_interval"][0] <= 0 <= found["gap_interval"][1]
     assert ("not told apart" in single_report.html) == (not told)
     # What perfect calibration shows, from other draws.
@@ -178,6 +178,13 @@ def test_a_perfect_network_is_not_told_from_its_answers() -> None:
     sure = random.random((400, 200))
     held = [low <= 0 <= high for low, high in (gap_interval(one, random.random(200) < one) for one in sure)]
     assert 0.91 < np.mean(held) < 0.98
+
+
+def test_one_image_tells_no_network_from_its_answers() -> None:
+    from thumbnet.report.facts.calibration import gap_interval
+
+    assert gap_interval(np.array([0.75]), np.array([True])) == (-1.25, 0.75)
+    assert gap_interval(np.array([0.75]), np.array([False])) == (-0.25, 1.75)
 
 
 def test_only_classes_that_differ_for_sure_are_named(pair_report: Report, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.analyses.made import analyze
 from tests.cli.calling import Shell
+from tests.helpers import copy_of
 from tests.report.made import HOSTILE, Made, make_data, make_run, on_everything, simple
 from tests.report.reading import Reader, check
 from thumbnet.errors import DataError, RunError, StorageError
@@ -18,7 +19,7 @@ from thumbnet.packed import PackedDataset, PackedSplit
 from thumbnet.predictions import Predictions
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.section import amount, percent
-from thumbnet.report.subject import labels, short_names
+from thumbnet.report.subject import short_names
 from thumbnet.run import RunDirectory
 
 
@@ -161,39 +162,21 @@ def test_writing_replaces_and_removes_what_is_stale(
         write_report(single_report, out / "below.html")
 
 
-def test_the_command(pair: list[RunDirectory], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shell = Shell(capsys)
-    for run in pair:
-        shutil.copytree(run.path, tmp_path / run.path.name)
-    first, second = tmp_path / "first", tmp_path / "second"
-    assert shell.text("report", first).startswith(f"{first / 'report.html'}: ")
-    printed = shell.json("report", first, second)
-    assert printed["page"] == str(first / "comparison.html")
-    assert Path(printed["figures"]).is_file()
-    assert Path(printed["tables"]).is_dir()
-    shell.text("report", first, "--out", tmp_path / "other.html")
-    assert (tmp_path / "other.html").is_file()
-    assert "no such run directory" in shell.error("report", tmp_path / "nothing")
-
-
-def test_names_and_labels(tmp_path: Path) -> None:
+def test_short_names() -> None:
     classes = [("a", "crane, bird"), ("b", "crane, machine"), ("c", "ox"), ("d", "")]
     assert short_names(classes) == ("crane (a)", "crane (b)", "ox", "d")
-    assert labels([tmp_path / "one" / "run", tmp_path / "two" / "run"]) == ["one/run", "two/run"]
-    assert labels([tmp_path / "x", tmp_path / "y"]) == ["x", "y"]
 
 
 def test_figures_replace_none_but_a_reports(
-    single_report: Report, pair: list[RunDirectory], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    single_report: Report, pair: list[RunDirectory], tmp_path: Path, shell: Shell
 ) -> None:
-    run = RunDirectory(shutil.copytree(pair[0].path, tmp_path / "run"))
+    run = copy_of(pair[0], tmp_path / "run")
     before = {file: file.read_bytes() for file in run.path.iterdir() if file.suffix == ".json"}
     for name in ("data", "result", "recipe"):
         with pytest.raises(StorageError, match="not the figures of a report"):
             write_report(single_report, run.path / f"{name}.html")
     # The command says so before it computes anything: here, before it sees that the run is damaged.
     run.predictions_path("val").write_bytes(b"")
-    shell = Shell(capsys)
     assert "not the figures of a report" in shell.error("report", run.path, "--out", run.path / "data.html")
     assert {file: file.read_bytes() for file in run.path.iterdir() if file.suffix == ".json"} == before
     assert not list(run.path.glob("*.html"))

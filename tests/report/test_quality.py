@@ -2,19 +2,20 @@
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from playwright.sync_api import Browser
 from sklearn.metrics import accuracy_score
 
-from tests.cli.calling import Shell
+from tests.helpers import copy_of
+from tests.packing import write_packed
 from tests.report.browser import opened
-from tests.report.made import HOSTILE, Made, image_ids, make_data, make_run, predictions, simple, two_phases
+from tests.report.made import HOSTILE, Made, make_data, make_run, predictions, simple, two_phases
 from tests.report.reading import check, rows_of
 from thumbnet import packed
 from thumbnet.analyses.places import current_origin, read_cross_fitted, save_cross_fitted
@@ -25,6 +26,7 @@ from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.data_page import make_data_report
 from thumbnet.report.facts.twins import make_twins
 from thumbnet.report.panels import quality
+from thumbnet.report.pictures import encode
 from thumbnet.report.section import render
 from thumbnet.run import RunDirectory
 
@@ -42,12 +44,8 @@ def twinned(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
     images["val"][0], images["val"][1] = images["train"][3], images["val"][2]
     images["train"][0] = images["train"][0, :, :, :1]
     boxes = np.tile(np.array([[0, 0, 7, 7], [2, 2, 5, 3]], dtype=np.int32), (len(made.labels) // 2, 1))
-    folder = tmp_path_factory.mktemp("twinned") / "packed"
-    with packed.create(folder, name="<i>twinned", image_size=8, classes=made.classes) as writer:
-        for name, labels, corners in (("train", train, None), ("val", made.labels, boxes)):
-            with writer.split(name, image_ids(name, len(labels)), labels, corners) as split:
-                split.append(images[name])
-    return packed.load(folder)
+    splits = {"train": (images["train"], train, None), "val": (images["val"], made.labels, boxes)}
+    return write_packed(tmp_path_factory.mktemp("twinned") / "packed", made.classes, splits, name="<i>twinned")
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +178,25 @@ def test_the_data_report_states_what_the_arrays_hold(twinned: PackedDataset, dat
     assert [row["greyscale"] for row in classes] == ["1", "0", "0", "0", "0", "0"]
 
 
+@pytest.mark.parametrize("room", [0, 6000])
+def test_what_the_data_report_leaves_out_is_counted_and_not_encoded(
+    room: int, twinned: PackedDataset, data_report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[int] = []
+
+    def counted(pixels: NDArray[np.uint8]) -> str:
+        encoded.append(len(pixels))
+        return encode(pixels)
+
+    monkeypatch.setattr("thumbnet.report.panels.dataset.encode", counted)
+    monkeypatch.setattr("thumbnet.report.data_page.IMAGE_BYTES", room)
+    less = make_data_report(twinned, tmp_path).html
+    left_out = data_report.html.count("data:image") - less.count("data:image")
+    assert left_out > 0
+    assert f"{left_out} images were left out" in less
+    assert bool(encoded) == (room > 0)
+
+
 def test_boxes_cover_the_pixels_that_they_hold() -> None:
     from thumbnet.report.facts.dataset import _coverage
 
@@ -200,20 +217,6 @@ def test_few_and_many_classes_of_uneven_counts(classes: int, tmp_path: Path) -> 
     assert "In val a class has 1 to" in report.html
     assert "The data has no boxes".lower() in report.html.lower()
     assert len(rows_of(report, "classes")) == classes
-
-
-def test_the_command_writes_the_page_and_its_figures(
-    twinned: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "cache"))
-    shell = Shell(capsys)
-    page = tmp_path / "page.html"
-    assert "page.json and page-csv/" in shell.text("data", "report", twinned.path, "--out", page)
-    written = json.loads((tmp_path / "page.json").read_text())
-    assert shell.json("data", "report", twinned.path, "--out", page) == {**written, "page": str(page)}
-    assert {file.name for file in (tmp_path / "page-csv").iterdir()} == {"classes.csv", "duplicates.csv"}
-    assert "ends in .html" in shell.error("data", "report", twinned.path, "--out", tmp_path / "page.txt")
-    assert "no such folder" in shell.error("data", "report", tmp_path / "nothing", "--out", page)
 
 
 def test_both_pages_in_a_browser(browser: Browser, report: Report, data_report: Report, tmp_path: Path) -> None:
@@ -237,22 +240,13 @@ def test_a_holdout_is_held_against_the_rest_of_train_alone(tmp_path: Path) -> No
     random = np.random.default_rng(2)
     labels = np.repeat([0, 1], 40)
     images = random.integers(0, 256, (80, 8, 8, 3), dtype=np.uint8)
-    folder, ids = tmp_path / "packed", image_ids("train", 80)
-    with (
-        packed.create(folder, name="held", image_size=8, classes=made.classes) as writer,
-        writer.split("train", ids, labels, None) as split,
-    ):
-        split.append(images)
-    held = np.flatnonzero(packed.holdout_mask(packed.load(folder).split("train")))
-    rest = np.flatnonzero(~packed.holdout_mask(packed.load(folder).split("train")))
+    data = write_packed(tmp_path / "packed", made.classes, {"train": (images, labels, None)})
+    mask = packed.holdout_mask(data.split("train"))
+    held, rest = np.flatnonzero(mask), np.flatnonzero(~mask)
     # Two of the holdout are alike, and a third is in the rest as well.
     images[held[1]], images[held[2]] = images[held[0]], images[rest[0]]
-    with (
-        packed.create(tmp_path / "again", name="held", image_size=8, classes=made.classes) as writer,
-        writer.split("train", ids, labels, None) as split,
-    ):
-        split.append(images)
-    run = make_run(made, tmp_path / "run", packed.load(tmp_path / "again"), splits=("holdout",))
+    again = write_packed(tmp_path / "again", made.classes, {"train": (images, labels, None)})
+    run = make_run(made, tmp_path / "run", again, splits=("holdout",))
     facts = make_report([run]).figures["sections"]["quality"]["run"]
     assert facts["duplicates"]["identical"] == {"train-train": 2}
     assert facts["without"]["without images that are identical in train"]["removed"] == 1
@@ -260,13 +254,10 @@ def test_a_holdout_is_held_against_the_rest_of_train_alone(tmp_path: Path) -> No
 
 def test_boxes_of_resized_images_have_no_area(tmp_path: Path) -> None:
     made, boxes = simple(2, val=2, size=8), np.tile(np.array([[0, 0, 3, 3]], np.int32), (4, 1))
+    splits = {"val": (np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8), made.labels, boxes)}
     for converted, told in (({"val": {"resized": 1}}, False), ({"val": {"to RGB": 1}}, True), ({}, True)):
-        folder = tmp_path / f"{len(str(converted))}"
-        with packed.create(folder, name="boxes", image_size=8, classes=made.classes) as writer:
-            with writer.split("val", image_ids("val", 4), made.labels, boxes) as split:
-                split.append(np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8))
-            writer.facts["converted"] = converted
-        found = make_data_report(packed.load(folder), tmp_path).figures["boxes"]
+        data = write_packed(tmp_path / f"{len(str(converted))}", made.classes, splits, converted=converted)
+        found = make_data_report(data, tmp_path).figures["boxes"]
         assert ("mean_area" in found) == told
         assert ("were scaled" in str(found)) == (not told)
 
@@ -283,7 +274,7 @@ def test_what_is_unsure_of_near_duplicates_is_said(twinned: PackedDataset, tmp_p
 
 
 def test_cross_fitted_predictions_of_something_else_are_refused(run: RunDirectory, tmp_path: Path) -> None:
-    copy = RunDirectory(shutil.copytree(run.path, tmp_path / "run"))
+    copy = copy_of(run, tmp_path / "run")
     found = read_cross_fitted(copy)
     assert found is not None
     for change in ({"split": "val"}, {"classes": found.classes[::-1]}):

@@ -3,16 +3,13 @@
 import re
 from importlib import resources
 
-from tests.colours import contrast
+from tests.colours import contrast, named
 
 
 def test_colours_can_be_read() -> None:
     """Text on its backgrounds has WCAG's contrast of 4.5, curves have 3, in both themes."""
     style = resources.files("thumbnet.report").joinpath("templates", "report.css").read_text()
-    light, automatic, dark = (
-        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
-        for block in re.findall(r"\{\s*[^{}]*--page:[^}]*\}", style)
-    )
+    light, automatic, dark = (named(block) for block in re.findall(r"\{\s*[^{}]*--page:[^}]*\}", style))
     assert automatic == dark
     assert light.keys() == dark.keys()
     for theme in (light, dark):

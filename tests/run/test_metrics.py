@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from thumbnet.errors import RunError, StorageError
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, evaluations, iterations
 
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -47,6 +47,12 @@ def test_rows_without_a_step_are_kept(run: RunDirectory) -> None:
     run.metrics.append([{"note": "x"}, {"step": 5}])
     run.metrics.truncate(2)
     assert run.metrics.read() == [{"note": "x"}]
+
+
+def test_rows_are_told_apart_by_their_kind() -> None:
+    rows: list[dict[str, object]] = [{"step": 1}]
+    rows += [{"kind": kind, "step": step} for step in (1, 2) for kind in ("iteration", "evaluation")]
+    assert (iterations(rows), evaluations(rows)) == ([rows[1], rows[3]], [rows[2], rows[4]])
 
 
 def test_metrics_that_do_not_exist_can_be_cut(run: RunDirectory) -> None:

@@ -68,16 +68,16 @@ def fetch(server: Server, folder: Path) -> Path:
 
 
 def test_it_is_downloaded_once(server: Server, tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, int, int]] = []
     archive = download(
         tmp_path / "cache",
         url=server.url,
         size=len(CONTENT),
         sha256=SHA256,
-        progress=lambda done, total: seen.append((done, total)),
+        watch=lambda *told: seen.append(told),
     )
     assert archive.read_bytes() == CONTENT
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert seen[-1] == ("downloading", len(CONTENT), len(CONTENT))
     assert fetch(server, tmp_path / "cache") == archive
     assert server.asked == [None]
 

@@ -175,10 +175,10 @@ def test_digits(tmp_path: Path) -> None:
 
 
 def test_progress_counts_every_image_once(shapes_zip: Path, tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    pack(shapes_zip, tmp_path / "out", progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (80, 80)
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    seen: list[tuple[str, int, int]] = []
+    pack(shapes_zip, tmp_path / "out", watch=lambda *told: seen.append(told))
+    assert seen[-1] == ("reading", 80, 80)
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
 
 
 def test_a_symbolic_link_to_a_class_is_followed(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_two_processes_do_not_pack_to_one_place(shapes_zip: Path, tmp_path: Path
 
 
 def test_a_killed_packing_is_cleared_away_by_the_next(shapes_zip: Path, tmp_path: Path) -> None:
-    code = "import os; pack(Path(sys.argv[1]), Path(sys.argv[2]), progress=lambda *_: os.kill(os.getpid(), 9))"
+    code = "import os; pack(Path(sys.argv[1]), Path(sys.argv[2]), watch=lambda *_: os.kill(os.getpid(), 9))"
     assert run(code, shapes_zip, tmp_path / "out").returncode == -9
     assert not (tmp_path / "out").exists()
     assert pack(shapes_zip, tmp_path / "out").counts["train"] == 48

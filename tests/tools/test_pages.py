@@ -2,11 +2,13 @@
 
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import CycloptsError, MissingArgumentError
 from tools import pages
 
 from tests.workflows.recorded import run_record
@@ -20,7 +22,7 @@ from thumbnet.recipes import RECIPES, ROWS
 from thumbnet.records import Measurement, Peak
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_readme_shows_what_the_records_say() -> None:
@@ -90,6 +92,15 @@ def test_the_experiments_page_shows_the_studies() -> None:
     assert row.replace(shown[2], "ELU 99.9%") not in pages.experiments_page(page, measured)
 
 
+def test_the_experiments_page_tells_of_every_row_that_falls_short() -> None:
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    section = page.partition("## Rows that fall short")[2].partition("\n## ")[0]
+    rows = [cells for cells in map(cells_of, (ROOT / "README.md").read_text().splitlines()) if "below" in cells]
+    assert len(rows) >= 5
+    names = [cells[0].split("`")[1] for cells in rows]
+    assert [name for name in names if f"`{name}`" not in section] == []
+
+
 def test_the_training_page_shows_what_the_registries_hold() -> None:
     page = (ROOT / "docs" / "training.md").read_text()
     assert pages.training_page(page) == page, "run: make pages"
@@ -101,17 +112,69 @@ def test_the_training_page_shows_what_the_registries_hold() -> None:
     assert "| `step` | `every`, `gamma=0.1` |" in page
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def broken_links(page: Path) -> list[str]:
+    """The links and pictures of a page whose file or heading is missing, but for those to other sites."""
+    text = page.read_text()
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", text)
+    links += [(picture, "") for picture in re.findall(r'src="(?!https?:)([^"]+)"', text)]
+    return [f"{target}#{heading}" for target, heading in links if not leads(page, target, heading)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_on_pages_exist(page: Path) -> None:
-    commands = {name for name in app if not name.startswith("-")}
-    for name in re.findall(r"^    thumbnet ([\w-]+)", page.read_text(), re.MULTILINE):
-        assert name in commands
+def leads(page: Path, target: str, heading: str) -> bool:
+    """Whether a link of `page` leads to a file, and to a heading of it where it names one."""
+    file = page.parent / target if target else page
+    if not heading or not file.exists():
+        return file.exists()
+    headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    return heading in [re.sub(r"[^\w -]", "", text).strip().lower().replace(" ", "-") for text in headings]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    assert broken_links(ROOT / page) == []
+
+
+def test_broken_links_are_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    (tmp_path / "other.md").write_text("# Another page\n\n## What's `new`, in 2 lines\n")
+    page.write_text(
+        "# Here\n[a](other.md) [b](other.md#whats-new-in-2-lines) [c](#here) [d](https://x.org/#y)\n"
+        '[e](none.md) [f](none.md#here) [g](other.md#here) [h](#there) <img src="other.md"> <img src="none.png">\n'
+    )
+    assert broken_links(page) == ["none.md#", "none.md#here", "other.md#here", "#there", "none.png#"]
+
+
+def refused_commands(text: str) -> list[str]:
+    """The command lines of a page that the command line would refuse; within a sentence, values may be left out."""
+    text = text.replace("\\\n", " ")
+    lines = re.findall(r"^    thumbnet ([^>\n]*)", text, re.MULTILINE)
+    spans = re.findall(r"`thumbnet ([^`]*)`", text)
+    return [line for line in lines if not parses(line)] + [span for span in spans if not parses(span, whole=False)]
+
+
+def parses(line: str, *, whole: bool = True) -> bool:
+    """Whether the words of a command line make a command, its options and (as a whole) all that it needs."""
+    try:
+        app.parse_args(shlex.split(line, comments=True), exit_on_error=False, print_error=False)
+    except MissingArgumentError:
+        return not whole
+    except CycloptsError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_pages_exist(page: str) -> None:
+    assert refused_commands((ROOT / page).read_text()) == []
+
+
+def test_wrong_commands_are_noticed() -> None:
+    right = ["data pack SOURCE --out DIR  # packs", "recipes demo --json > it.json", "tune demo \\\n    --trials 3"]
+    wrong = ["data pak SOURCE", "nothing", "report", "evaluate RUN --view flip", "study demo --seeds many"]
+    spans = ["challenge revel", "study --seed 3", "evaluate --view"]
+    lines = [f"    thumbnet {line}" for line in right + wrong]
+    page = "\n".join([*lines, *(f"or `thumbnet {span}`" for span in ["study --seeds", "report", *spans])])
+    assert refused_commands(page) == wrong + spans
 
 
 def test_a_record_becomes_a_row() -> None:
@@ -126,7 +189,8 @@ def test_a_record_becomes_a_row() -> None:
 
 
 LOAD = {"lost": 1, "doubled": 0, "wrong_scores": 2, "server_errors": 0, "without_answer": 4}
-RACE = {"rounds": 20, "rounds_with_one_accepted": 19}
+LOAD |= {"problems_of_verification": 8, "clients": 500, "readers": 3000, "window_seconds": 60}
+RACE = {"rounds": 20, "rounds_with_one_accepted": 19, "posts": 70}
 MEASURED: dict[str, tuple[dict[str, Any], str]] = {
     "pack": (
         {"images": {"train": 100_000, "val": 10_000}, "seconds_median": 9.34, "peak_memory_bytes": 456_000_000},
@@ -178,11 +242,11 @@ MEASURED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "resume-after-kill": ({"identical": 20, "kills": 20}, "20 of 20 runs end with identical results"),
     "challenge-load": (
-        {"sqlite": {"accepted": 499, "clients": 500, "submissions": {"p99_ms": 812.4}} | LOAD},
-        "SQLite: 499 of 500 accepted, 7 lost, doubled or failed, p99 812 ms",
+        {"sqlite": {"accepted": 499, "submissions": {"p99_ms": 812.4}} | LOAD},
+        "SQLite: 499 of 500 accepted, 15 lost, doubled or failed, p99 812 ms",
     ),
     "challenge-race": (
-        {"sqlite": {"one": RACE, "two": RACE}, "postgresql": {"one": RACE}},
+        {"sqlite": {"1 processes": RACE, "4 processes": RACE}, "postgresql": {"1 processes": RACE}},
         "one accepted in 57 of 60 rounds",
     ),
     "challenge-kill": (
@@ -196,7 +260,10 @@ MEASURED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def test_every_measurement_has_its_line() -> None:
-    known = {name: label for name, label, _ in pages._MEASUREMENTS}
+    known = {name: label for name, label, _ in pages._MEASUREMENTS if isinstance(label, str)} | {
+        "challenge-load": "`thumbnet serve`: 500 teams submit in the last minute while 3,000 watch",
+        "challenge-race": "70 posts of one team at the same moment, one and 4 server processes",
+    }
     assert set(MEASURED) == set(known)
     about = environment.versions()
     made = [Measurement(name, "python x", None, about, {}, figures) for name, (figures, _) in MEASURED.items()]

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from tests.features.helpers import shrink
-from tests.helpers import CROP, FLIP, QUIET, evaluations_of
+from tests.helpers import CROP, FLIP, QUIET, evaluations_of, silent
 from tests.train.cached import NETWORK, folders, head_then_all, linear
+from tests.train.helpers import trainer_of
 from thumbnet import train
 from thumbnet.data import RowBatches, training_subsets
 from thumbnet.errors import RecipeError
@@ -34,9 +35,8 @@ from thumbnet.recipe import (
     operation,
 )
 from thumbnet.run import RunDirectory
-from thumbnet.train.plan import make_plan
 from thumbnet.train.state import load_weights
-from thumbnet.train.trainer import Trainer, make_trainer
+from thumbnet.train.trainer import Trainer
 
 CPU = torch.device("cpu")
 IMAGES, HOLDOUT = 64, 8
@@ -96,11 +96,9 @@ def test_cached_features_train_as_images_do(
 
 
 def prepared(chosen: Recipe, shapes: PackedDataset, options: train.Options) -> Trainer:
-    subsets = training_subsets(shapes, CPU, chosen)
-    plan = make_plan(chosen, len(subsets["train"].positions), 32)
-    trainer = make_trainer(chosen, plan, shapes, subsets, CPU, cache=options.cache)
+    trainer = trainer_of(chosen, shapes, options.cache)
     trainer.enter(0)
-    trainer.make_features(lambda *_: None)
+    trainer.make_features(silent)
     return trainer
 
 
@@ -175,9 +173,7 @@ def test_a_second_run_finds_the_features(out: Path, shapes: PackedDataset, optio
     train.start(linear(1), shapes, out, options)
     before = {place: (place / "features.npy").stat().st_mtime_ns for place in folders(options)}
     other = linear(1, seed=4, batch_size=8, optimizer=Optimizer("adam", lr=0.1), name="other")
-    # Another seed draws another body here, unless it comes from stored weights.
-    stored = linear(1, model=replace(NETWORK, init=None), seed=0, batch_size=8, optimizer=Optimizer("adam", lr=0.1))
-    train.start(stored, shapes, out.with_name("same body"), options)
+    train.start(replace(other, seed=0), shapes, out.with_name("same body"), options)
     assert {place: (place / "features.npy").stat().st_mtime_ns for place in folders(options)} == before
     train.start(other, shapes, out.with_name("other body"), options)
     assert len(folders(options)) == 2 * len(before)

@@ -1,5 +1,6 @@
 """Runs on cached features that are stopped or killed at any moment end with the same bits."""
 
+import contextlib
 import random
 import shutil
 import signal
@@ -64,12 +65,16 @@ def test_a_run_stopped_while_features_are_computed_ends_the_same(
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 11, 14])
 def test_a_run_stopped_after_any_step_ends_the_same(
-    shapes: PackedDataset, options: train.Options, reference: RunDirectory, monkeypatch: pytest.MonkeyPatch, steps: int
+    out: Path,
+    shapes: PackedDataset,
+    options: train.Options,
+    reference: RunDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    steps: int,
 ) -> None:
-    assert options.cache is not None
-    out = options.cache.with_name("run")
     interrupt_after(steps, monkeypatch)
-    with pytest.raises(train.Interrupted) if steps < 14 else pytest.MonkeyPatch.context():
+    with pytest.raises(train.Interrupted) if steps < 14 else contextlib.nullcontext():
         train.start(head_then_all(), shapes, out, options)
     run = RunDirectory.open(out)
     train.resume(run, shapes, options)

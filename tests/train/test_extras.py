@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import QUIET, assert_same_results, evaluations_of, iterations_of, short_recipe
+from tests.helpers import NO_CHECKPOINTS, QUIET, assert_same_results, evaluations_of, iterations_of, short_recipe
 from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
 from thumbnet.packed import PackedDataset
@@ -149,10 +149,9 @@ def test_without_checkpoints_a_stopped_run_begins_anew(shapes: PackedDataset, ou
         if row["step"] > 4:
             raise LookupError
 
-    options = replace(QUIET, checkpoint_seconds=None)
     with pytest.raises(LookupError):
-        train.start(short_recipe(), shapes, out, replace(options, on_evaluation=stop))
+        train.start(short_recipe(), shapes, out, replace(NO_CHECKPOINTS, on_evaluation=stop))
     run = RunDirectory.open(out)
     assert not run.state_path.exists()
     whole = train.start(short_recipe(), shapes, out.parent / "whole", QUIET)
-    assert_same_results(train.resume(run, shapes, options), whole)
+    assert_same_results(train.resume(run, shapes, NO_CHECKPOINTS), whole)

@@ -119,7 +119,10 @@ def test_other_data_is_refused(out: Path, shapes: PackedDataset, tmp_path: Path)
         train.resume(run, other, QUIET)
     assert len(run.sessions()) == 1
     assert train.load_run_data(run, None).fingerprint == shapes.fingerprint
+    assert train.load_own_data(run, None).fingerprint == shapes.fingerprint
     assert train.load_run_data(run, tmp_path / "other").fingerprint == other.fingerprint
+    with pytest.raises(DataError, match=r"other: other data than the run's \(its fingerprint differs\).*--data"):
+        train.load_own_data(run, tmp_path / "other")
     fewer = pack(make_tiny_imagenet(tmp_path / "few", classes=3, size=32), tmp_path / "fewer", size=32)
     with pytest.raises(DataError, match=r"its 3 classes are not the run's 4; give data of the same classes"):
         train.load_run_data(run, fewer.path)

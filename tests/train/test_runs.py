@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from tests.helpers import QUIET, evaluations_of, iterations_of, short_recipe, stored_files
+from tests.train.helpers import trainer_of
 from thumbnet import metrics, train
 from thumbnet.augment import normalize
 from thumbnet.data import training_subsets
@@ -16,8 +17,6 @@ from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Checkpointing, Evaluation, Model, Normalization, Optimizer, Phase, epochs, iterations
 from thumbnet.run import RunDirectory
-from thumbnet.train.plan import make_plan
-from thumbnet.train.trainer import make_trainer
 
 CPU = torch.device("cpu")
 
@@ -67,8 +66,7 @@ def test_every_step_has_its_loss_and_learning_rate(short_run: RunDirectory) -> N
 
 def test_losses_and_running_figures_are_those_of_the_steps(shapes: PackedDataset, short_run: RunDirectory) -> None:
     recipe = short_run.recipe()
-    subsets = training_subsets(shapes, CPU, recipe)
-    trainer = make_trainer(recipe, make_plan(recipe, 56, 32), shapes, subsets, CPU)
+    trainer = trainer_of(recipe, shapes)
     losses, hits, counts = [], [], []
     for step in range(4):
         trainer.enter(step)

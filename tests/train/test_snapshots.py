@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.helpers import (
+    NO_CHECKPOINTS,
     QUIET,
     assert_same_results,
     evaluations_of,
@@ -19,15 +20,13 @@ from tests.helpers import (
     varied_recipe,
 )
 from tests.stopping import EVERY_STEP, go_on_in_a_process
+from tests.train.helpers import trainer_of
 from thumbnet import train
-from thumbnet.data import training_subsets
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Checkpointing, Evaluation, Optimizer, Phase, Recipe, epochs, iterations
 from thumbnet.run import RunDirectory, Snapshot, snapshot_tag
-from thumbnet.train.plan import make_plan
 from thumbnet.train.state import load_tensors, restore_state, save_state
-from thumbnet.train.trainer import make_trainer
 from thumbnet.workflows.judging import judge
 from thumbnet.workflows.stored import How
 
@@ -85,7 +84,7 @@ def test_the_newest_replaces_the_oldest(kept: int, out: Path, shapes: PackedData
 
 
 def test_as_many_are_kept_without_checkpoints(out: Path, shapes: PackedDataset, many: RunDirectory) -> None:
-    run = train.start(recipe(2), shapes, out, replace(QUIET, checkpoint_seconds=None))
+    run = train.start(recipe(2), shapes, out, NO_CHECKPOINTS)
     assert run.snapshots() == many.snapshots()[-2:]
     assert [name for name in stored_files(run) if "snapshot" in name] == files_of(run.snapshots())
 
@@ -180,10 +179,7 @@ def load_snapshots_when_killed(arguments: tuple[Any, ...], out: Path) -> tuple[i
 
 
 def test_checkpoints_from_before_snapshots_still_restore(out: Path, shapes: PackedDataset) -> None:
-    chosen = short_recipe()
-    subsets = training_subsets(shapes, torch.device("cpu"), chosen)
-    plan = make_plan(chosen, len(subsets["train"].positions), shapes.image_size)
-    trainer = make_trainer(chosen, plan, shapes, subsets, torch.device("cpu"))
+    trainer = trainer_of(short_recipe(), shapes)
     trainer.enter(0)
     save_state(trainer.state, out)
     old = load_tensors(out)

@@ -9,8 +9,8 @@ import torch
 
 from tests.helpers import QUIET, assert_same_results, short_recipe, varied_recipe
 from tests.stopping import NO_TIME_CHECKPOINTS, interrupt_after
+from tests.train.helpers import trainer_of
 from thumbnet import train
-from thumbnet.data import training_subsets
 from thumbnet.errors import RecipeError, RunError
 from thumbnet.files import sha256
 from thumbnet.models import build_model
@@ -33,8 +33,6 @@ from thumbnet.recipe import (
 from thumbnet.run import RunDirectory
 from thumbnet.studies import PlannedRun
 from thumbnet.train.begin import begun
-from thumbnet.train.plan import make_plan
-from thumbnet.train.trainer import make_trainer
 from thumbnet.workflows.study.running import state_of
 
 
@@ -165,9 +163,7 @@ def layered() -> Recipe:
 
 def test_rates_fall_from_layer_to_layer(shapes: PackedDataset) -> None:
     recipe = short_recipe(optimizer=Optimizer("sgd", lr=0.4, layer_decay=0.5))
-    train_split = training_subsets(shapes, torch.device("cpu"), recipe)
-    plan = make_plan(recipe, 56, 32)
-    trainer = make_trainer(recipe, plan, shapes, train_split, torch.device("cpu"))
+    trainer = trainer_of(recipe, shapes)
     assert trainer.enter(0) == 0.4
     assert trainer.state.optimizer is not None
     assert [group["lr"] for group in trainer.state.optimizer.param_groups] == [0.05, 0.1, 0.2, 0.4]

@@ -9,21 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.helpers import short_recipe
-from thumbnet.data import training_subsets
+from tests.train.helpers import trainer_of
 from thumbnet.evaluate import predict_logits
 from thumbnet.packed import PackedDataset
-from thumbnet.recipe import Ema, Loss, Model, Normalization, Optimizer, Phase, Recipe, epochs, iterations
+from thumbnet.recipe import Ema, Loss, Model, Normalization, Optimizer, Phase, epochs, iterations
 from thumbnet.train.phases import set_trainable
-from thumbnet.train.plan import make_plan
-from thumbnet.train.trainer import Trainer, make_trainer
+from thumbnet.train.trainer import Trainer
 
 CPU = torch.device("cpu")
-
-
-def trainer_of(recipe: Recipe, shapes: PackedDataset) -> Trainer:
-    subsets = training_subsets(shapes, CPU, recipe)
-    plan = make_plan(recipe, len(subsets["train"].positions), shapes.image_size)
-    return make_trainer(recipe, plan, shapes, subsets, CPU)
 
 
 def take_steps(trainer: Trainer, count: int) -> list[Tensor]:

@@ -1,10 +1,7 @@
 """`analyze` as a whole: every part stored once, kept, refused where it must be, and going on after a kill."""
 
-import multiprocessing
-import os
 import shutil
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import QUIET, short_recipe
+from tests.helpers import QUIET, copy_of, short_recipe, silent
+from tests.packing import write_packed
 from tests.shapes import make_tiny_imagenet
-from thumbnet import analyses, packed, train
+from tests.stopping import in_a_process, send_at
+from thumbnet import analyses, train
 from thumbnet.analyses import PARTS, Part
 from thumbnet.errors import DataError, RecipeError, RunError
 from thumbnet.packed import PackedDataset
@@ -36,14 +35,6 @@ def go(
     tell: Callable[[Done], None] = lambda _done: None,
 ) -> list[Done]:
     return analyze(run, wish or AnalysisWish(), device=CPU, watch=silent, tell=tell, data=data, cache=cache)
-
-
-def silent(text: str, done: int, total: int) -> None:
-    """Show nothing."""
-
-
-def copy_of(run: RunDirectory, folder: Path) -> RunDirectory:
-    return RunDirectory(shutil.copytree(run.path, folder))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +79,7 @@ def test_what_is_stored_is_kept(analyzed: RunDirectory) -> None:
 def test_clean_accuracy_is_that_of_the_run(analyzed: RunDirectory) -> None:
     found = analyses.read(analyzed, analyses.Robustness)
     assert found is not None
-    assert found.clean_accuracy() == pytest.approx(analyzed.result()["scores"]["val"]["top1"])
+    assert found.clean_accuracy().top1 == pytest.approx(analyzed.result()["scores"]["val"]["top1"])
 
 
 def test_anew_gives_the_same(analyzed: RunDirectory, tmp_path: Path) -> None:
@@ -106,6 +97,8 @@ def test_some_parts_alone(run: RunDirectory, tmp_path: Path) -> None:
     assert sorted(file.name for file in (found.path / "analysis").iterdir()) == ["layers.npz", "maps.npz"]
     with pytest.raises(RunError, match="part 'map' of an analysis is unknown; did you mean maps"):
         AnalysisWish.of(["map"])
+    with pytest.raises(RunError, match="classes of an analysis are those of its embedding; add --only embedding"):
+        AnalysisWish.of(["maps"], classes=["cat"])
 
 
 def test_chosen_classes_replace_others(analyzed: RunDirectory, tmp_path: Path) -> None:
@@ -136,7 +129,7 @@ def test_damaged_analyses_are_refused(analyzed: RunDirectory, tmp_path: Path) ->
 def test_other_data_is_refused(run: RunDirectory, tmp_path: Path) -> None:
     source = make_tiny_imagenet(tmp_path / "source", classes=6, train=16, val=4, test=3, size=32, seed=8)
     other = pack(source, tmp_path / "other", size=32, threads=1)
-    with pytest.raises(DataError, match=r"not the data that run .* trained on"):
+    with pytest.raises(DataError, match=r"other: other data than the run's \(its fingerprint differs\)"):
         go(run, data=other.path)
 
 
@@ -156,12 +149,9 @@ def test_an_unfinished_run_is_refused(run: RunDirectory, tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def without_val(dataset: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
     """Data with a training split alone."""
-    path, train_split = tmp_path_factory.mktemp("without") / "packed", dataset.split("train")
-    with packed.create(path, name="shapes", image_size=32, classes=dataset.classes) as writer:
-        with writer.split("train", train_split.image_ids, train_split.labels, None) as split:
-            split.append(train_split.images)
-        writer.facts["source"] = "shapes"
-    return packed.load(path)
+    found = dataset.split("train")
+    splits = {"train": (found.images, found.labels, None)}
+    return write_packed(tmp_path_factory.mktemp("without") / "packed", dataset.classes, splits)
 
 
 def test_without_val_the_holdout_is_judged(without_val: PackedDataset, tmp_path: Path) -> None:
@@ -200,31 +190,13 @@ def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Pa
 
 
 def go_until(path: Path, cache: Path, wish: AnalysisWish, moment: int) -> None:
-    """Analyse a run, and kill this process at the moment-th time that it touches its analysis."""
+    """Analyse a run, and kill this process at the moment-th event of its analysis."""
     torch.set_num_threads(1)
-    events = 0
-
-    def count(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal events
-        if event in ("open", "os.chmod", "os.rename") and str(path / "analysis") in str(arguments[0]):
-            events += 1
-            if events == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)
+    send_at(path / "analysis", moment)
     go(RunDirectory(path), wish, cache=cache)
 
 
-def in_a_process(target: Callable[..., None], *arguments: object) -> int | None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["thumbnet.train", "timm", "tests.helpers"])
-    process = context.Process(target=target, args=arguments)
-    process.start()
-    process.join()
-    return process.exitcode
-
-
-@pytest.mark.parametrize(("moment", "last"), [(2, "layers"), (9, "maps"), (31, "robustness"), (70, "robustness")])
+@pytest.mark.parametrize(("moment", "last"), [(3, "layers"), (11, "maps"), (38, "robustness"), (84, "robustness")])
 def test_killed_and_gone_on(
     moment: int, last: Part, run: RunDirectory, analyzed: RunDirectory, tmp_path: Path
 ) -> None:
@@ -233,7 +205,7 @@ def test_killed_and_gone_on(
 
 
 def test_killed_and_gone_on_to_the_end(run: RunDirectory, analyzed: RunDirectory, tmp_path: Path) -> None:
-    check_killed(91, tuple(PARTS), run, analyzed, tmp_path)
+    check_killed(110, tuple(PARTS), run, analyzed, tmp_path)
 
 
 def check_killed(
@@ -264,15 +236,12 @@ def test_corruptions_of_an_older_definition_are_computed_anew(analyzed: RunDirec
 
 
 def test_an_unlabelled_val_and_an_empty_holdout_are_not_judged(dataset: PackedDataset, tmp_path: Path) -> None:
-    train_split, path = dataset.split("train"), tmp_path / "packed"
-    first = np.sort(np.unique(train_split.labels, return_index=True)[1])
-    with packed.create(path, name="shapes", image_size=32, classes=dataset.classes) as writer:
-        with writer.split("train", [train_split.image_ids[i] for i in first], train_split.labels[first], None) as one:
-            one.append(train_split.images[first])
-        val = dataset.split("val")
-        with writer.split("val", val.image_ids, np.full(len(val), -1), None) as other:
-            other.append(val.images)
+    found, val = dataset.split("train"), dataset.split("val")
+    first = np.sort(np.unique(found.labels, return_index=True)[1])
+    unlabelled = (val.images, np.full(len(val), -1), None)
+    splits = {"train": (found.images[first], found.labels[first], None), "val": unlabelled}
+    data = write_packed(tmp_path / "packed", dataset.classes, splits)
     recipe = short_recipe(evaluation=Evaluation(splits=(), train_images=0), train_on="all")
-    run = train.start(recipe, packed.load(path), tmp_path / "run", QUIET, "a test")
+    run = train.start(recipe, data, tmp_path / "run", QUIET, "a test")
     with pytest.raises(DataError, match="no class has an image to hold out"):
         go(run, AnalysisWish.of(["neighbours"]))

@@ -2,15 +2,16 @@
 
 import re
 import runpy
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import thumbnet
+from tests.helpers import copy_of
 from tests.shapes import class_name, draw
 from tests.workflows.runs import CLASSES, VAL
+from thumbnet.errors import DataError
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Schedule, epochs
 from thumbnet.run import RunDirectory
@@ -82,6 +83,9 @@ def test_runs_are_compared_averaged_and_souped(runs: list[RunDirectory], tmp_pat
     assert made.comparison().images == CLASSES * VAL
     again = thumbnet.make_ensemble([str(tmp_path / "e"), *paths[:1]], split="test")
     assert len(again.predictions.image_ids) == len(runs[0].predictions("test").image_ids)
+    for judged in (again.comparison, lambda: again.best):
+        with pytest.raises(DataError, match="split 'test' has no labels, so it cannot be scored"):
+            judged()
     soup = thumbnet.make_soup(paths, tmp_path / "soup", threads=1)
     compared = thumbnet.compare_runs(runs[0], soup, threads=1)
     assert compared.second_top1 == soup.result()["scores"]["val"]["top1"]
@@ -96,6 +100,10 @@ def test_guesses_for_image_files(run: RunDirectory, tmp_path: Path) -> None:
     assert len(guesses) == 3
     assert guesses[0].name == f"{class_name(2)}, drawn"
     assert len(thumbnet.predict_images(run, [tmp_path / "image.png"], count=99, threads=1)[0]) == CLASSES
+    assert thumbnet.predict_images(run, [], threads=1) == []
+    for count in (0, -1):
+        with pytest.raises(DataError, match=f"count is {count}: it must be 1 or more"):
+            thumbnet.predict_images(run, [tmp_path / "image.png"], count=count, threads=1)
 
 
 def test_errors_are_the_packages_own(
@@ -112,7 +120,7 @@ def test_errors_are_the_packages_own(
 
 
 def test_a_run_is_analysed_and_reported(run: RunDirectory, tmp_path: Path) -> None:
-    run = RunDirectory(shutil.copytree(run.path, tmp_path / "run"))
+    run = copy_of(run, tmp_path / "run")
     found = thumbnet.analyze_run(run, ["layers"], device="cpu", threads=1)
     assert [(done.part, done.state) for done in found] == [("layers", "computed")]
     assert [done.state for done in thumbnet.analyze_run(run, ["layers"], device="cpu", threads=1)] == ["kept"]

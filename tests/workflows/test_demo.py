@@ -40,10 +40,10 @@ def printed(demo: tuple[Path, list[str]]) -> list[str]:
 
 
 @pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+def shell(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Runs commands in the folder of the demo."""
     monkeypatch.chdir(folder)
-    return Shell(capsys)
+    return shell
 
 
 def test_demo_reaches_its_figure_and_shows_it(folder: Path, printed: list[str]) -> None:

@@ -32,11 +32,6 @@ def named(dataset: PackedDataset, monkeypatch: pytest.MonkeyPatch) -> PackedData
     return data
 
 
-@pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(capsys)
-
-
 def test_a_network_says_what_its_classifier_says(named: PackedDataset) -> None:
     found = zero_shot(zero_shot_recipe(LITE0), named, "val", CPU)
     val = named.split("val")

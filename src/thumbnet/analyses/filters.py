@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet.errors import RunError
+from thumbnet.files import read_array
 from thumbnet.run import RunDirectory
 
 Filters = NDArray[np.float32]
@@ -39,8 +40,8 @@ def recorded_filters(run: RunDirectory) -> dict[str, Filters]:
     for tag in run.filters_tags():
         path = run.filters_path(tag)
         try:
-            filters = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            filters = read_array(path)
+        except (OSError, ValueError) as error:
             raise RunError(f"{path}: these filters are damaged; train again, or remove the file") from error
         first = next(iter(found.values()), filters)
         if filters.ndim != 4 or filters.shape != first.shape or filters.dtype != np.float32:

@@ -193,14 +193,13 @@ class Robustness(Analysis):
         found = (self.predicted == self.labels).mean(axis=2)
         return np.asarray(np.where(self.is_computed(), found, np.nan))
 
-    def clean_accuracy(self) -> float:
-        """Return the top-1 accuracy without corruption."""
-        return float((self.clean == self.labels).mean())
+    def clean_accuracy(self) -> metrics.Accuracy:
+        """Return the accuracy without corruption."""
+        return metrics.Accuracy.of(self.clean == self.labels)
 
-    def interval(self, corruption: int, severity: int) -> tuple[float, float]:
-        """Return the 95% Wilson interval of a computed cell's accuracy; both numbers count from 0."""
-        correct = np.count_nonzero(self.predicted[corruption, severity] == self.labels)
-        return metrics.accuracy_interval(int(correct), len(self.labels))
+    def cell(self, corruption: int, severity: int) -> metrics.Accuracy:
+        """Return the accuracy of a computed cell; both numbers count from 0."""
+        return metrics.Accuracy.of(self.predicted[corruption, severity] == self.labels)
 
     def mean_accuracy(self) -> float:
         """Return the mean of all cells' accuracies, nan where one is not computed."""

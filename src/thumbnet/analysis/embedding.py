@@ -1,6 +1,6 @@
 """Features of a few classes in two dimensions: principal components, and t-SNE (Milani 2017, figure 11)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ _PERPLEXITY = 30.0
 
 def chosen_classes(
     names: Sequence[str],
-    logits: NDArray[np.float32],
+    predict: Callable[[], NDArray[np.float32]],
     labels: NDArray[np.int64],
     given: Sequence[str] = (),
     ids: Sequence[str] = (),
@@ -46,7 +46,7 @@ def chosen_classes(
 
     Args:
         names: of all classes; what stands before a comma is enough.
-        logits: f32[N,K], of images that the network did not train on.
+        predict: gives logits f32[N,K] of images that the network did not train on; called only where they decide.
         labels: i64[N], theirs.
         given: names or ids of classes, see `named_classes`.
         ids: of all classes.
@@ -61,7 +61,7 @@ def chosen_classes(
         return tuple(short[name.lower()][0] for name in MILANI), "milani"
     if len(names) <= COUNT:
         return tuple(range(len(names))), "all"
-    return _most_confused(logits.argmax(1), labels, len(names)), "confused"
+    return _most_confused(predict().argmax(1), labels, len(names)), "confused"
 
 
 def embed(subject: Subject, given: Sequence[str] = ()) -> Embedding:
@@ -78,8 +78,9 @@ def embed(subject: Subject, given: Sequence[str] = ()) -> Embedding:
         ThumbnetError: the features cannot be computed or kept, or a class is unknown.
     """
     judged, train = subject.judged, subject.train
-    logits, names = subject.logits().numpy(), subject.class_names
-    classes, choice = chosen_classes(names, logits, judged.labels.numpy(), given, subject.class_ids)
+    classes, choice = chosen_classes(
+        subject.class_names, lambda: subject.logits().numpy(), judged.labels.numpy(), given, subject.class_ids
+    )
     own = set(judged.positions.tolist()) if subject.split == "train" else set()
     theirs = [row for row in _first_of_each(train.labels.numpy(), classes, _TRAIN_EACH) if row not in own]
     rows = np.flatnonzero(np.isin(judged.labels.numpy(), classes))

@@ -12,6 +12,7 @@ from thumbnet.analyses import Origin
 from thumbnet.data import Subset
 from thumbnet.evaluate import Preprocessing, predict_logits
 from thumbnet.features.extraction import FrozenBody, Wanted, extract
+from thumbnet.packed import packed_split_of
 from thumbnet.recipe import Recipe
 from thumbnet.watch import Watch
 
@@ -59,7 +60,7 @@ class Subject:
     @property
     def split(self) -> str:
         """Packed split that holds the judged images."""
-        return "train" if self.judged.name == "holdout" else self.judged.name
+        return packed_split_of(self.judged.name)
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -73,7 +73,7 @@ def predict_images(
     Args:
         run: a complete run.
         images: files that Pillow can read, of any size.
-        count: guesses an image; no more than there are classes.
+        count: guesses an image, 1 or more; no more come than there are classes.
         views: as in `evaluate_run`.
         over: as in `evaluate_run`.
         weights: as in `evaluate_run`.
@@ -81,7 +81,7 @@ def predict_images(
         threads: CPU threads; `None` leaves torch's choice.
 
     Raises:
-        DataError: a file is not an image.
+        DataError: a file is not an image, or a count below 1.
         ThumbnetError: the run is unfinished or damaged, or a file cannot be read.
     """
     how, place = How(views, over, weights), choose_device(device, threads)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from thumbnet.challenge.database.schema import scores, submissions, teams
 from thumbnet.challenge.labels import Labels
 from thumbnet.challenge.moments import iso
+from thumbnet.challenge.people.teams import Team
 from thumbnet.challenge.refusals import not_found
 from thumbnet.challenge.state import Challenge, State
 from thumbnet.challenge.submissions.scoring import Accuracy, unpacked
@@ -134,10 +135,10 @@ def alike(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:
     return mcnemar(fixed, broken) >= LEVEL
 
 
-def history(challenge: Challenge, connection: Connection, team: int, version: int | None = None) -> list[Point]:
+def history(challenge: Challenge, connection: Connection, team: int) -> list[Point]:
     """Return all submissions of a team, oldest first."""
     state = challenge.state(connection)
-    labels = challenge.labels(state.version if version is None else version)
+    labels = challenge.labels(state.version)
     shows_private = state.phase == "revealed" and labels.private_images > 0
     chosen = (
         select(submissions.c.id, submissions.c.received_at, scores.c.public_correct, scores.c.private_correct)
@@ -156,9 +157,9 @@ def history(challenge: Challenge, connection: Connection, team: int, version: in
     ]
 
 
-def shown_name(row: Row, mode: str) -> str:
+def shown_name(team: Row | Team, mode: str) -> str:
     """Return the name under which a team stands on a board of this mode."""
-    return row.name if mode == "open" else row.pseudonym
+    return team.name if mode == "open" else team.pseudonym
 
 
 def find_shown(board: Board, mode: str, name: str) -> Row:

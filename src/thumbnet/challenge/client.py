@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from thumbnet.challenge.ledger import read_receipt
+from thumbnet.challenge.ledger import load_receipt, read_receipt
 from thumbnet.errors import ChallengeError
 from thumbnet.files import storage_errors, write_json
 from thumbnet.submission import MAX_BYTES, read_and_validate
@@ -155,27 +155,17 @@ def save_receipt(path: Path, answer: Mapping[str, Any]) -> None:
     """Write the receipt of the server's `answer` to `path`.
 
     Raises:
-        ChallengeError: another receipt is there.
-        StorageError: the place cannot be written or the disk is full.
+        ChallengeError: another receipt is there, or something else.
+        StorageError: the place cannot be read or written, or the disk is full.
     """
     if path.exists():
-        if load_receipt(path) == answer["receipt"]:
+        if load_receipt(path) == read_receipt(answer["receipt"]):
             return
         raise ChallengeError(
             f"{path}: another receipt is there; the submission was counted, so send the file again with another "
             "--receipt to get its receipt"
         )
     write_json(path, answer["receipt"])
-
-
-def load_receipt(path: Path) -> Any:
-    """Return the JSON value of a receipt file, which `ledger.read_receipt` checks."""
-    with storage_errors(path):
-        content = path.read_bytes()
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise ChallengeError(f"{path}: not JSON; give the receipt that `thumbnet submit` wrote") from error
 
 
 def _sent(url: str, client: httpx2.Client, method: str, path: str, **more: Any) -> httpx2.Response:

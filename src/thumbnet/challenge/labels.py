@@ -20,6 +20,7 @@ from thumbnet import packed
 from thumbnet.errors import ChallengeError
 from thumbnet.files import storage_errors
 from thumbnet.randomness import derive_seed
+from thumbnet.submission import fits
 
 _HEADER_WORD = re.compile(
     "images?|image_?id|image_name|name|ids?|file|file_?name|path|class|classes|class_?id|class_name|labels?|label_id"
@@ -72,14 +73,24 @@ class Labels:
 
     @classmethod
     def decode(cls, content: bytes, number: int) -> Self:
-        """Return version `number` of the labels, from what `encode` made."""
-        value = json.loads(content)
-        if value["images"] != sorted(value["images"]):
+        """Return version `number` of the labels, from what `encode` made.
+
+        Raises:
+            ChallengeError: it is not what `encode` made.
+        """
+        try:
+            value = json.loads(content)
+            images = tuple(value["images"])
+            private = np.zeros(len(images), dtype=np.bool_)
+            private[value["private"]] = True
+            labels = np.asarray(value["labels"], dtype=np.int64)
+            made = cls(images, tuple(value["classes"]), labels, private, number)
+            is_sorted = sorted(made.by_image()) == list(images)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise ChallengeError(f"labels, version {number}: damaged; restore them from a backup") from error
+        if not is_sorted:
             raise ChallengeError(f"labels, version {number}: their images are not sorted; restore them from a backup")
-        private = np.zeros(len(value["images"]), dtype=np.bool_)
-        private[value["private"]] = True
-        labels = np.asarray(value["labels"], dtype=np.int64)
-        return cls(tuple(value["images"]), tuple(value["classes"]), labels, private, number)
+        return made
 
     def digest(self) -> str:
         """Return the SHA-256 of the labels, whatever their version."""
@@ -144,7 +155,8 @@ def make(images: Sequence[str], class_ids: Sequence[str], known: Sequence[str] |
         known: all classes that a submission may state; `None` for those that occur.
 
     Raises:
-        ChallengeError: no images, an image given twice, or a class that is not known.
+        ChallengeError: no images, an image given twice, a class that is not known, or a name that no submission can
+            state.
     """
     if not images:
         raise ChallengeError("labels: there are no images; give a line for each image")
@@ -156,9 +168,26 @@ def make(images: Sequence[str], class_ids: Sequence[str], known: Sequence[str] |
     for image, name in zip(images, class_ids, strict=True):
         if name not in positions:
             raise ChallengeError(f"labels: class {name!a} of image {image!a} is not among the classes given")
+    _check_names(images, classes)
     ordered = sorted(zip(images, class_ids, strict=True))
     labels = np.array([positions[name] for _, name in ordered], dtype=np.int64)
     return Labels(tuple(image for image, _ in ordered), classes, labels, np.zeros(len(images), dtype=np.bool_))
+
+
+def _check_names(images: Sequence[str], classes: Sequence[str]) -> None:
+    """Check that a submission can state each image and each class.
+
+    Raises:
+        ChallengeError: it cannot.
+    """
+    named = [("image", image, fits(image, "class")) for image in images]
+    named += [("class", name, fits("image", name)) for name in classes]
+    for what, name, does_fit in named:
+        if not does_fit:
+            raise ChallengeError(
+                f"labels: {what} {name!a} does not fit the submission format; rename what is empty or has a blank, "
+                "a line break or a character that is not text"
+            )
 
 
 def read(path: Path, classes: Path | None = None) -> Labels:
@@ -174,8 +203,9 @@ def read(path: Path, classes: Path | None = None) -> Labels:
         StorageError: a file cannot be read.
     """
     known = None if classes is None else [line.split()[0] for line in _text(classes).splitlines() if line.strip()]
+    text = _text(path)
     try:
-        return parse(_text(path), known)
+        return parse(text, known)
     except ChallengeError as error:
         raise ChallengeError(f"{path}: {error}") from error
 

@@ -12,12 +12,14 @@ import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from thumbnet.challenge.database.schema import ledger
 from thumbnet.errors import ChallengeError
+from thumbnet.files import read_json
 
 FIRST = "0" * 64
 """What the first entry is chained to."""
@@ -86,9 +88,13 @@ def note(connection: Connection, stated: dict[str, Any], submission: int | None 
 
 def find(connection: Connection, submission: int) -> Receipt:
     """Return the receipt of a submission, which was logged with it."""
-    row = connection.execute(select(ledger).where(ledger.c.submission_id == submission)).one()
-    before = connection.execute(select(ledger.c.hash).where(ledger.c.sequence == row.sequence - 1)).scalar()
-    return Receipt(row.entry, row.entry_hash, before or FIRST, row.hash)
+    return _receipt(connection, connection.execute(select(ledger).where(ledger.c.submission_id == submission)).one())
+
+
+def of_labels(connection: Connection) -> Sequence[Receipt]:
+    """Return the receipts of all versions of the labels, the first of which is entry 0."""
+    rows = connection.execute(select(ledger).where(ledger.c.submission_id.is_(None)).order_by(ledger.c.sequence)).all()
+    return [_receipt(connection, row) for row in rows if "labels" in json.loads(row.entry)]
 
 
 def links(connection: Connection, after: int, limit: int) -> Sequence[Link]:
@@ -126,6 +132,20 @@ def check_chain(rows: Iterable[Any]) -> list[str]:
     return problems
 
 
+def load_receipt(path: Path) -> Receipt:
+    """Return the receipt in the file `path`.
+
+    Raises:
+        ChallengeError: it holds none of ours, or one that was changed.
+        StorageError: it cannot be read, or is not JSON.
+    """
+    value = read_json(path)
+    try:
+        return read_receipt(value)
+    except ChallengeError as error:
+        raise ChallengeError(f"{path}: {error}") from error
+
+
 def read_receipt(value: Any) -> Receipt:
     """Return the receipt in `value`, JSON data as `Receipt.to_json` makes it.
 
@@ -141,3 +161,8 @@ def read_receipt(value: Any) -> Receipt:
     if not fits:
         raise ChallengeError("receipt: its hashes do not fit its entry; it was changed after it was made")
     return receipt
+
+
+def _receipt(connection: Connection, row: Any) -> Receipt:
+    before = connection.execute(select(ledger.c.hash).where(ledger.c.sequence == row.sequence - 1)).scalar()
+    return Receipt(row.entry, row.entry_hash, before or FIRST, row.hash)

@@ -25,7 +25,8 @@ def correct_labels(challenge: Challenge, given: Labels, note: str) -> int:
     Submissions go on meanwhile. What was begun and broken off is gone on with by the same call.
 
     Raises:
-        ChallengeError: other images or classes than the challenge has, or the labels that it has already.
+        ChallengeError: other images or classes than the challenge has, the labels that it has already, or others
+            than those of a correction that was broken off.
     """
     with challenge.database.read() as connection:
         current = challenge.labels(challenge.state(connection).version)
@@ -63,13 +64,22 @@ def _write(challenge: Challenge, found: Sequence[tuple[int, Score]], version: in
 
 
 def _finish(challenge: Challenge, labels: Labels) -> bool:
-    """Make the board use `labels`, where all but a few submissions have a score by them; else return False."""
+    """Make the board use `labels`, where all but a few submissions have a score by them; else return False.
+
+    Raises:
+        ChallengeError: it uses later ones.
+    """
     with challenge.database.read() as connection:
         if len(_without_score(connection, labels.number)) > _LAST:
             return False
     with challenge.database.write() as connection:
         # Under this lock no submission is being taken, so that none can be missed.
-        challenge.advance(connection)
+        state = challenge.advance(connection)
+        if state.version > labels.number:
+            raise ChallengeError(
+                f"corrected labels: the board has gone on to version {state.version} meanwhile, and stays there; "
+                "correct that one if it is wrong"
+            )
         left = _without_score(connection, labels.number)
         if len(left) > _LAST:
             return False

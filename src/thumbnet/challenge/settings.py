@@ -19,6 +19,19 @@ FILE = "challenge.toml"
 DATABASE_VARIABLE = "THUMBNET_DATABASE"
 
 
+class SettingError(ChallengeError):
+    """A wrong value of a setting.
+
+    Args:
+        name: of the setting.
+        problem: what is wrong, and what to do.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"setting {name}: {problem}")
+        self.name = name
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a challenge runs.
@@ -70,7 +83,7 @@ class Settings:
         for name, check in _CHECKS.items():
             problem = check(getattr(self, name))
             if problem:
-                raise ChallengeError(f"setting {name}: {problem}")
+                raise SettingError(name, problem)
 
     @property
     def is_https(self) -> bool:
@@ -99,13 +112,17 @@ def load(path: Path | None, **given: Any) -> Settings:
     if path is not None:
         values = _read(path)
         values["folder"] = path.parent / values.get("folder", ".")
+    sources = dict.fromkeys(values, str(path))
     if os.environ.get(DATABASE_VARIABLE):
         values["database"] = os.environ[DATABASE_VARIABLE]
-    values |= {name: value for name, value in given.items() if value is not None}
+        sources["database"] = f"${DATABASE_VARIABLE}"
+    options = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**values)
-    except ChallengeError as error:
-        raise ChallengeError(f"{path}: {error}" if path else str(error)) from error
+        return Settings(**values | options)
+    except SettingError as error:
+        if error.name in sources and error.name not in options:
+            raise ChallengeError(f"{sources[error.name]}: {error}") from error
+        raise
 
 
 def check_folder(path: Path) -> None:
@@ -188,11 +205,20 @@ def _database(value: str) -> str:
 
 def _proxies(value: tuple[str, ...]) -> str:
     for address in value:
-        try:
-            ipaddress.ip_network(address)
-        except (ValueError, TypeError):
+        if not _is_network(address):
             return f"{address!r} is no address of a proxy; write one as '127.0.0.1' or a network as '10.0.0.0/8'"
     return ""
+
+
+def _is_network(value: object) -> bool:
+    # A number would be taken for the address that it stands for.
+    if not isinstance(value, str):
+        return False
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _closes_at(value: datetime | None) -> str:

@@ -133,20 +133,11 @@ def set_up(challenge: Challenge, labels: Labels) -> None:
         ChallengeError: it runs with other labels or another division into public and private images; at the first
             start, the names of the images tell their classes, or the folder is another challenge's.
     """
-    settings = challenge.settings
-    seed = secrets.randbits(62) if settings.seed is None else settings.seed
-    divided = labels.divided(settings.public_fraction, seed)
     with challenge.database.write() as connection:
+        challenge.database.start_alone(connection)
         is_first = connection.execute(select(table.c.id)).first() is None
         if is_first:
-            if not settings.accept_names:
-                check_names(labels)
-            challenge.files.check_unused()
-            now = challenge.database.now(connection)
-            values: dict[str, Any] = {"public_fraction": settings.public_fraction, "seed": seed, "created_at": now}
-            values |= {"identity": secrets.token_hex(16), "change": 1, "phase": "open", "version": 1}
-            connection.execute(insert(table).values(id=1, **values))
-            _add_version(connection, divided, now, "first labels")
+            _begin(challenge, connection, labels)
     bind(challenge)
     if is_first:
         return
@@ -157,6 +148,21 @@ def set_up(challenge: Challenge, labels: Labels) -> None:
             "labels: not those that this challenge runs with; choose another --folder for another challenge, "
             "or correct them with `thumbnet challenge labels FILE`"
         )
+
+
+def _begin(challenge: Challenge, connection: Connection, labels: Labels) -> None:
+    """Make the challenge's row, and store its labels, divided into public and private images."""
+    settings = challenge.settings
+    if not settings.accept_names:
+        check_names(labels)
+    challenge.files.check_unused()
+    seed = secrets.randbits(62) if settings.seed is None else settings.seed
+    divided = labels.divided(settings.public_fraction, seed)
+    now = challenge.database.now(connection)
+    values: dict[str, Any] = {"public_fraction": settings.public_fraction, "seed": seed, "created_at": now}
+    values |= {"identity": secrets.token_hex(16), "change": 1, "phase": "open", "version": 1}
+    connection.execute(insert(table).values(id=1, **values))
+    _add_version(connection, divided, now, "first labels")
 
 
 def bind(challenge: Challenge) -> None:
@@ -229,15 +235,25 @@ def add_labels(challenge: Challenge, corrected: Labels, note: str) -> Labels:
     """Store corrected labels as the next version, without making the board use it, and return them.
 
     Their number and which images are private are the challenge's to say.
+
+    Raises:
+        ChallengeError: other corrected labels were begun and not finished.
     """
     with challenge.database.write() as connection:
         challenge.advance(connection)
         numbers: Sequence[int] = connection.execute(select(label_versions.c.number)).scalars().all()
         current = challenge.labels(challenge.state(connection).version)
-        # A version that was begun and not finished is gone on with.
-        for number in numbers:
-            if number > current.number and challenge.labels(number).same_truth(corrected):
-                return challenge.labels(number)
+        for number in sorted(numbers):
+            if number <= current.number:
+                continue
+            # A version that was begun and not finished is gone on with; above it, another would leave it half scored.
+            begun = challenge.labels(number)
+            if begun.same_truth(corrected):
+                return begun
+            raise ChallengeError(
+                f"corrected labels: version {number}, of another file, was begun and not finished; "
+                f"finish version {number} with its own file first"
+            )
         made = replace(corrected, private=current.private, number=max(numbers) + 1)
         _add_version(connection, made, challenge.database.now(connection), note)
     return made

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from thumbnet.cli.options import CacheOption, ComputeOptions, JsonFlag, RunArgument, RunDataOption, open_run
+from thumbnet.cli.options import CacheOption, ComputeOptions, JsonFlag, OwnDataOption, RunArgument, open_run
 from thumbnet.cli.printing import plain_watch, print_json, tell
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def analyze(
         list[str] | None,
         Parameter(name="--class", negative=(), help="A class of the embedding, by its name or id; may be repeated."),
     ] = None,
-    data: RunDataOption = None,
+    data: OwnDataOption = None,
     cache: CacheOption = None,
     compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,

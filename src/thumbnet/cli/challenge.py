@@ -2,15 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from thumbnet.cli import challenge_people as people
-from thumbnet.cli.challenge_parts import ChallengeOptions, OutOption, write_private
+from thumbnet.cli.challenge_parts import ChallengeOptions, OutOption
 from thumbnet.cli.options import JsonFlag
 from thumbnet.cli.printing import print_json
 from thumbnet.errors import ChallengeError
+from thumbnet.files import private_file
+
+if TYPE_CHECKING:
+    from thumbnet.challenge.state import Phase
 
 app = App(name="challenge", help="Keep a challenge: roster, labels, end, verification, backup, grades.")
 
@@ -65,10 +69,9 @@ def verify(
     from dataclasses import asdict
 
     from thumbnet.challenge import keeping
-    from thumbnet.challenge.client import load_receipt
-    from thumbnet.challenge.ledger import read_receipt
+    from thumbnet.challenge.ledger import load_receipt
 
-    given = [read_receipt(load_receipt(path)) for path in receipts or []]
+    given = [load_receipt(path) for path in receipts or []]
     with at.open() as challenge:
         found = keeping.verify(challenge, given)
     if as_json:
@@ -76,6 +79,8 @@ def verify(
     else:
         sys.stdout.write(f"{found.submissions:,} submissions, {found.scores:,} scores computed anew\n")
         sys.stdout.write(f"last hash of the ledger: {found.head or 'none yet'}\n")
+        if found.orphans:
+            sys.stdout.write(f"stored files of no submission, left by killed processes, harmless: {found.orphans:,}\n")
         for problem in found.problems:
             sys.stdout.write(f"wrong: {problem}\n")
     if found.problems:
@@ -109,9 +114,11 @@ def restore(
 ) -> None:
     """Fill a new folder, and the database of its settings, from a backup."""
     from thumbnet.challenge import keeping
+    from thumbnet.challenge.database import database_errors
     from thumbnet.challenge.state import Challenge
 
-    with Challenge.open(at.settings()) as challenge:
+    settings = at.settings()
+    with database_errors(settings.database_url), Challenge.open(settings) as challenge:
         manifest = keeping.restore(challenge, source)
     sys.stdout.write(
         f"{challenge.settings.folder}: {manifest['tables']['submissions']['rows']:,} submissions restored\n"
@@ -124,14 +131,22 @@ def export(*, out: OutOption = None, at: ChallengeOptions = ChallengeOptions()) 
     from thumbnet.challenge import keeping
 
     with at.open() as challenge:
-        write_private(keeping.grades(challenge), out)
+        _write_private(keeping.grades(challenge), out)
 
 
-def _set_phase(at: ChallengeOptions, phase: str) -> None:
-    from typing import cast
+def _write_private(text: str, out: Path | None) -> None:
+    """Write what is of persons to a file that its owner alone can read, or to standard output."""
+    if out is None:
+        sys.stdout.write(text)
+        return
+    with private_file(out) as handle:
+        handle.write(text.encode())
+    sys.stdout.write(f"{out}\n")
 
-    from thumbnet.challenge.state import Phase, set_phase
+
+def _set_phase(at: ChallengeOptions, phase: "Phase") -> None:
+    from thumbnet.challenge.state import set_phase
 
     with at.open() as challenge:
-        state = set_phase(challenge, cast("Phase", phase))
+        state = set_phase(challenge, phase)
     sys.stdout.write(f"the challenge is {state.phase}\n")

@@ -1,6 +1,5 @@
 """What `thumbnet serve` and the commands of `thumbnet challenge` share."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from thumbnet.errors import ChallengeError
-from thumbnet.files import private_file
 
 if TYPE_CHECKING:
     from thumbnet.challenge.settings import Settings
@@ -62,14 +60,16 @@ class ChallengeOptions:
         """Yield the challenge, which has been set up.
 
         Raises:
-            ChallengeError: there is none, or its folder and its database do not belong together.
+            ChallengeError: there is none, its folder and its database do not belong together, or the database refuses
+                what the block does.
         """
         settings = self.settings()
+        from thumbnet.challenge.database import database_errors
         from thumbnet.challenge.state import Challenge, bind
 
         if not settings.folder.is_dir():
             raise ChallengeError(f"{settings.folder}: no challenge here; choose its folder with --folder")
-        with Challenge.open(settings) as challenge:
+        with database_errors(settings.database_url), Challenge.open(settings) as challenge:
             if not challenge.is_set_up():
                 raise ChallengeError(f"{settings.folder}: no challenge here yet; start one with `thumbnet serve`")
             bind(challenge)
@@ -89,11 +89,14 @@ def need(*modules: str) -> None:
             raise ChallengeError(f"the server needs {module}; install it with: pip install 'thumbnet[challenge]'")
 
 
-def write_private(text: str, out: Path | None) -> None:
-    """Write what is of persons to a file that its owner alone can read, or to standard output."""
-    if out is None:
-        sys.stdout.write(text)
-        return
-    with private_file(out) as handle:
-        handle.write(text.encode())
-    sys.stdout.write(f"{out}\n")
+@contextmanager
+def errors_of(file: Path) -> Iterator[None]:
+    """Put the name of `file` before what the block says is wrong in it.
+
+    Raises:
+        ChallengeError: the block did, of the same cause.
+    """
+    try:
+        yield
+    except ChallengeError as error:
+        raise ChallengeError(f"{file}: {error}") from error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from thumbnet.cli.challenge_parts import ChallengeOptions, OutOption
+from thumbnet.cli.challenge_parts import ChallengeOptions, OutOption, errors_of
 from thumbnet.cli.printing import tell
 from thumbnet.errors import ChallengeError
 from thumbnet.files import private_file, storage_errors
@@ -34,10 +34,12 @@ def roster(
     from thumbnet.challenge.people import roster as rosters
 
     with storage_errors(file):
-        people = rosters.parse(file.read_bytes())
+        content = file.read_bytes()
+    with errors_of(file):
+        people = rosters.parse(content)
     if out is not None and out.exists():
         raise ChallengeError(f"{out}: exists already, and may hold codes that are needed; choose another file")
-    with at.open() as challenge:
+    with at.open() as challenge, errors_of(file):
         left_out = _invite(challenge, people, out, again=again)
     if left_out:
         shown = ", ".join(person.id or person.name for person in left_out)
@@ -120,8 +122,8 @@ def _invite(
 
     The file is open before a code is made, so that no code is made that cannot be written.
     """
-    from thumbnet.challenge.keeping.export import invites_csv
     from thumbnet.challenge.people import roster as rosters
+    from thumbnet.challenge.tables import invites_csv
 
     if out is None:
         found = rosters.invite(challenge, people, again=again)

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from thumbnet.cli.options import JsonFlag
+from thumbnet.cli.options import JsonFlag, open_data
 from thumbnet.cli.printing import plain_watch, print_json, show_page
 
 if TYPE_CHECKING:
     from thumbnet.packed import PackedDataset
     from thumbnet.watch import Watch
+
+_PackedArgument = Annotated[
+    Path | None, Parameter(help="Packed folder; by default $THUMBNET_DATA, else one in the user's cache folder.")
+]
 
 app = App(name="data", help="Pack images into one fast folder, and look at packed data.")
 
@@ -23,25 +27,26 @@ def pack(
     source: Annotated[str | None, Parameter(help="Archive, folder, or 'digits'; by default Tiny ImageNet.")] = None,
     /,
     *,
-    out: Path | None = None,
-    size: int | None = None,
-    val_fraction: float = 0.1,
-    threads: int = 0,
+    out: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder to make; by default $THUMBNET_DATA, else one of the source's name in the cache folder."
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, Parameter(help="Height and width of the packed images; by default 64, and 32 for the digits.")
+    ] = None,
+    val_fraction: Annotated[
+        float, Parameter(help="Share of each class that becomes val, where SOURCE has no val split.")
+    ] = 0.1,
+    threads: Annotated[int, Parameter(help="Threads that decode; 0 is one for each processor.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
     """Check every file of SOURCE and write it as packed data.
 
     SOURCE is a .zip archive or a folder, in Tiny ImageNet's layout or of class folders (train/ and val/, or one level
-    of classes), or the word digits. Without SOURCE the official Tiny ImageNet archive is downloaded.
-
-    Args:
-        source: Archive, folder, or 'digits'.
-        out: Folder to make. By default $THUMBNET_DATA, else one of the source's name in the user's cache folder.
-        size: Height and width of the packed images. By default 64, and 32 for the digits. Other images are scaled by
-            their shorter side and cropped at the centre.
-        val_fraction: Share of each class that becomes val, where SOURCE has no val split.
-        threads: Threads that decode; 0 is one for each processor.
-        as_json: Print the result as JSON.
+    of classes), or the word digits. Without SOURCE the official Tiny ImageNet archive is downloaded. Images of another
+    size are scaled by their shorter side and cropped at the centre.
     """
     from thumbnet import packed
     from thumbnet.sources import pack as pack_source
@@ -55,43 +60,38 @@ def pack(
             size=size,
             val_fraction=val_fraction,
             threads=threads,
-            progress=lambda done, total: watch("reading", done, total),
+            watch=watch,
         )
     _show(dataset, as_json)
 
 
 @app.command
-def info(data: Path | None = None, /, *, as_json: JsonFlag = False) -> None:
-    """Print what the packed folder DATA holds.
-
-    Args:
-        data: Packed folder. By default $THUMBNET_DATA, else one in the user's cache folder.
-        as_json: Print the result as JSON.
-    """
-    from thumbnet import packed
-
-    _show(packed.load(data or packed.default_path()), as_json)
+def info(data: _PackedArgument = None, /, *, as_json: JsonFlag = False) -> None:
+    """Print what the packed folder DATA holds."""
+    _show(open_data(data), as_json)
 
 
 @app.command
-def report(data: Path | None = None, /, *, out: Path = Path("data-report.html"), as_json: JsonFlag = False) -> None:
+def report(
+    data: _PackedArgument = None,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The page (.html); its figures are written beside it.")] = Path(
+        "data-report.html"
+    ),
+    as_json: JsonFlag = False,
+) -> None:
     """Write one HTML page about the packed folder DATA, with its figures as JSON and CSV.
 
     It shows the images of each class and their mean, greyscale, boxes, and the images that are there twice or nearly
     so. Duplicates are searched once (a minute for 120,000 images) and kept in the cache, where `thumbnet report` finds
     them.
-
-    Args:
-        data: Packed folder. By default $THUMBNET_DATA, else one in the user's cache folder.
-        out: The page (.html); the figures are written beside it.
-        as_json: Print the result as JSON.
     """
-    from thumbnet import packed
     from thumbnet.report.data_page import make_data_report
     from thumbnet.report.page import check_place, write_report
 
     check_place(out)
-    dataset = packed.load(data or packed.default_path())
+    dataset = open_data(data)
     with _progress() as watch:
         made = make_data_report(dataset, watch=watch)
     page, figures, tables = write_report(made, out)
@@ -113,13 +113,12 @@ def _progress() -> Iterator["Watch"]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[tuple[str, int], Any] = {}
+        tasks: dict[str, Any] = {}
 
         def show(what: str, done: int, total: int) -> None:
-            # A download (in bytes) comes before the packing (in images): another total is another bar.
-            if (what, total) not in tasks:
-                tasks[what, total] = bars.add_task(what, total=total)
-            bars.update(tasks[what, total], completed=done)
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
 
         yield show
 

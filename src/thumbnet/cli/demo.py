@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from thumbnet.cli.options import ComputeOptions, JsonFlag
 from thumbnet.cli.printing import print_json
+from thumbnet.text import interval, percent
 
 if TYPE_CHECKING:
     from thumbnet.workflows.demo import DemoResult, Sample
@@ -52,9 +53,8 @@ def _show(result: "DemoResult") -> None:
         sys.stdout.write("   ".join(line).rstrip() + "\n")
     sys.stdout.write("   ".join(f"{_caption(sample):<16}" for sample in chosen).rstrip() + "\n\n")
     scores = result.scores
-    low, high = scores.top1_interval
     sys.stdout.write(
-        f"val top-1 {scores.top1:.1%} (95% interval {low:.1%} to {high:.1%}, {scores.images} images)\n"
+        f"val top-1 {percent(scores.top1)} (95% interval {interval(scores.top1_interval)}, {scores.images} images)\n"
         f"picture: {result.picture}\n"
         f"report: {result.report} (open it in a browser)\n\n"
         "what to do next\n"

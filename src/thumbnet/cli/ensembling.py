@@ -12,6 +12,7 @@ from thumbnet.cli.options import (
     ComputeOptions,
     JsonFlag,
     OverOption,
+    OwnDataOption,
     PredictionsArgument,
     RecordOption,
     RunDataOption,
@@ -20,6 +21,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import print_json, table_console
 from thumbnet.errors import PredictionError
+from thumbnet.text import interval, percent, with_interval
 
 if TYPE_CHECKING:
     from thumbnet.predictions import Predictions
@@ -91,7 +93,7 @@ def soup(
     select: Annotated[
         Literal["holdout"] | None, Parameter(help="Add only what does not lower the accuracy on the holdout.")
     ] = None,
-    data: RunDataOption = None,
+    data: OwnDataOption = None,
     compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
@@ -111,8 +113,7 @@ def soup(
         images = f"{about['batch_norm_images']:,}"
         sys.stdout.write(f"statistics of {about['batch_norms']} batch norms from {images} training images\n")
     for split, scores in result["scores"].items():
-        low, high = scores["top1_interval"]
-        sys.stdout.write(f"{split:<8} top-1 {scores['top1']:.2%} ({low:.2%} to {high:.2%})\n")
+        sys.stdout.write(f"{split:<8} top-1 {with_interval(scores['top1'], scores['top1_interval'], 2)}\n")
     sys.stdout.write(f"next: thumbnet compare {shlex.quote(str(runs[0]))} {shlex.quote(str(out))}\n")
 
 
@@ -231,8 +232,7 @@ def _show_ensemble(found: dict[str, Any], made: "Ensemble") -> None:
 def _cells(entry: dict[str, Any]) -> tuple[str, str]:
     if "top1" not in entry:
         return "", ""
-    low, high = entry["top1_interval"]
-    return f"{entry['top1']:.2%}", f"{low:.2%} to {high:.2%}"
+    return percent(entry["top1"], 2), interval(entry["top1_interval"], 2)
 
 
 def _where(compute: ComputeOptions | None = None) -> dict[str, Any]:

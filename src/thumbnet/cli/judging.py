@@ -18,6 +18,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import print_json, table_console
 from thumbnet.errors import PredictionError, RunError
+from thumbnet.text import interval, percent
 
 if TYPE_CHECKING:
     from thumbnet.predictions import Predictions
@@ -142,8 +143,7 @@ def _show_evaluation(found: dict[str, Any]) -> None:
         "figure", "value", "95% interval", title=f"{found['run']}, {found['split']}, views: {found['views']}"
     )
     for key, label in (("top1", "top-1"), ("top5", "top-5")):
-        low, high = found[f"{key}_interval"]
-        table.add_row(label, f"{found[key]:.2%}", f"{low:.2%} to {high:.2%}")
+        table.add_row(label, percent(found[key], 2), interval(found[f"{key}_interval"], 2))
     table.add_row("negative log-likelihood", f"{found['nll']:.4f} nats", "")
     table.add_row("calibration error (15 bins)", f"{found['ece']:.2%}", "")
     table.add_row("images", f"{found['images']:,}", "")

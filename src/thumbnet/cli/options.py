@@ -27,6 +27,10 @@ DataOption = Annotated[
 RunDataOption = Annotated[
     Path | None, Parameter(name="--data", help="Packed data of the same classes; by default the run's own.")
 ]
+OwnDataOption = Annotated[
+    Path | None,
+    Parameter(name="--data", help="Where the run's packed data lies now; by default where the run found it."),
+]
 DeviceOption = Annotated[str, Parameter(name="--device", help="Where to compute: auto, cpu, cuda, cuda:1, mps.")]
 SettingsOption = Annotated[
     list[str] | None, Parameter(name="--set", negative=(), help="Replace a setting: KEY=VALUE, as optimizer.lr=0.01.")

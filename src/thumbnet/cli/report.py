@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from thumbnet.cli.options import JsonFlag, RunDataOption, open_run
+from thumbnet.cli.options import JsonFlag, OwnDataOption, open_run
 from thumbnet.cli.printing import print_json, show_page
 
 
@@ -19,7 +19,7 @@ def report(
         Path | None,
         Parameter(help="The page (.html); by default RUN/report.html, of several runs comparison.html in the first."),
     ] = None,
-    data: RunDataOption = None,
+    data: OwnDataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write one HTML page that shows what runs learned and where they fail, with its figures as JSON and CSV."""

@@ -202,7 +202,7 @@ def _show_pending(found: "Sequence[Pending]", as_json: bool, where: str, hint: b
     if as_json:
         print_json([one.to_json() for one in found])
         return
-    from thumbnet.workflows.formats import text_table
+    from thumbnet.workflows.reproduction.formats import text_table
 
     rows = [_pending_cells(one) for one in found]
     head = ("row", "state", "steps", "epochs", "expected time", "note")

@@ -37,18 +37,18 @@ def serve(
     The first start needs the labels, and prints an admin token. SIGTERM ends it with status 0, as service managers
     expect, Ctrl-C with 130.
     """
+    need("fastapi", "uvicorn")
     # While it serves, uvicorn ends it in order and then raises the signal once more, for this handler.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     settings = at.settings(host=host, port=port, sign_up=sign_up)
     truth = _labels(labels, from_split, data, classes)
+    from thumbnet.challenge.database import database_errors
     from thumbnet.challenge.state import Challenge
 
-    with _listening(settings) as listening, Challenge.open(settings) as challenge:
-        token = _first_start(challenge, truth)
+    errors = database_errors(settings.database_url)
+    with errors, _listening(settings) as listening, Challenge.open(settings) as challenge:
+        _first_start(challenge, truth)
         _warn(challenge)
-        if token is not None:
-            sys.stdout.write(f"admin token, shown this one time: {token}\n")
-            sys.stdout.flush()
         _run(challenge, listening)
 
 
@@ -71,13 +71,17 @@ def _labels(file: Path | None, split: str | None, data: Path | None, classes: Pa
 
     if file is not None and split is not None:
         raise ChallengeError("--labels and --from-split: two sources of labels; give one of them")
+    if file is None and classes is not None:
+        raise ChallengeError(f"--classes {classes}: goes with --labels alone; give the labels too, or leave it out")
+    if split is None and data is not None:
+        raise ChallengeError(f"--data {data}: goes with --from-split alone; give the split too, or leave it out")
     if split is not None:
         return labels.from_split(open_data(data), split)
     return None if file is None else labels.read(file, classes)
 
 
-def _first_start(challenge: "Challenge", truth: "Labels | None") -> str | None:
-    """Set the challenge up where that is to be done, and return the first admin's token where there was no admin."""
+def _first_start(challenge: "Challenge", truth: "Labels | None") -> None:
+    """Set the challenge up where that is to be done, and print the first admin's token where there was no admin."""
     from thumbnet.challenge.people.tokens import make_admin
     from thumbnet.challenge.state import set_up
 
@@ -89,7 +93,11 @@ def _first_start(challenge: "Challenge", truth: "Labels | None") -> str | None:
         raise ChallengeError(
             f"{challenge.settings.folder}: no challenge yet; give its labels with --labels FILE or --from-split val"
         )
-    return make_admin(challenge, "admin", only_first=True)
+    token = make_admin(challenge, "admin", only_first=True)
+    if token is not None:
+        # At once: what fails from here on would lose it.
+        sys.stdout.write(f"admin token, shown this one time: {token}\n")
+        sys.stdout.flush()
 
 
 def _listening(settings: "Settings") -> "socket.socket":
@@ -111,14 +119,13 @@ def _listening(settings: "Settings") -> "socket.socket":
 
 
 def _run(challenge: "Challenge", listening: "socket.socket") -> None:
-    need("fastapi", "uvicorn")
     import uvicorn
 
     from thumbnet.challenge.web import make_app
 
     _allow_connections()
     app, settings = make_app(challenge), challenge.settings
-    tell(f"{settings.title}: http://{settings.host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+    tell(f"{settings.title}: {_url(settings.host, listening.getsockname()[1])} (Ctrl-C ends it)")
     # Forwarded headers count only from proxies that the settings trust; `make_app` sees to that.
     options = uvicorn.Config(
         app,
@@ -132,6 +139,10 @@ def _run(challenge: "Challenge", listening: "socket.socket") -> None:
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(options).run(sockets=[listening])
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _allow_connections() -> None:

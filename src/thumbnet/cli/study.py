@@ -17,6 +17,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import print_json, show_result, tell
 from thumbnet.errors import RecipeError
+from thumbnet.text import percent, with_interval
 
 if TYPE_CHECKING:
     from thumbnet.studies import Study
@@ -188,10 +189,10 @@ def _notes(result: "StudyResult") -> list[str]:
     found = result.ensemble
     if found is not None:
         best, every, single = found.curve[found.best_n - 1], found.curve[-1], found.curve[0]
-        low, high = best.top1_interval
+        top1 = with_interval(best.top1, best.top1_interval, 2)
         notes.append(
-            f"ensemble of the best {found.best_n} of {len(found.curve)}: top-1 {best.top1:.2%} "
-            f"({low:.2%} to {high:.2%}), of all {every.top1:.2%}, single best {single.top1:.2%} "
+            f"ensemble of the best {found.best_n} of {len(found.curve)}: top-1 {top1}, of all "
+            f"{percent(every.top1, 2)}, single best {percent(single.top1, 2)} "
             f"(members and their number chosen on {found.split})"
         )
     return notes

@@ -1,5 +1,6 @@
 """`thumbnet submit` and `thumbnet join`."""
 
+import json
 import os
 import sys
 import time
@@ -83,8 +84,6 @@ def join(
     path = _kept_path()
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    import json
-
     with private_file(path) as handle:
         handle.write(json.dumps({"server": joined.url, "token": joined.token}).encode())
     sys.stdout.write(f"joined {joined.url} as {name}; next: thumbnet submit FILE\n")
@@ -107,9 +106,7 @@ def _server(url: str | None) -> "Server":
     """Return the server to send to, with the token that fits it."""
     from thumbnet.challenge.client import Server
 
-    kept: dict[str, str] = {}
-    if _kept_path().is_file():
-        kept = read_json(_kept_path())
+    kept = _kept()
     chosen = url or os.environ.get("THUMBNET_SERVER") or kept.get("server")
     if not chosen:
         raise ChallengeError("no server; give one with --server URL, or join one with `thumbnet join URL --name NAME`")
@@ -117,6 +114,19 @@ def _server(url: str | None) -> "Server":
     # The token of one server is never sent to another.
     own = kept.get("token", "") if chosen == kept.get("server") else ""
     return Server(chosen, os.environ.get("THUMBNET_TOKEN") or own)
+
+
+def _kept() -> dict[str, str]:
+    """Return what `join` kept; nothing where there is no such file.
+
+    Raises:
+        ChallengeError: it holds something else.
+    """
+    path = _kept_path()
+    kept = read_json(path) if path.is_file() else {}
+    if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
+        raise ChallengeError(f"{path}: not what `thumbnet join` keeps; join again, with --again for your account")
+    return kept
 
 
 def _kept_path() -> Path:

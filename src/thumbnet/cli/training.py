@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from thumbnet.cli.options import (
     DataOption,
     JsonFlag,
+    OwnDataOption,
     RunArgument,
-    RunDataOption,
     SettingsOption,
     TrainingOptions,
     choose_recipe,
@@ -20,6 +20,7 @@ from thumbnet.cli.options import (
     open_run,
 )
 from thumbnet.cli.printing import print_json
+from thumbnet.text import with_interval
 
 if TYPE_CHECKING:
     from thumbnet.run import RunDirectory
@@ -54,7 +55,7 @@ def resume(
     run: RunArgument,
     /,
     *,
-    data: RunDataOption = None,
+    data: OwnDataOption = None,
     training: TrainingOptions = TrainingOptions(),
     as_json: JsonFlag = False,
 ) -> None:
@@ -73,10 +74,8 @@ def _show(run: "RunDirectory", as_json: bool) -> None:
         return
     sys.stdout.write(f"{run.path}: {result['epochs']:g} epochs in {result['total_seconds']:.0f} s\n")
     for split, scores in result["scores"].items():
-        low, high = scores["top1_interval"]
-        sys.stdout.write(
-            f"{split:<8} top-1 {scores['top1']:.2%} ({low:.2%} to {high:.2%}), {scores['images']:,} images\n"
-        )
+        top1 = with_interval(scores["top1"], scores["top1_interval"], 2)
+        sys.stdout.write(f"{split:<8} top-1 {top1}, {scores['images']:,} images\n")
     if result["best"] is not None:
         best = result["best"]
         sys.stdout.write(f"best on {best['split']}: {best['top1']:.2%} after epoch {best['epoch']:g}\n")

@@ -17,6 +17,7 @@ from thumbnet.cli.options import (
     with_settings,
 )
 from thumbnet.cli.printing import print_json
+from thumbnet.text import with_interval
 
 
 def zero_shot(
@@ -50,8 +51,5 @@ def zero_shot(
         return
     scores = found.predictions.scores()
     sys.stdout.write(f"{found.name}, {split}, views: {views}: {scores.images:,} images in {found.seconds:.0f} s\n")
-    for label, value, (low, high) in (
-        ("top-1", scores.top1, scores.top1_interval),
-        ("top-5", scores.top5, scores.top5_interval),
-    ):
-        sys.stdout.write(f"{label} {value:.2%} ({low:.2%} to {high:.2%})\n")
+    sys.stdout.write(f"top-1 {with_interval(scores.top1, scores.top1_interval, 2)}\n")
+    sys.stdout.write(f"top-5 {with_interval(scores.top5, scores.top5_interval, 2)}\n")

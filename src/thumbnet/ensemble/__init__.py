@@ -1,8 +1,6 @@
 """Ensembles of saved predictions: averaged, grown one member at a time, chosen greedily, and kept in a folder."""
 
 from thumbnet.ensemble.averaging import (
-    OVER,
-    Accuracy,
     Over,
     average,
     check_over,
@@ -13,8 +11,6 @@ from thumbnet.ensemble.folder import EnsembleFolder
 from thumbnet.ensemble.selection import greedy
 
 __all__ = [
-    "OVER",
-    "Accuracy",
     "EnsembleFolder",
     "Over",
     "average",

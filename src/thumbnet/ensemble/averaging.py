@@ -1,8 +1,7 @@
 """The predictions of several networks for the same images, averaged into one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,30 +13,8 @@ from thumbnet.predictions import Predictions, align
 Over = Literal["probabilities", "logits"]
 """What is averaged: probabilities (Milani 2017, equation 2) or last-layer activations (Hansen 2015, section 4.1)."""
 
-OVER: tuple[Over, ...] = ("probabilities", "logits")
-
 _SMALL = 1e-30
 """A mean probability below this is computed from logarithms: its terms are near the end of what a float32 holds."""
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """How many of `images` are classified rightly: top-1, in [0, 1], and its 95% interval."""
-
-    top1: float
-    top1_interval: tuple[float, float]
-    images: int
-
-    @classmethod
-    def of(cls, right: NDArray[np.bool_]) -> Self:
-        """Return the accuracy where `right`, bool[N], says which images are classified rightly.
-
-        Raises:
-            PredictionError: there are no images.
-        """
-        correct = int(right.sum())
-        interval = metrics.accuracy_interval(correct, len(right))
-        return cls(correct / len(right), interval, len(right))
 
 
 class Mean:
@@ -155,5 +132,5 @@ def check_over(over: str) -> None:
     Raises:
         PredictionError: it does not.
     """
-    if over not in OVER:
-        raise PredictionError(f"ensemble over {over!r} is unknown; {nearest(over, OVER)}")
+    if over not in get_args(Over):
+        raise PredictionError(f"ensemble over {over!r} is unknown; {nearest(over, get_args(Over))}")

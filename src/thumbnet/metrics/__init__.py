@@ -2,6 +2,7 @@
 
 from thumbnet.metrics.calibration import (
     Reliability,
+    binned_gap,
     confidence_bins,
     expected_calibration_error,
     fit_temperature,
@@ -19,14 +20,16 @@ from thumbnet.metrics.logits import (
     softmax,
     top_k_correct,
 )
-from thumbnet.metrics.scores import Scores, score
+from thumbnet.metrics.scores import Accuracy, Scores, score
 
 __all__ = [
+    "Accuracy",
     "Labels",
     "Logits",
     "Reliability",
     "Scores",
     "accuracy_interval",
+    "binned_gap",
     "check_logits",
     "confidence_bins",
     "confusion",

@@ -54,14 +54,28 @@ def reliability(logits: Logits, labels: Labels, bins: int = 15) -> Reliability:
     confidence = np.minimum(softmax(logits).max(axis=1), 1.0)
     place = confidence_bins(confidence, bins)
     counts = np.bincount(place, minlength=bins).astype(np.int64)
-    gaps = np.bincount(place, weights=correct - confidence, minlength=bins)
     known = np.where(counts > 0, counts, np.nan)
     return Reliability(
         counts=counts,
         accuracy=np.bincount(place, weights=correct, minlength=bins) / known,
         confidence=np.bincount(place, weights=confidence, minlength=bins) / known,
-        ece=float(np.abs(gaps).sum() / len(labels)),
+        ece=binned_gap(place, correct, confidence, bins),
     )
+
+
+def binned_gap(
+    place: NDArray[np.int64], correct: NDArray[np.bool_], confidence: NDArray[np.float64], bins: int
+) -> float:
+    """Return the calibration error of answers, in [0, 1]: the mean over images of the gap of their bin.
+
+    Args:
+        place: i64[N], the bin of each image, as `confidence_bins` gives it.
+        correct: bool[N], whether each is right.
+        confidence: f64[N], how sure the answer is.
+        bins: how many there are.
+    """
+    gaps = np.bincount(place, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(place))
 
 
 def confidence_bins(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:

@@ -2,11 +2,34 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from thumbnet.metrics.calibration import expected_calibration_error
 from thumbnet.metrics.intervals import accuracy_interval
 from thumbnet.metrics.logits import Labels, Logits, negative_log_likelihood, top_k_correct
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How many of `images` are classified rightly: top-1, in [0, 1], and its 95% Wilson interval."""
+
+    top1: float
+    top1_interval: tuple[float, float]
+    images: int
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_]) -> Self:
+        """Return the accuracy where `right`, bool[N], says which images are classified rightly.
+
+        Raises:
+            PredictionError: there are no images.
+        """
+        correct = int(right.sum())
+        interval = accuracy_interval(correct, len(right))
+        return cls(correct / len(right), interval, len(right))
 
 
 @dataclass(frozen=True)

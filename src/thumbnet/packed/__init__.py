@@ -8,7 +8,7 @@ it does not depend on the archive, the paths or the time, and a verified folder 
 """
 
 from thumbnet.packed.format import FORMAT_VERSION, SIDECAR, TINY_IMAGENET_FINGERPRINT, ClassInfo
-from thumbnet.packed.holdout import holdout_mask, subset_indices
+from thumbnet.packed.holdout import holdout_mask, packed_split_of, subset_indices
 from thumbnet.packed.reader import PackedDataset, PackedSplit, default_path, load
 from thumbnet.packed.writer import DatasetWriter, SplitWriter, create
 
@@ -25,5 +25,6 @@ __all__ = [
     "default_path",
     "holdout_mask",
     "load",
+    "packed_split_of",
     "subset_indices",
 ]

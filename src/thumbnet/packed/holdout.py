@@ -25,6 +25,11 @@ def holdout_mask(split: PackedSplit) -> NDArray[np.bool_]:
     return mask
 
 
+def packed_split_of(subset: str) -> str:
+    """Return the packed split that holds a subset: that of 'holdout' and 'train_eval' is train."""
+    return "train" if subset in {"holdout", "train_eval"} else subset
+
+
 def subset_indices(dataset_split: PackedSplit, subset: Literal["fit", "holdout", "all"]) -> NDArray[np.int64]:
     """Return the ascending positions, int64, of the images of a subset of a training split.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet.errors import PredictionError
-from thumbnet.metrics import accuracy_interval
+from thumbnet.metrics import Accuracy
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ def accuracy_without(correct: NDArray[np.bool_], removed: NDArray[np.bool_]) -> 
     """
     if correct.shape != removed.shape or correct.ndim != 1:
         raise PredictionError(f"accuracy without images: {correct.shape} and {removed.shape} images; give the same")
-    images, gone = int((~removed).sum()), int(removed.sum())
-    right = int((correct & ~removed).sum())
+    left, gone = correct[~removed], correct[removed]
+    found = Accuracy.of(left) if len(left) else None
     return Cleaned(
-        removed=gone,
-        images=images,
-        top1=right / images if images else None,
-        top1_interval=accuracy_interval(right, images) if images else None,
-        removed_top1=int((correct & removed).sum()) / gone if gone else None,
+        removed=len(gone),
+        images=len(left),
+        top1=None if found is None else found.top1,
+        top1_interval=None if found is None else found.top1_interval,
+        removed_top1=float(gone.mean()) if len(gone) else None,
     )

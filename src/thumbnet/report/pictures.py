@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from thumbnet.packed import PackedDataset, PackedSplit
+from thumbnet.packed import PackedDataset, PackedSplit, packed_split_of
 from thumbnet.quality.duplicates import Duplicates
 from thumbnet.report.facts.table import Missing
 
@@ -39,21 +39,21 @@ class Budget:
         """Whether no image fits any more, so that none need be encoded."""
         return self.left <= _TAG
 
-    def take(self, size: int) -> bool:
-        """Return whether an image of `size` bytes more fits, and take them."""
-        if size + _TAG > self.left:
-            self.omitted += 1
-            return False
-        self.left -= size + _TAG
-        return True
-
     def fit(self, make: Callable[[], str]) -> str | None:
         """Return the data URI that `make` makes; `None` where it does not fit. Once nothing fits, none is made."""
-        if self.is_spent:
-            self.omitted += 1
-            return None
-        uri = make()
-        return uri if self.take(len(uri)) else None
+        found = self.fit_all([make])
+        return None if found is None else found[0]
+
+    def fit_all(self, makes: Sequence[Callable[[], str]]) -> list[str] | None:
+        """Return the data URIs that `makes` make; `None` where not all of them fit, and then each is left out."""
+        if not self.is_spent:
+            uris = [make() for make in makes]
+            size = sum(map(len, uris)) + _TAG * len(uris)
+            if size <= self.left:
+                self.left -= size
+                return uris
+        self.omitted += len(makes)
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +102,11 @@ class Pictures:
         """Whether there are any pictures."""
         return self.source is not None
 
-    def pixels(self, image: str) -> NDArray[np.uint8] | None:
-        """Return the pixels u8[H,W,3] of the image with this id; `None` where there are none."""
-        row = None if self.source is None else self.source.rows.get(image)
-        return None if row is None or self.source is None else self.source.split.images[row]
+    def pixels(self, image: str) -> NDArray[np.uint8]:
+        """Return the pixels u8[H,W,3] of the image with this id, of pictures that are at hand."""
+        assert self.source is not None
+        found: NDArray[np.uint8] = self.source.split.images[self.source.rows[image]]
+        return found
 
     def uri(self, image: str) -> str | None:
         """Return a data URI of the image with this id; `None` where there are no pixels or no room on the page."""
@@ -116,7 +117,7 @@ class Pictures:
     def _encoded(self, image: str) -> str:
         assert self.source is not None
         if image not in self.source.uris:
-            self.source.uris[image] = encode(self.source.split.images[self.source.rows[image]])
+            self.source.uris[image] = encode(self.pixels(image))
         return self.source.uris[image]
 
 
@@ -134,7 +135,7 @@ class Library:
 
     def pictures(self, dataset: PackedDataset | Missing, split: str, budget: Budget) -> Pictures:
         """Return the pictures of a split of predictions; those of 'holdout' are in the training split."""
-        name = "train" if split == "holdout" else split
+        name = packed_split_of(split)
         if isinstance(dataset, Missing) or name not in dataset.split_names:
             return Pictures(None, budget)
         return Pictures(self.sources.setdefault((dataset.fingerprint, name), Source(dataset, name)), budget)

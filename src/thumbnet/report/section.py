@@ -144,3 +144,4 @@ def amount(value: float) -> str:
 _ENVIRONMENT = html_templates(
     "thumbnet.report", percent=percent, span=text.interval, amount=amount, duration=text.duration
 )
+_ENVIRONMENT.tests["missing"] = lambda value: isinstance(value, Missing)

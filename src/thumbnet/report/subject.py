@@ -14,7 +14,8 @@ from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions, judged_split, trained_on
 from thumbnet.recipe import Recipe
 from thumbnet.report.facts.table import Missing
-from thumbnet.run import RunDirectory, evaluations
+from thumbnet.run import RunDirectory, evaluations, iterations
+from thumbnet.text import path_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class Subject:
 
     def iterations(self) -> list[Mapping[str, Any]]:
         """Return the rows of single steps, in order."""
-        return [row for row in self.rows if row.get("kind") == "iteration"]
+        return iterations(self.rows)
 
 
 def read_subjects(runs: Sequence[RunDirectory], data: Path | None = None) -> list[Subject]:
@@ -93,18 +94,8 @@ def read_subjects(runs: Sequence[RunDirectory], data: Path | None = None) -> lis
             raise RunError(f"run {path}: given twice; give each run once")
     return [
         _read(number, label, run, data)
-        for number, (run, label) in enumerate(zip(runs, labels([run.path for run in runs]), strict=True))
+        for number, (run, label) in enumerate(zip(runs, path_labels([run.path for run in runs]), strict=True))
     ]
-
-
-def labels(paths: Sequence[Path]) -> list[str]:
-    """Return a short name of each folder: its own, with as many folders above it as tell it from the others."""
-    depth, resolved = 1, [path.resolve() for path in paths]
-    while True:
-        found = ["/".join(path.parts[-depth:]) for path in resolved]
-        if len(set(found)) == len(set(resolved)) or depth > max(len(path.parts) for path in resolved):
-            return found
-        depth += 1
 
 
 def short_names(classes: Sequence[tuple[str, str]]) -> tuple[str, ...]:

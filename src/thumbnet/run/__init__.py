@@ -1,7 +1,7 @@
 """Run directories: the only package that knows the names of the files in one."""
 
 from thumbnet.run.directory import RunDirectory, State
-from thumbnet.run.metrics import MetricsFile, evaluations, steps_to_perfect
+from thumbnet.run.metrics import MetricsFile, evaluations, iterations, steps_to_perfect
 from thumbnet.run.places import Snapshot, epoch_tag, snapshot_tag
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "State",
     "epoch_tag",
     "evaluations",
+    "iterations",
     "snapshot_tag",
     "steps_to_perfect",
 ]

@@ -94,6 +94,11 @@ def evaluations(rows: Sequence[_Row]) -> list[_Row]:
     return [row for row in rows if row.get("kind") == "evaluation"]
 
 
+def iterations(rows: Sequence[_Row]) -> list[_Row]:
+    """Return the rows of single steps, in order."""
+    return [row for row in rows if row.get("kind") == "iteration"]
+
+
 def steps_to_perfect(rows: Sequence[Mapping[str, Any]], key: str) -> int | None:
     """Return the step of the first of `rows` whose accuracy `key` is 1; `None` where none is."""
     return next((int(row["step"]) for row in rows if row.get(key) == 1.0), None)

@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from thumbnet import files
 from thumbnet.errors import DataError, StorageError
+from thumbnet.watch import Watch
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 SIZE = 248_100_043
@@ -28,7 +29,7 @@ def download(
     url: str = URL,
     size: int = SIZE,
     sha256: str = SHA256,
-    progress: Callable[[int, int], None] | None = None,
+    watch: Watch = lambda *_: None,
 ) -> Path:
     """Return the archive's path, after downloading what is not there yet.
 
@@ -39,7 +40,7 @@ def download(
         url: where it comes from.
         size: its length in bytes.
         sha256: its SHA-256; the connection is not encrypted, so this is what proves the archive.
-        progress: called with the number of bytes present and `size`.
+        watch: is told the progress, in bytes.
 
     Raises:
         DataError: it cannot be downloaded, or what came is not the archive.
@@ -53,7 +54,7 @@ def download(
     with _only_one(archive):
         if not archive.is_file():
             if not part.is_file() or part.stat().st_size != size:
-                _fetch(url, part, size, progress)
+                _fetch(url, part, size, watch)
             _check(part, url, size, sha256)
             with files.storage_errors(archive):
                 part.replace(archive)
@@ -62,7 +63,7 @@ def download(
     return archive
 
 
-def _fetch(url: str, part: Path, size: int, progress: Callable[[int, int], None] | None) -> None:
+def _fetch(url: str, part: Path, size: int, watch: Watch) -> None:
     present = part.stat().st_size if part.is_file() else 0
     if present > size:
         present = 0
@@ -72,7 +73,7 @@ def _fetch(url: str, part: Path, size: int, progress: Callable[[int, int], None]
             # A server that ignores the range answers 200 and sends everything.
             if response.status != http.client.PARTIAL_CONTENT:
                 present = 0
-            _save(response, part, present, size, progress)
+            _save(response, part, present, size, watch)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise DataError(_advice(url, str(reason))) from error
@@ -80,20 +81,13 @@ def _fetch(url: str, part: Path, size: int, progress: Callable[[int, int], None]
         raise DataError(_advice(url, f"the connection ended after {part.stat().st_size:,} of {size:,} bytes"))
 
 
-def _save(
-    response: http.client.HTTPResponse,
-    part: Path,
-    present: int,
-    size: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
+def _save(response: http.client.HTTPResponse, part: Path, present: int, size: int, watch: Watch) -> None:
     with files.storage_errors(part), part.open("r+b" if present else "wb") as handle:
         handle.seek(present)
         while present <= size and (chunk := _next_chunk(response)):
             handle.write(chunk)
             present += len(chunk)
-            if progress is not None:
-                progress(present, size)
+            watch("downloading", present, size)
         handle.truncate()
         files.sync(handle)
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -20,13 +20,13 @@ from thumbnet.sources.identical import identical_files
 from thumbnet.sources.listing import Listing
 from thumbnet.sources.tiny_imagenet import is_tiny_imagenet, list_tiny_imagenet
 from thumbnet.sources.tree import FileSource, open_tree
+from thumbnet.watch import Watch
 
 BATCH = 256
 """Images a task: enough that handing tasks over costs nothing, few enough that the queue stays small."""
 
 DEFAULT_SIZE = 64
 DEFAULT_DIGITS_SIZE = 32
-Progress = Callable[[int, int], None]
 
 
 def pack(
@@ -36,7 +36,7 @@ def pack(
     size: int | None = None,
     val_fraction: float = 0.1,
     threads: int = 0,
-    progress: Progress | None = None,
+    watch: Watch = lambda *_: None,
 ) -> packed.PackedDataset:
     """Check a source whole and write it as packed data.
 
@@ -47,7 +47,7 @@ def pack(
         size: height and width of the packed images, in pixels; by default 64, and 32 for the digits.
         val_fraction: share of each class that becomes val where the source has no val split, above 0 and below 1.
         threads: threads that decode; 0 is one for each processor.
-        progress: called with the number of images done and the number in all (of a download: bytes).
+        watch: is told the progress, in images (of a download: in bytes).
 
     Returns:
         The packed data set.
@@ -67,12 +67,10 @@ def pack(
     started = time.perf_counter()
     if source == "digits":
         digits, listing = list_digits(val_fraction)
-        return _write(
-            digits, listing, out, size or DEFAULT_DIGITS_SIZE, threads=threads, progress=progress, started=started
-        )
-    with open_tree(download(progress=progress) if source is None else source) as tree:
+        return _write(digits, listing, out, size or DEFAULT_DIGITS_SIZE, threads=threads, watch=watch, started=started)
+    with open_tree(download(watch=watch) if source is None else source) as tree:
         listing = list_tiny_imagenet(tree) if is_tiny_imagenet(tree) else list_class_folders(tree, val_fraction)
-        return _write(tree, listing, out, size or DEFAULT_SIZE, threads=threads, progress=progress, started=started)
+        return _write(tree, listing, out, size or DEFAULT_SIZE, threads=threads, watch=watch, started=started)
 
 
 def _write(
@@ -82,7 +80,7 @@ def _write(
     size: int,
     *,
     threads: int,
-    progress: Progress | None,
+    watch: Watch,
     started: float,
 ) -> packed.PackedDataset:
     total = sum(len(split.files) for split in listing.splits.values())
@@ -105,8 +103,7 @@ def _write(
                     conversions[name].update(batch.conversions)
                     checksums[name] += batch.checksums
                     done += len(batch.pixels)
-                    if progress is not None:
-                        progress(done, total)
+                    watch("reading", done, total)
         identical = identical_files(source, listing, checksums)
         writer.facts.update(_facts(listing, conversions, identical, size))
         writer.facts["seconds"] = round(time.perf_counter() - started, 3)

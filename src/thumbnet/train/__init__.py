@@ -2,6 +2,6 @@
 
 from thumbnet.train.checks import check_recipe
 from thumbnet.train.interrupt import Interrupted
-from thumbnet.train.session import Options, load_run_data, resume, start
+from thumbnet.train.session import Options, load_own_data, load_run_data, resume, start
 
-__all__ = ["Interrupted", "Options", "check_recipe", "load_run_data", "resume", "start"]
+__all__ = ["Interrupted", "Options", "check_recipe", "load_own_data", "load_run_data", "resume", "start"]

@@ -11,17 +11,11 @@ from thumbnet.data import RowBatches, Subset, place_rows, take_rows
 from thumbnet.evaluate import DTYPES, mixed_precision
 from thumbnet.features.extraction import FrozenBody, Wanted, extract
 from thumbnet.models import evaluation_mode, head_of
+from thumbnet.packed import packed_split_of
 from thumbnet.predictions import SPLITS
 from thumbnet.recipe import Recipe
 from thumbnet.train.plan import PhasePlan, Plan
 from thumbnet.watch import Watch
-
-_PARTS_OF_TRAIN = ("train", "train_eval", "holdout")
-
-
-def split_of(subset: str) -> str:
-    """Return the split of the packed data that holds the subset of that name."""
-    return "train" if subset in _PARTS_OF_TRAIN else subset
 
 
 def copies_of(phase: PhasePlan) -> int:
@@ -52,7 +46,7 @@ def needed_features(recipe: Recipe, plan: Plan, phase: PhasePlan, judged_size: i
         for copy in range(copies_of(phase) if Wanted("train", phase.image_size, policy).is_random else 1)
     ]
     if judges_features(recipe, phase):
-        splits = dict.fromkeys(split_of(name) for name in judged_names(plan, phase, recipe))
+        splits = dict.fromkeys(packed_split_of(name) for name in judged_names(plan, phase, recipe))
         needed += [Wanted(split, judged_size, recipe.evaluation.policy) for split in splits]
     return [one for index, one in enumerate(needed) if one not in needed[:index]]
 
@@ -93,7 +87,7 @@ class PhaseFeatures:
 
     def of_subset(self, name: str, image_size: int) -> Tensor:
         """Return the features f[N,D] of the split that holds the subset `name`, prepared as images are judged."""
-        return self._rows(name, Wanted(split_of(name), image_size, self.body.recipe.evaluation.policy))
+        return self._rows(name, Wanted(packed_split_of(name), image_size, self.body.recipe.evaluation.policy))
 
     def _rows(self, name: str, wanted: Wanted) -> Tensor:
         images = self.subsets[name].images

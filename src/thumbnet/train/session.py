@@ -82,10 +82,7 @@ def resume(
         run.state_path.unlink(missing_ok=True)  # left by a kill between the last two lines of `finish`
         return run
     recipe, before = run.recipe(), run.sessions()[0]
-    if dataset.fingerprint != run.data()["fingerprint"]:
-        raise DataError(
-            f"{dataset.path}: other data than the run's (its fingerprint differs); give the run's data with --data"
-        )
+    _require_own(run, dataset)
     threads = options.threads if options.threads is not None else before["threads"]
     device = choose_device(options.device, threads)
     now = describe_hardware(device)
@@ -185,3 +182,21 @@ def load_run_data(run: RunDirectory, data: Path | None) -> PackedDataset:
             "give data of the same classes with --data"
         )
     return dataset
+
+
+def load_own_data(run: RunDirectory, data: Path | None) -> PackedDataset:
+    """Return the packed data that a run was made from: at `data` where given, else where the run found it.
+
+    Raises:
+        DataError: it is not there, damaged, or other data than the run's.
+    """
+    dataset = load_run_data(run, data)
+    _require_own(run, dataset)
+    return dataset
+
+
+def _require_own(run: RunDirectory, dataset: PackedDataset) -> None:
+    if dataset.fingerprint != run.data()["fingerprint"]:
+        raise DataError(
+            f"{dataset.path}: other data than the run's (its fingerprint differs); give the run's data with --data"
+        )

@@ -16,7 +16,7 @@ from thumbnet.evaluate import DTYPES, Preprocessing, mixed_precision, predict_lo
 from thumbnet.features.cache import features_folder
 from thumbnet.features.extraction import FrozenBody
 from thumbnet.models import build_model, head_of, placed, without_weights
-from thumbnet.packed import PackedDataset
+from thumbnet.packed import PackedDataset, packed_split_of
 from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Recipe
 from thumbnet.train.cached import (
@@ -24,7 +24,6 @@ from thumbnet.train.cached import (
     judge_features,
     judged_names,
     judges_features,
-    split_of,
 )
 from thumbnet.train.depthwise import FastDepthwise
 from thumbnet.train.phases import enter_optimizer, optimizer_of, set_modes, set_trainable
@@ -130,12 +129,12 @@ class Trainer:
         if judges_features(self.recipe, self.phase):
             names = [name for name in judged_names(self.plan, self.phase, self.recipe) if name in self.subsets]
             size = self.preprocessing.image_size
-            self.judged_features = {split_of(name): found.of_subset(name, size) for name in names}
+            self.judged_features = {packed_split_of(name): found.of_subset(name, size) for name in names}
         self.batches = batches
 
     def judge(self, subset: Subset) -> Tensor:
         """Return the logits f32[M,K], on the CPU, of the judged network for `subset`: from its features if cached."""
-        rows = self.judged_features.get(split_of(subset.name))
+        rows = self.judged_features.get(packed_split_of(subset.name))
         if rows is not None:
             return judge_features(self.state.judged, rows, subset, self.recipe)
         size = self.recipe.evaluation.batch_size

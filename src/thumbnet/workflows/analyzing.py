@@ -18,7 +18,7 @@ from thumbnet.features.cache import features_folder
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.predictions import judged_split, trained_on
 from thumbnet.run import RunDirectory
-from thumbnet.train import load_run_data
+from thumbnet.train import load_own_data
 from thumbnet.watch import Watch
 from thumbnet.workflows.judging import load_network
 
@@ -43,18 +43,25 @@ class AnalysisWish:
         only: parts, all of them where there are none.
         again: whether parts that are stored are computed anew.
         classes: names or ids of the classes of the embedding; without any they are chosen.
+
+    Raises:
+        RunError: classes without the embedding.
     """
 
     only: tuple[Part, ...] = ()
     again: bool = False
     classes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.classes and "embedding" not in self.parts:
+            raise RunError("classes of an analysis are those of its embedding; add --only embedding, or give no class")
+
     @classmethod
     def of(cls, only: Sequence[str], *, again: bool = False, classes: Sequence[str] = ()) -> "AnalysisWish":
         """Return the wish for the parts with these names.
 
         Raises:
-            RunError: a name is not a part's.
+            RunError: a name is not a part's, or classes without the embedding.
         """
         chosen: list[Part] = []
         for name in only:
@@ -100,9 +107,7 @@ def analyze(
             to judge and the network trained on all of them.
     """
     run.require_complete()
-    dataset = load_run_data(run, data)
-    if dataset.fingerprint != run.data()["fingerprint"]:
-        raise DataError(f"{dataset.path}: not the data that run {run.path} trained on; give that with --data")
+    dataset = load_own_data(run, data)
     if wish.classes:
         infos = dataset.classes
         analysis.named_classes([info.name for info in infos], wish.classes, [info.id for info in infos])

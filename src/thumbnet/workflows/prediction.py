@@ -41,12 +41,16 @@ def guess_images(
     An image is prepared as packing prepares it: RGB, shorter side to the run's image size, centre crop.
 
     Raises:
-        DataError: a file is not an image.
+        DataError: a file is not an image, or a count below 1.
         RunError: the run is unfinished or damaged.
     """
+    if count < 1:
+        raise DataError(f"count is {count}: it must be 1 or more guesses for each image")
     check_over(how.over)
     model = load_network(run, how.weights, device or torch.device("cpu"))
     data = run.data()
+    if not images:
+        return []
     pixels = np.stack([read_image(path, data["image_size"]) for path in images])
     chosen = ImageSet(torch.from_numpy(pixels), torch.full((len(pixels),), -1), device or torch.device("cpu"))
     preprocessing = Preprocessing.of(run.recipe(), data["image_size"])

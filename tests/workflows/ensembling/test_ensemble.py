@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers import QUIET
+from tests.helpers import QUIET, copy_of
 from tests.workflows.runs import CLASSES, VAL, shapes_recipe
 from thumbnet.comparison import compare
 from thumbnet.ensemble import EnsembleFolder, average, greedy
@@ -198,6 +198,14 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], message: str, file
         make_ensemble(load_members([*files, tmp_path / "other.npz"], SPLITS), Wish())
 
 
+def test_members_of_one_name_are_told_apart_by_their_folders(files: list[Path], tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "val.npz" for folder in ("one", "two")]
+    for source, path in zip(files, paths, strict=False):
+        path.parent.mkdir()
+        shutil.copy(source, path)
+    assert [member.name for member in load_members(paths, SPLITS)] == ["one/val.npz", "two/val.npz"]
+
+
 def test_what_is_no_member_is_refused(run: RunDirectory, files: list[Path], tmp_path: Path) -> None:
     with pytest.raises(PredictionError, match="a member is given twice"):
         load_members([files[0], files[0]], SPLITS)
@@ -211,11 +219,10 @@ def test_what_is_no_member_is_refused(run: RunDirectory, files: list[Path], tmp_
         load_members([files[0]], SPLITS, snapshots=True)
     with pytest.raises(PredictionError, match="no stored predictions for 'holdout'"):
         make_ensemble(load_members(files, SPLITS), Wish(select="holdout"))
-    copy = tmp_path / "unfinished"
-    shutil.copytree(run.path, copy)
-    RunDirectory.open(copy).write_status("interrupted", 3, 70)
+    copy = copy_of(run, tmp_path / "unfinished")
+    copy.write_status("interrupted", 3, 70)
     with pytest.raises(RunError, match="unfinished"):
-        load_members([copy], SPLITS)
+        load_members([copy.path], SPLITS)
 
 
 def test_saved_predictions_have_their_views_already(files: list[Path]) -> None:

@@ -1,22 +1,23 @@
 """Soups: the average of weights, statistics of batch norm, greedy choice, and what has no average."""
 
-import multiprocessing
-import os
 import shutil
-from collections.abc import Callable
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.helpers import QUIET
+from tests.helpers import QUIET, copy_of
+from tests.shapes import make_tiny_imagenet
+from tests.stopping import in_a_process, send_at
 from tests.workflows.runs import shapes_recipe
 from thumbnet.data import judged_subset
-from thumbnet.errors import RunError, StorageError
+from thumbnet.errors import DataError, RunError, StorageError
 from thumbnet.evaluate import Preprocessing
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.run import RunDirectory
+from thumbnet.sources import pack
 from thumbnet.train import start
 from thumbnet.workflows.ensembling.souping import Ingredient, average_tensors, find_ingredients, make_soup
 from thumbnet.workflows.judging import judge, load_network
@@ -37,8 +38,8 @@ def norms_of(run: RunDirectory) -> dict[str, torch.nn.BatchNorm2d]:
 
 
 def test_the_soup_of_equal_runs_is_the_run(run: RunDirectory, tmp_path: Path) -> None:
-    shutil.copytree(run.path, tmp_path / "copy")
-    soup = make_soup(find_ingredients([run.path, tmp_path / "copy"]), tmp_path / "soup")
+    copy = copy_of(run, tmp_path / "copy")
+    soup = make_soup(find_ingredients([run.path, copy.path]), tmp_path / "soup")
     expected, found = weights_of(run), weights_of(soup)
     assert expected.keys() == found.keys()
     for name, one in expected.items():
@@ -108,19 +109,30 @@ def test_snapshots_are_ingredients(runs: list[RunDirectory], tmp_path: Path) -> 
 
 def test_the_greedy_soup_is_no_worse_than_its_best_on_the_holdout(runs: list[RunDirectory], tmp_path: Path) -> None:
     # Weights that turn every average with them around, so that they must be left out.
-    spoiled = tmp_path / "spoiled"
-    shutil.copytree(runs[0].path, spoiled)
-    tensors = weights_of(runs[0])
-    torch.save({name: -10 * one if one.ndim > 1 else one for name, one in tensors.items()}, spoiled / "x.pt")
-    (spoiled / "x.pt").replace(RunDirectory.open(spoiled).weights_path("last"))
-    paths = [*(run.path for run in runs), spoiled]
+    spoiled = copy_of(runs[0], tmp_path / "spoiled")
+    tensors = {name: -10 * one if one.ndim > 1 else one for name, one in weights_of(runs[0]).items()}
+    torch.save(tensors, spoiled.weights_path("last"))
+    paths = [run.path for run in [*runs, spoiled]]
     soup = make_soup(find_ingredients(paths), tmp_path / "uniform")
     chosen = make_soup(find_ingredients(paths), tmp_path / "greedy", select=True)
     best = max(run.predictions("holdout").scores().top1 for run in runs)
     assert chosen.predictions("holdout").scores().top1 >= best
-    assert str(spoiled) in chosen.result()["soup"]["left_out"]
+    assert str(spoiled.path) in chosen.result()["soup"]["left_out"]
     assert chosen.result()["soup"]["selected_on"] == "holdout"
     assert soup.result()["soup"]["left_out"] == []
+
+
+def test_other_data_of_the_same_classes_is_refused(
+    runs: list[RunDirectory], dataset: PackedDataset, tmp_path: Path
+) -> None:
+    source = make_tiny_imagenet(tmp_path / "source", classes=6, train=16, val=4, test=3, size=32, seed=8)
+    other = pack(source, tmp_path / "other", size=32, threads=1)
+    ingredients = find_ingredients([run.path for run in runs[:2]])
+    with pytest.raises(DataError, match=r"other: other data than the run's \(its fingerprint differs\)"):
+        make_soup(ingredients, tmp_path / "soup", data=other.path)
+    assert not (tmp_path / "soup").exists()
+    moved = shutil.copytree(dataset.path, tmp_path / "moved")
+    assert make_soup(ingredients, tmp_path / "soup", data=moved).data() == runs[0].data()
 
 
 def test_means_are_computed_in_double_and_counters_stay() -> None:
@@ -152,24 +164,16 @@ def test_networks_that_differ_have_no_average(
 def test_a_soup_that_is_killed_while_it_is_written_leaves_no_run(runs: list[RunDirectory], tmp_path: Path) -> None:
     folder = tmp_path / "soups"
     folder.mkdir()
-
-    def killed(*_: object) -> None:
-        os._exit(9)
-
-    process = multiprocessing.get_context("fork").Process(target=_make, args=(runs, folder / "soup", killed))
-    process.start()
-    process.join()
-    assert process.exitcode == 9
+    assert in_a_process(make_until_killed, [run.path for run in runs], folder / "soup") == -signal.SIGKILL
     assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == []
     assert make_soup(find_ingredients([run.path for run in runs]), folder / "soup").is_complete
     assert [path.name for path in folder.iterdir()] == ["soup"]
 
 
-def _make(runs: list[RunDirectory], out: Path, write_result: Callable[..., None]) -> None:
-    torch.set_num_threads(1)  # threads of torch's do not live on in a forked process
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunDirectory, "write_result", write_result)
-        make_soup(find_ingredients([run.path for run in runs]), out)
+def make_until_killed(paths: list[Path], out: Path) -> None:
+    """Make a soup, and kill this process where it begins to write the result."""
+    send_at(out.parent, 1, mark="result.json")
+    make_soup(find_ingredients(paths), out)
 
 
 def test_what_cannot_be_averaged_is_refused(runs: list[RunDirectory], tmp_path: Path) -> None:
@@ -177,9 +181,7 @@ def test_what_cannot_be_averaged_is_refused(runs: list[RunDirectory], tmp_path: 
         find_ingredients([runs[0].path, runs[0].path])
     with pytest.raises(RunError, match="one network alone has no average"):
         find_ingredients([runs[0].path])
-    copy = tmp_path / "copy"
-    shutil.copytree(runs[0].path, copy)
-    other = RunDirectory.open(copy)
+    other = copy_of(runs[0], tmp_path / "copy")
     tensors = weights_of(other)
     tensors.pop(next(name for name in tensors if name.endswith("weight")))
     torch.save(tensors, other.weights_path("last"))
@@ -187,10 +189,10 @@ def test_what_cannot_be_averaged_is_refused(runs: list[RunDirectory], tmp_path: 
     with pytest.raises(RunError, match=r"differ in 1 of their tensors, such as '.*weight'"):
         make_soup(pair, tmp_path / "soup")
     with pytest.raises(RunError, match="exists already"):
-        make_soup(pair, copy)
+        make_soup(pair, other.path)
     other.keep_snapshots([])
     with pytest.raises(RunError, match="it kept no snapshots"):
-        find_ingredients([copy], snapshots=True)
+        find_ingredients([other.path], snapshots=True)
 
 
 def test_who_trained_on_the_holdout_chooses_nothing_and_has_no_score_there(

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from scipy.stats import ttest_rel
 
-from tests.helpers import QUIET, evaluations_of, iterations_of
+from tests.helpers import QUIET, copy_of, evaluations_of, iterations_of, mtimes
 from tests.shapes import make_tiny_imagenet
 from tests.stopping import interrupt_after
 from tests.workflows.study.made import tiny
@@ -23,14 +24,10 @@ from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.studies import STUDIES, look_at, vary
 from thumbnet.workflows.study import panels
-from thumbnet.workflows.study.result import FIGURES, StudyResult, spread
+from thumbnet.workflows.study.result import FIGURES, StudyResult, read_run, spread
 from thumbnet.workflows.study.running import check_recordable, record_study, run_study, state_of, write_study
 
 RATES = ["optimizer.lr=0.02,0.002"]
-
-
-def written(folder: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +110,10 @@ def test_figures_are_images_of_sensible_size(found: StudyResult, out: Path) -> N
 
 
 def test_what_is_complete_is_not_trained_again(found: StudyResult, out: Path, dataset: PackedDataset) -> None:
-    before = {path: time for path, time in written(out).items() if path.name != ".lock"}
+    before = {path: time for path, time in mtimes(out).items() if path.is_file() and path.name != ".lock"}
     lines: list[str] = []
     again = run_study(found.study, dataset, out, QUIET, tell=lines.append)
-    after = written(out)
+    after = mtimes(out)
     changed = {path.parent.name for path, time in before.items() if after[path] != time}
     assert changed == {found.study.name}
     assert again.to_json() == found.to_json()
@@ -150,9 +147,9 @@ def test_an_interrupted_study_goes_on(
         run_study(study, dataset, tmp_path, QUIET)
     states = [state_of(one, tmp_path) for one in study.planned()]
     assert states == ["complete", "unfinished, step 2 of 6"]
-    first = written(tmp_path / "tiny,optimizer.lr=0.02")
+    first = mtimes(tmp_path / "tiny,optimizer.lr=0.02")
     result = run_study(study, dataset, tmp_path, QUIET)
-    assert written(tmp_path / "tiny,optimizer.lr=0.02") == first
+    assert mtimes(tmp_path / "tiny,optimizer.lr=0.02") == first
     assert len(result.variants[1].runs[0].run.sessions()) == 2
     for variant, reference in zip(result.variants, found.variants, strict=True):
         assert variant.runs[0].figures["val_top1"] == reference.runs[0].figures["val_top1"]
@@ -266,6 +263,17 @@ def test_smoothing_is_a_moving_average() -> None:
     assert smoothed[60] == pytest.approx(values[59:62].mean())
     assert smoothed[0] == pytest.approx(values[:2].mean())
     np.testing.assert_array_equal(panels.smooth(values[:10]), values[:10])
+
+
+def test_rows_of_no_kind_are_passed_over(found: StudyResult, tmp_path: Path) -> None:
+    one = found.runs[0]
+    run = copy_of(one.run, tmp_path / "run")
+    run.metrics.append([{"step": 1, "loss": 1e9}])
+    again = read_run(one.planned, run)
+    assert again.figures == one.figures
+    axes = Figure().subplots()
+    panels.draw_panel("loss", axes, replace(found, variants=[replace(found.variants[0], runs=[again])]))
+    assert max(np.asarray(line.get_ydata(), float).max() for line in axes.lines) < 1e9
 
 
 def test_an_unknown_panel_gets_the_nearest(found: StudyResult) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.helpers import QUIET
+from tests.helpers import QUIET, mtimes
 from tests.workflows.tuning.searches import RATES, rates, search, tiny
 from thumbnet import comparison, packed, records
 from thumbnet.errors import RunError, StorageError, TrainingError
@@ -151,10 +151,10 @@ def test_the_best_so_far() -> None:
 def test_a_finished_search_is_read_and_a_longer_one_goes_on(
     found: SearchResult, out: Path, dataset: PackedDataset
 ) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (out / "tiny-tune" / "start").rglob("*")}
+    before = mtimes(out / "tiny-tune" / "start")
     again = search(found.search, dataset, out)
     assert again.to_json() == found.to_json()
-    assert {path: path.stat().st_mtime_ns for path in (out / "tiny-tune" / "start").rglob("*")} == before
+    assert mtimes(out / "tiny-tune" / "start") == before
     longer = search(replace(found.search, trials=17), dataset, out, final=False)
     assert longer.trials[:16] == found.trials
     assert len(longer.trials) == 17

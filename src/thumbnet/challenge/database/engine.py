@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from thumbnet.errors import ChallengeError
@@ -21,12 +21,32 @@ Result = TypeVar("Result")
 
 _BUSY_SECONDS = 30
 _TRIES = 5
+_START = 7_463_981
+"""Number of PostgreSQL's lock that keeps two starting processes from making the same thing at once."""
 _IN_THE_WAY = ("40001", "40P01")
 """PostgreSQL's states for a transaction that could not be serialised, and for a deadlock."""
 _CLOCK = {
     "sqlite": text("SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"),
     "postgresql": text("SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)"),
 }
+
+
+@contextlib.contextmanager
+def database_errors(url: str | URL) -> Iterator[None]:
+    """Turn what the database at `url` refuses within the block into a `ChallengeError` of one line.
+
+    A row that breaks a rule of the schema is a fault of the program, and stays what it is.
+    """
+    try:
+        yield
+    except (IntegrityError, DataError):
+        raise
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        # `repr` of a URL hides its password.
+        raise ChallengeError(
+            f"database {make_url(url)!r}: {reason}; check its URL and that it runs, what its user may do, and its disk"
+        ) from error
 
 
 def insert_new(connection: Connection, table: Table) -> Any:
@@ -38,26 +58,31 @@ def insert_new(connection: Connection, table: Table) -> Any:
 class Database:
     """Connections to one database.
 
-    `read` sees one state of all tables. `write` commits as a whole or not at all; on SQLite writers queue up (in this
-    process by a lock, which is fair, and between processes by SQLite's), on PostgreSQL they wait for the rows that
-    they both change.
+    `read` sees one state of all tables. `write` commits as a whole or not at all; on SQLite one writes at a time (in
+    this process by a lock, and between processes by SQLite's), on PostgreSQL they wait for the rows that they both
+    change.
 
     Args:
         url: as SQLAlchemy takes it.
 
     Raises:
-        ChallengeError: the database cannot be reached.
+        ChallengeError: `url` is none, or the database cannot be reached.
     """
 
     def __init__(self, url: str) -> None:
         make = _sqlite_engine if url.startswith("sqlite") else _postgresql_engine
-        self.engine = make(url)
-        # A second connection of one thread comes from here, so that threads cannot wait for each other's.
-        self._apart = make(url, poolclass=NullPool)
+        try:
+            self.engine = make(url)
+            # A second connection of one thread comes from here, so that threads cannot wait for each other's.
+            self._apart = make(url, poolclass=NullPool)
+        except (ArgumentError, ValueError):
+            # Neither the URL nor the reason is shown: either may hold its password.
+            message = "database: its URL is not like 'postgresql://user:password@host:5432/name'; mend it"
+            raise ChallengeError(message) from None
         self._writing: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
         if self.is_sqlite:
             self._writing = threading.Lock()
-        with _reached(self.engine), self.engine.connect():
+        with database_errors(url), self.engine.connect():
             pass
 
     @property
@@ -98,6 +123,11 @@ class Database:
                     raise
                 time.sleep(random.uniform(0.005, 0.05))
         raise AssertionError("unreachable")
+
+    def start_alone(self, connection: Connection) -> None:
+        """Wait until no other process that starts is in such a write; on SQLite, none is in any."""
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _START})
 
     def now(self, connection: Connection) -> int:
         """Return the database's time, in milliseconds since 1970."""
@@ -140,13 +170,3 @@ def _sqlite_engine(url: str, **pool: Any) -> Engine:
 def _postgresql_engine(url: str, **pool: Any) -> Engine:
     pool = pool or {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
     return create_engine(url, isolation_level="READ COMMITTED", **pool)
-
-
-@contextlib.contextmanager
-def _reached(engine: Engine) -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
-        # `repr` of a URL hides its password.
-        raise ChallengeError(f"database {engine.url!r}: {reason}; check its URL and that it runs") from error

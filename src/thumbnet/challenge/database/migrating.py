@@ -6,24 +6,20 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from thumbnet.challenge.database.engine import Database
+from thumbnet.challenge.database.engine import Database, database_errors
 from thumbnet.errors import ChallengeError
-
-_LOCK = 7_463_981
-"""Number of PostgreSQL's lock that keeps two starting processes from migrating at once."""
 
 
 def migrate(database: Database) -> None:
     """Bring `database` to the newest schema, as a whole or not at all.
 
     Raises:
-        ChallengeError: it was made by a newer version of thumbnet.
+        ChallengeError: it was made by a newer version of thumbnet, or its user may not make tables.
     """
-    with database.write() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    with database_errors(database.engine.url), database.write() as connection:
+        database.start_alone(connection)
         config = _config()
         found, newest = revision(connection), head()
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}

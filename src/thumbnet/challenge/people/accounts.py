@@ -1,7 +1,7 @@
 """Accounts: signing up and signing in."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ _TRIES = 5
 _HOUR = 3_600_000
 _SIGN_UPS = 20
 """Accounts that one address can make in an hour where sign-up is open."""
+_FAILED = 100
+"""Sign-ups that fail, from one address in an hour where sign-up is open: they are work too, and can guess names and
+team codes."""
 _BAD_CODES = 100
 """Wrong invite codes from one address in an hour; guessing them is hopeless, this spares the server."""
 
@@ -82,16 +85,33 @@ def sign_up(
     if code:
         # Codes that work are limited by the roster; a whole class may come from one address.
         _check_code(challenge, code, [Limit(f"bad code {here}", _BAD_CODES, _HOUR)])
-    else:
-        throttle.take(challenge.database, [Limit(f"sign-up {here}", _SIGN_UPS, _HOUR)], "sign-ups from your address")
     throttle.drop_old(challenge.database)
-    hashed = secrets.hash_password(password)
-    wanted = _Wanted(name, hashed, code, team, team_code)
-    for _ in range(_TRIES):
-        # Two at once may draw one pseudonym, or make a team of one name; the second then looks again.
-        with contextlib.suppress(IntegrityError):
-            return challenge.database.change(lambda connection: _sign_up(challenge, connection, wanted))
-    raise conflict("this account or team name is being taken by somebody else; choose another one")
+    with contextlib.nullcontext() if code else _counted(challenge, here):
+        wanted = _Wanted(name, secrets.hash_password(password), code, team, team_code)
+        for _ in range(_TRIES):
+            # Two at once may draw one pseudonym, or make a team of one name; the second then looks again.
+            with contextlib.suppress(IntegrityError):
+                return challenge.database.change(lambda connection: _sign_up(challenge, connection, wanted))
+        raise conflict("this account or team name is being taken by somebody else; choose another one")
+
+
+@contextlib.contextmanager
+def _counted(challenge: Challenge, here: str) -> Iterator[None]:
+    """Count the sign-up that the block makes, or where it is refused, a failed one, for the address `here`.
+
+    It is counted as both before it is made, so that many at once cannot pass together.
+
+    Raises:
+        RefusalError: too many of one kind came before.
+    """
+    made, failed = Limit(f"sign-up {here}", _SIGN_UPS, _HOUR), Limit(f"failed sign-up {here}", _FAILED, _HOUR)
+    throttle.take(challenge.database, [made, failed], "sign-ups from your address")
+    try:
+        yield
+    except RefusalError:
+        throttle.give_back(challenge.database, [made.key])
+        raise
+    throttle.give_back(challenge.database, [failed.key])
 
 
 def _sign_up(challenge: Challenge, connection: Connection, wanted: _Wanted) -> Account:

@@ -1,7 +1,8 @@
-"""The two limits of a team, each kept by one conditional write: whoever finds no row written comes too late.
+"""The limits of a team: its turn and its invalid files in the database, the files of any kind in memory (`Posts`).
 
-The database takes such writes of a row one after the other and judges the condition by what the one before left, so
-that requests at the same moment, in any number of processes, cannot pass together.
+Each of the two in the database is kept by one conditional write: whoever finds no row written comes too late. The
+database takes such writes of a row one after the other and judges the condition by what the one before left, so that
+requests at the same moment, in any number of processes, cannot pass together.
 """
 
 import math

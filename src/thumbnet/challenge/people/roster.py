@@ -117,16 +117,16 @@ def invite(challenge: Challenge, people: Sequence[Person], *, again: bool = Fals
         known = _Known(connection.execute(select(invites)).all())
         made, left_out = [], []
         for person in people:
-            row = known.find(person)
-            code = secrets.new_code()
+            row, code = known.find(person), secrets.new_code()
+            coded = {"code_digest": secrets.code_digest(code)}
+            is_made = row is None
             if row is None:
-                values = _values(connection, person, now) | {"code_digest": secrets.code_digest(code)}
+                values = _values(connection, person, now) | coded
                 connection.execute(insert(invites).values(created_at=now, **values))
             elif row.used_at is None:
-                values = _values(connection, person, now)
-                values |= {"code_digest": secrets.code_digest(code)} if again else {}
-                connection.execute(update(invites).where(invites.c.id == row.id).values(**values))
-            if row is None or (again and row.used_at is None):
+                values = _values(connection, person, now) | (coded if again else {})
+                is_made = _renew(connection, row.id, values) and again
+            if is_made:
                 made.append(Invite(person, code))
             else:
                 left_out.append(person)
@@ -147,9 +147,19 @@ def revoke(challenge: Challenge, who: str) -> None:
         rows = rows or connection.execute(select(invites).where(invites.c.name_key == wanted)).all()
         if len(rows) != 1:
             raise not_found(f"{len(rows) or 'no'} people on the roster are called {who!a}; give the id of one")
-        if rows[0].used_at is not None:
+        # Whoever is signing up at this moment may have used it since it was read.
+        unused = delete(invites).where(invites.c.id == rows[0].id, invites.c.used_at.is_(None))
+        if connection.execute(unused.returning(invites.c.id)).first() is None:
             raise conflict(f"{who!a} has signed up already; `thumbnet challenge password` takes the account away")
-        connection.execute(delete(invites).where(invites.c.id == rows[0].id))
+
+
+def _renew(connection: Connection, number: int, values: dict[str, Any]) -> bool:
+    """Bring the invite `number` up to date where it is unused still, and return whether it is.
+
+    Whoever is signing up at this moment may have used it since it was read.
+    """
+    unused = update(invites).where(invites.c.id == number, invites.c.used_at.is_(None))
+    return connection.execute(unused.values(**values).returning(invites.c.id)).first() is not None
 
 
 class _Known:

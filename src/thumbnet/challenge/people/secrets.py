@@ -1,13 +1,12 @@
 """Passwords, tokens and codes: what is stored tells none of them.
 
-Passwords are hashed with argon2id (19 MiB, 2 passes: OWASP's password storage guidance), two at a time, so that a
-class signing in at once does not take the machine's memory. Tokens and codes are random and long, so that one SHA-256
-protects them.
+Passwords are hashed with argon2id (19 MiB, 2 passes: OWASP's password storage guidance); the server does few at a time
+(`web.app`), so that a class signing in at once does not take the machine's memory. Tokens and codes are random and
+long, so that one SHA-256 protects them.
 """
 
 import hashlib
 import secrets
-import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -17,7 +16,6 @@ from thumbnet.challenge.refusals import bad_request
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 200
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_AT_ONCE = threading.BoundedSemaphore(2)
 # Verified where there is no account, so that the time of a refusal does not tell whether there is one.
 _NOBODYS = _HASHER.hash(secrets.token_urlsafe(16))
 _CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -32,17 +30,15 @@ def hash_password(password: str) -> str:
     """
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise bad_request(f"password: give {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    with _AT_ONCE:
-        return _HASHER.hash(password.encode(errors="surrogatepass"))
+    return _HASHER.hash(password.encode(errors="surrogatepass"))
 
 
 def verify_password(password: str, stored: str | None) -> bool:
     """Return whether `password` is that of the hash `stored`, in the same time where there is no such hash."""
-    with _AT_ONCE:
-        try:
-            _HASHER.verify(stored or _NOBODYS, password.encode(errors="surrogatepass"))
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        _HASHER.verify(stored or _NOBODYS, password.encode(errors="surrogatepass"))
+    except (VerificationError, InvalidHashError):
+        return False
     return stored is not None
 
 

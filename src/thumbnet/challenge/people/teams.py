@@ -26,6 +26,7 @@ class Team:
         pseudonym: its name on a pseudonymous board.
         members: account names of its members.
         next_allowed: when it may submit again, in milliseconds since 1970.
+        from_roster: whether the roster named it, and so decides who is in it.
     """
 
     id: int
@@ -33,6 +34,11 @@ class Team:
     pseudonym: str
     members: Sequence[str]
     next_allowed: int
+    from_roster: bool
+
+    def waits_until(self, now: int) -> str | None:
+        """Return when it may submit again, in ISO 8601; `None` where it may at `now`, in milliseconds since 1970."""
+        return iso(self.next_allowed) if self.next_allowed > now else None
 
 
 _ANY_SIZE = 1_000_000
@@ -44,7 +50,7 @@ def enter_by_code(connection: Connection, code: str, size: int) -> int:
     Raises:
         RefusalError: the code is unknown, or the team is full.
     """
-    chosen = teams.c.code_digest == secrets.code_digest(code)
+    chosen = (teams.c.code_digest == secrets.code_digest(code)) & ~teams.c.from_roster
     found = connection.execute(select(teams.c.id).where(chosen)).scalar()
     if found is None:
         raise RefusalError("this team code is unknown; ask your team for it", code="bad_code", status=403)
@@ -148,10 +154,17 @@ def times_ahead(challenge: Challenge) -> int:
 
 
 def new_code(database: Database, team: int) -> str:
-    """Return a new code by which others can join `team`; one that was there no longer works."""
+    """Return a new code by which others can join `team`; one that was there no longer works.
+
+    Raises:
+        RefusalError: the roster decides who is in it.
+    """
     code = secrets.new_code()
+    chosen = update(teams).where(teams.c.id == team, ~teams.c.from_roster)
     with database.write() as connection:
-        connection.execute(update(teams).where(teams.c.id == team).values(code_digest=secrets.code_digest(code)))
+        coded = connection.execute(chosen.values(code_digest=secrets.code_digest(code)).returning(teams.c.id))
+        if coded.first() is None:
+            raise conflict("your team is one of the roster, which decides who is in it; ask who runs the challenge")
     return code
 
 
@@ -159,7 +172,7 @@ def find(connection: Connection, team: int, now: int) -> Team:
     """Return the team of this number, which is there."""
     row = connection.execute(select(teams).where(teams.c.id == team)).one()
     members = connection.execute(select(accounts.c.name).where(accounts.c.team_id == team).order_by(accounts.c.id))
-    return Team(row.id, row.name, row.pseudonym, members.scalars().all(), due(row, now))
+    return _team(row, members.scalars().all(), now)
 
 
 def list_all(connection: Connection, now: int) -> Sequence[Team]:
@@ -169,7 +182,11 @@ def list_all(connection: Connection, now: int) -> Sequence[Team]:
     for row in connection.execute(chosen):
         members.setdefault(row.team_id, []).append(row.name)
     rows = connection.execute(select(teams).order_by(teams.c.id))
-    return [Team(row.id, row.name, row.pseudonym, members.get(row.id, []), due(row, now)) for row in rows]
+    return [_team(row, members.get(row.id, []), now) for row in rows]
+
+
+def _team(row: Any, members: Sequence[str], now: int) -> Team:
+    return Team(row.id, row.name, row.pseudonym, members, due(row, now), row.from_roster)
 
 
 def _find_named(connection: Connection, name: str) -> int | None:

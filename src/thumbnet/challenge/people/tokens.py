@@ -122,6 +122,7 @@ def make_admin(challenge: Challenge, name: str, *, only_first: bool = False, rev
     """
     names.check_account_name(name)
     with challenge.database.write() as connection:
+        challenge.database.start_alone(connection)
         if only_first and connection.execute(select(accounts.c.id).where(accounts.c.role == "admin")).first():
             return None
         now = challenge.database.now(connection)

@@ -1,5 +1,6 @@
 """Stored submissions: each file named by its SHA-256, written whole or not at all."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -130,8 +131,10 @@ class StoredFiles:
         for digest in moved:
             self.path(digest).replace(aside / digest)
         for path in self.folder.glob("??/.*.tmp"):
-            if path.stat().st_mtime < time.time() - UNFINISHED_SECONDS:
-                path.unlink(missing_ok=True)
+            # A server that runs may give it its name at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - UNFINISHED_SECONDS:
+                    path.unlink()
         return moved
 
 

@@ -1,13 +1,10 @@
 """Routes of admins. None of them shows a private score before the reveal, or a label at any time."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from thumbnet.challenge import board
 from thumbnet.challenge.keeping.export import grades
-from thumbnet.challenge.moments import iso
 from thumbnet.challenge.people import roster, teams
 from thumbnet.challenge.refusals import RefusalError
 from thumbnet.challenge.state import Challenge, Phase, set_phase
@@ -18,8 +15,7 @@ from thumbnet.challenge.web.security import Admin, Open, media_type
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
 
-_CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
-_CSV_BODY = {"requestBody": {"required": True, "description": "Columns name, id, team.", **_CSV}}
+_CSV_BODY = {"requestBody": {"required": True, "description": "Columns name, id, team.", **models.CSV}}
 
 
 @router.get("/board", responses=documented(401, 403))
@@ -41,13 +37,13 @@ def list_teams(_admin: Admin, challenge: Open) -> list[models.TeamsRow]:
             name=one.name,
             pseudonym=one.pseudonym,
             members=list(one.members),
-            next_allowed=iso(one.next_allowed) if one.next_allowed > now else None,
+            next_allowed=one.waits_until(now),
         )
         for one in found
     ]
 
 
-@router.get("/grades.csv", response_class=Response, responses={200: _CSV, **documented(401, 403)})
+@router.get("/grades.csv", response_class=Response, responses={200: models.CSV, **documented(401, 403)})
 def export(_admin: Admin, challenge: Open) -> Response:
     """Return one line for each participant, with the team's place."""
     headers = {"Content-Disposition": 'attachment; filename="grades.csv"'}
@@ -64,8 +60,8 @@ async def invite(request: Request, _admin: Admin, challenge: Open) -> models.Inv
     """Invite the people of a roster, a CSV whose first line names its columns; who is invited already is left out."""
     if media_type(request.headers) != "text/csv":
         raise RefusalError("send the roster as text/csv", code="unsupported_media_type", status=415)
-    people = roster.parse(await request.body())
-    found = await run_in_threadpool(roster.invite, challenge, people)
+    content = await request.body()
+    found = await run_in_threadpool(lambda: roster.invite(challenge, roster.parse(content)))
     return models.Invited(
         invites=[
             models.InviteInfo(name=one.person.name, id=one.person.id, team=one.person.team, code=one.code)
@@ -73,6 +69,12 @@ async def invite(request: Request, _admin: Admin, challenge: Open) -> models.Inv
         ],
         left_out=[person.id or person.name for person in found.left_out],
     )
+
+
+@router.post("/turn", status_code=204, responses=documented(400, 401, 403, 404, 408, 413, 415, 422))
+def turn(given: models.Turn, _admin: Admin, challenge: Open) -> None:
+    """End the cooldown of a team, which the log keeps."""
+    teams.give_turn(challenge, given.team)
 
 
 @router.post("/close", responses=documented(401, 403, 409))

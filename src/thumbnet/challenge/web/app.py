@@ -10,18 +10,19 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from thumbnet import __version__
 from thumbnet.challenge.state import Challenge, check_settings, sweep
 from thumbnet.challenge.web import admin, errors, people, scores
+from thumbnet.challenge.web.headers import SafeHeaders
 from thumbnet.challenge.web.limits import BodyLimit
 from thumbnet.challenge.web.live import LiveBoard
 from thumbnet.challenge.web.pages import ROUTERS as PAGES
-from thumbnet.challenge.web.security import SafeHeaders
 from thumbnet.challenge.web.table import LiveTable
 
 SUBMISSIONS_AT_ONCE = 4
 """Submissions that are worked on at one moment; the others wait in their order. Most of the work is the processor's,
 so that more at once would only be slower, and slow down everything else."""
 
-PASSWORDS_AT_ONCE = 4
-"""Requests at one moment that hash a password; a class that signs in at once leaves the other threads to others."""
+PASSWORDS_AT_ONCE = 2
+"""Requests at one moment that hash a password, which takes 19 MiB; the others wait without a thread, so that a class
+that signs in at once leaves memory and threads to others."""
 
 _ABOUT = """
 Scores submissions of a class challenge. Sign in at `/api/sign-in`, which sets a session's cookie, or send an API token

@@ -42,13 +42,23 @@ def answer(request: Request, refusal: RefusalError, headers: dict[str, str] | No
     return JSONResponse({"error": detail}, refusal.status, sent)
 
 
+def failed(request: Request, error: Exception) -> Response:
+    """Return the response of a server that failed, and log `error`."""
+    # What failed may name paths of the server, so it goes to the log alone.
+    _log.error("request failed: %s", error)
+    message = (
+        "the server failed; a submission may have been counted, and can be sent again, which counts once; tell who "
+        "runs the challenge if it stays so"
+    )
+    return answer(request, RefusalError(message, code="internal", status=500))
+
+
 def add_handlers(app: FastAPI) -> None:
-    """Make `app` answer errors of every kind in this shape."""
+    """Make `app` answer errors in this shape; those that nobody expected are left to `SafeHeaders`."""
     app.add_exception_handler(RefusalError, _refused)
     app.add_exception_handler(ThumbnetError, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _failed)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -57,13 +67,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    # What failed may name paths of the server, so it goes to the log alone.
-    _log.error("request failed: %s", error)
-    message = (
-        "the server failed; a submission may have been counted, and can be sent again, which counts once; tell who "
-        "runs the challenge if it stays so"
-    )
-    return answer(request, RefusalError(message, code="internal", status=500))
+    return failed(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from thumbnet import __version__, text
-from thumbnet.challenge.moments import iso
+from thumbnet.challenge.board import shown_name
+from thumbnet.challenge.moments import iso, milliseconds
 from thumbnet.challenge.people import teams
 from thumbnet.challenge.people.secrets import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from thumbnet.challenge.people.teams import Team
@@ -33,7 +34,7 @@ class Frame:
         address: how the browser reaches the server.
         now: the time, ISO 8601 in UTC; empty on pages that were made without asking the database.
         phase: of the challenge; empty as `now`.
-        viewer: who is asking.
+        viewer: who is asking; `None` for somebody unknown, and where `now` is empty.
         team: the viewer's.
         next_allowed: when the team may submit again; `None` for now.
     """
@@ -50,14 +51,17 @@ class Frame:
     @property
     def team_shown(self) -> str:
         """The name under which the viewer's team stands on the board; empty where there is none."""
-        if self.team is None:
-            return ""
-        return self.team.name if self.settings.board == "open" else self.team.pseudonym
+        return "" if self.team is None else shown_name(self.team, self.settings.board)
 
     @property
     def is_divided(self) -> bool:
         """Whether some images are private."""
         return self.settings.public_fraction < 1
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether somebody unknown is asking; false on pages that were made without asking who it is."""
+        return self.viewer is None and bool(self.now)
 
     @property
     def is_admin(self) -> bool:
@@ -128,7 +132,6 @@ def _frame(request: Request, viewer: Viewer | None) -> Frame:
         state = challenge.state(connection)
         if viewer is not None and viewer.account.team_id is not None:
             team = teams.find(connection, viewer.account.team_id, state.now)
-    waits = team is not None and team.next_allowed > state.now
     return Frame(
         settings=challenge.settings,
         path=request.url.path,
@@ -137,14 +140,20 @@ def _frame(request: Request, viewer: Viewer | None) -> Frame:
         phase=state.phase,
         viewer=viewer,
         team=team,
-        next_allowed=iso(team.next_allowed) if team is not None and waits else None,
+        next_allowed=None if team is None else team.waits_until(state.now),
     )
 
 
 @cache
 def _environment() -> Environment:
     made = html_templates(
-        "thumbnet.challenge.web", percent=percent, span=text.interval, moment=moment, duration=duration, iso=iso
+        "thumbnet.challenge.web",
+        percent=percent,
+        span=text.interval,
+        moment=moment,
+        duration=duration,
+        iso=iso,
+        milliseconds=milliseconds,
     )
     passwords = {"shortest_password": SHORTEST_PASSWORD, "longest_password": LONGEST_PASSWORD}
     made.globals.update(version=__version__, **passwords)

@@ -55,6 +55,7 @@ class BodyLimit:
         try:
             await self._app(scope, body.receive, watched)
         except Exception:
+            # An app that was given a part of a body may fail in any way; that is the sender's fault, who is told so.
             if body.refusal is None or started:
                 raise
         if body.refusal is not None and not started:

@@ -16,16 +16,19 @@ from starlette.responses import Response
 
 from thumbnet.challenge import board
 from thumbnet.challenge.board import Board
-from thumbnet.challenge.keeping.export import board_csv
 from thumbnet.challenge.refusals import not_found
 from thumbnet.challenge.state import Challenge
+from thumbnet.challenge.tables import board_csv
 
 REFRESH_SECONDS = 0.5
 """How old an answer may be, where the board can be made that often."""
 
 _REST = 10
-"""After the board was made anew, it rests for so many times as long as that took: with hundreds of teams it takes a
-tenth of a second, and submissions come first."""
+"""For each time that the board was made anew, it is to rest for so many times as long as that took: with hundreds of
+teams it takes a tenth of a second, and submissions come first."""
+
+_LONGEST_DEBT = 10.0
+"""How many seconds of rest may be put off. Few changes show at once so; under many, the board falls behind."""
 
 _Result = TypeVar("_Result")
 
@@ -123,21 +126,23 @@ class LiveBoard:
         self._building = threading.Lock()
 
     async def get(self) -> Snapshot:
-        """Return the board, at most `REFRESH_SECONDS` old; while one request renews it, the others get the last."""
-        is_new = time.monotonic() - self._checked < REFRESH_SECONDS
-        if self._snapshot is not None and (is_new or self._renewing.is_running):
+        """Return the board, at most `REFRESH_SECONDS` old; older while it rests or another request renews it."""
+        now = time.monotonic()
+        is_new = now - self._checked < REFRESH_SECONDS
+        rests = self._rests_until - now > _LONGEST_DEBT
+        if self._snapshot is not None and (is_new or rests or self._renewing.is_running):
             return self._snapshot
         return await self._renewing.get(self._renew)
 
     async def _renew(self) -> Snapshot:
-        await asyncio.sleep(self._rests_until - time.monotonic())
         checked, expirations = time.monotonic(), self._expirations
         renewed = await run_in_threadpool(self._renewed, self._snapshot)
         # What expired meanwhile may have been read before it changed.
         if expirations == self._expirations:
             self._checked = checked
         if renewed is not self._snapshot:
-            self._rests_until = time.monotonic() + _REST * (time.monotonic() - checked)
+            now = time.monotonic()
+            self._rests_until = max(self._rests_until, now) + _REST * (now - checked)
         self._snapshot = renewed
         return renewed
 
@@ -161,7 +166,7 @@ class LiveBoard:
             return self._older[number]
 
     def expire(self) -> None:
-        """Make the next request look for a newer board."""
+        """Make the next request look for a newer board, unless it rests."""
         self._expirations += 1
         self._checked = float("-inf")
 

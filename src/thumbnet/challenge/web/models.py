@@ -1,7 +1,7 @@
 """What the API takes and returns, as OpenAPI describes it. Accuracies are fractions, times ISO 8601 in UTC."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -11,6 +11,10 @@ from thumbnet.challenge.people.secrets import LONGEST_PASSWORD, SHORTEST_PASSWOR
 Password = Annotated[str, StringConstraints(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 Text = Annotated[str, StringConstraints(max_length=200)]
 TeamName = Annotated[str, StringConstraints(max_length=TEAM_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+
+
+CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+"""How a body that is CSV is described."""
 
 
 class _Given(BaseModel):
@@ -54,6 +58,12 @@ class NewToken(_Given):
             max_length=TEAM_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*$"
         ),
     ]
+
+
+class Turn(_Given):
+    """A team that may submit now."""
+
+    team: TeamName = Field(description="Its name.")
 
 
 class ErrorDetail(BaseModel):
@@ -162,6 +172,26 @@ class ReceiptInfo(BaseModel):
     """A proof that the submission is in the ledger; keep it."""
 
     entry: ReceiptEntry
+    entry_hash: str
+    previous: str
+    hash: str
+
+
+class LabelsEntry(BaseModel):
+    """What the ledger says of a version of the labels."""
+
+    sequence: int
+    version: int
+    labels: str = Field(description="SHA-256 of the labels with their division.")
+    images: int
+    made_at: str
+    nonce: str
+
+
+class LabelsReceipt(BaseModel):
+    """A proof that the labels are those of the start, or were corrected where the ledger says so."""
+
+    entry: LabelsEntry
     entry_hash: str
     previous: str
     hash: str

@@ -129,12 +129,12 @@ def _team(challenge: Challenge, account: Account, found: Board) -> models.TeamIn
         name=own.name,
         pseudonym=own.pseudonym,
         members=list(own.members),
-        next_allowed=iso(own.next_allowed) if own.next_allowed > now else None,
+        next_allowed=own.waits_until(now),
         rank=next((row.rank for row in found.rows if shows and row.team == own.id), None),
     )
 
 
-@router.post("/team/code", status_code=201, responses=documented(401, 403))
+@router.post("/team/code", status_code=201, responses=documented(401, 403, 409))
 def team_code(viewer: Participant, challenge: Open) -> models.Code:
     """Make a new code by which others can join the own team; the one before no longer works."""
     assert viewer.account.team_id is not None

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from thumbnet.challenge.board import Point
 from thumbnet.challenge.moments import iso
 from thumbnet.challenge.submissions.scoring import Accuracy
 
-WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 34
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
 _MOST_TICKS = 6
 _BESIDE = 9
@@ -31,6 +30,12 @@ class Plot:
     """What the template draws, in units of the drawing.
 
     Attributes:
+        width: of all of it.
+        height: likewise.
+        left: where the part between the axes begins.
+        right: where it ends.
+        top: likewise.
+        bottom: likewise.
         ticks: place and accuracy of each line across.
         public: a dot for each submission.
         private: likewise; empty until the scores are revealed.
@@ -38,6 +43,12 @@ class Plot:
         times: time of the first and of the last submission, ISO 8601.
     """
 
+    width: ClassVar[int] = 640
+    height: ClassVar[int] = 300
+    left: ClassVar[int] = 52
+    right: ClassVar[int] = 624
+    top: ClassVar[int] = 14
+    bottom: ClassVar[int] = 266
     ticks: Sequence[tuple[float, float]]
     public: Sequence[Dot]
     private: Sequence[Dot]
@@ -55,8 +66,8 @@ def make(points: Sequence[Point]) -> Plot | None:
     ends += [end for _, accuracy in private for end in accuracy.interval or ()]
     levels = _levels(min(ends), max(ends))
     first, last = points[0].received_at, points[-1].received_at
-    across = _scale(first, last, LEFT + 12, WIDTH - RIGHT - 12)
-    up = _scale(levels[0], levels[-1], HEIGHT - BOTTOM, TOP)
+    across = _scale(first, last, Plot.left + 12, Plot.right - 12)
+    up = _scale(levels[0], levels[-1], Plot.bottom, Plot.top)
     public = [_dot(point, point.public, across, up) for point in points]
     return Plot(
         ticks=[(up(level), level) for level in levels],

@@ -14,7 +14,7 @@ from thumbnet.challenge import board, ledger
 from thumbnet.challenge.board import Point
 from thumbnet.challenge.database.schema import submissions
 from thumbnet.challenge.moments import iso, milliseconds
-from thumbnet.challenge.refusals import RefusalError, not_found
+from thumbnet.challenge.refusals import RefusalError, conflict, not_found
 from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.submissions.intake import Outcome, submit
 from thumbnet.challenge.web import models
@@ -35,7 +35,6 @@ _FILE_BODY = {
 }
 _NEXT_HEADER = {NEXT_ALLOWED: {"description": "When the team may submit again.", "schema": {"type": "string"}}}
 _TEXT_FILE: dict[str, Any] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
-_CSV_FILE: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 _UNCHANGED = {"description": "Not changed since the ETag that was sent."}
 
 
@@ -139,7 +138,7 @@ def list_submissions(viewer: Participant, challenge: Open) -> list[models.Submis
 def receipt(number: Number, viewer: Participant, challenge: Open) -> models.ReceiptInfo:
     """Return the receipt of a submission of the own team."""
     with challenge.database.read() as connection:
-        _own(connection, number, viewer)
+        own_digest(connection, number, viewer)
         return models.ReceiptInfo.model_validate(ledger.find(connection, number).to_json())
 
 
@@ -151,7 +150,7 @@ def receipt(number: Number, viewer: Participant, challenge: Open) -> models.Rece
 def submitted_file(number: Number, viewer: Participant, challenge: Open) -> Response:
     """Return the file of a submission of the own team."""
     with challenge.database.read() as connection:
-        digest = _own(connection, number, viewer)
+        digest = own_digest(connection, number, viewer)
     headers = {"Content-Disposition": f'attachment; filename="submission-{number}.txt"'}
     return Response(challenge.files.get(digest), media_type="text/plain", headers=headers)
 
@@ -162,7 +161,7 @@ async def scoreboard(request: Request) -> Response:
     return (await live_board(request).get()).json.answer(request)
 
 
-@router.get("/board.csv", response_class=Response, responses={200: _CSV_FILE, 304: _UNCHANGED})
+@router.get("/board.csv", response_class=Response, responses={200: models.CSV, 304: _UNCHANGED})
 async def scoreboard_csv(request: Request) -> Response:
     """Return the scoreboard as CSV."""
     return (await live_board(request).get()).csv.answer(request)
@@ -193,27 +192,44 @@ def chain(
 ) -> list[models.LinkInfo]:
     """List the links of the ledger's chain, by which anyone can check that it only grew.
 
-    The first, number 0, is of the labels; its entry is told to nobody before the end. A link's hash is the SHA-256
-    of the hash before (64 zeros for the first) followed by its entry's hash.
+    The first, number 0, is of the labels; from the reveal on, `/api/ledger/labels` tells its entry. A link's hash is
+    the SHA-256 of the hash before (64 zeros for the first) followed by its entry's hash.
     """
     with challenge.database.read() as connection:
         found = ledger.links(connection, after, limit)
     return [models.LinkInfo(sequence=link.sequence, entry_hash=link.entry_hash, hash=link.hash) for link in found]
 
 
-def _submissions(challenge: Challenge, team: int) -> list[models.SubmissionInfo]:
+@router.get("/ledger/labels", responses=documented(409))
+def labels_of_ledger(challenge: Open) -> list[models.LabelsReceipt]:
+    """Tell what the ledger says of the labels, from the reveal on; their digests tell nothing of them.
+
+    The SHA-256 of an entry, as JSON with sorted keys and without blanks, is the hash that the chain has shown.
+    """
     with challenge.database.read() as connection:
-        points = board.history(challenge, connection, team)
-    return [models.SubmissionInfo.model_validate(_submission(point)) for point in points]
+        if challenge.state(connection).phase != "revealed":
+            raise conflict("what the ledger says of the labels is told from the reveal on; ask again then")
+        found = ledger.of_labels(connection)
+    return [models.LabelsReceipt.model_validate(one.to_json()) for one in found]
 
 
-def _own(connection: Connection, number: int, viewer: Viewer) -> str:
-    """Return the digest of a submission of the viewer's team."""
+def own_digest(connection: Connection, number: int, viewer: Viewer) -> str:
+    """Return the digest of the file of a submission of the viewer's team.
+
+    Raises:
+        RefusalError: it has none of this number.
+    """
     chosen = (submissions.c.id == number, submissions.c.team_id == viewer.account.team_id)
     digest = connection.execute(select(submissions.c.digest).where(*chosen)).scalar()
     if digest is None:
         raise not_found("your team has no submission of this number")
     return str(digest)
+
+
+def _submissions(challenge: Challenge, team: int) -> list[models.SubmissionInfo]:
+    with challenge.database.read() as connection:
+        points = board.history(challenge, connection, team)
+    return [models.SubmissionInfo.model_validate(_submission(point)) for point in points]
 
 
 def _submission(point: Point) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from anyio import to_thread
 from fastapi import Depends, Path, Request, Response
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers
 
 from thumbnet.challenge.people import tokens
 from thumbnet.challenge.people.accounts import Account
@@ -23,10 +22,6 @@ LARGEST = 2**31 - 1
 """The greatest number that something in the database has."""
 COOKIE = "thumbnet_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _bearer = HTTPBearer(auto_error=False, description="An API token.")
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="A browser's session.")
 
@@ -164,40 +159,6 @@ def set_session(response: Response, settings: Settings, secret: str) -> None:
 def clear_session(response: Response, settings: Settings) -> None:
     """Make the browser forget its session."""
     response.delete_cookie(cookie_name(settings), secure=settings.is_https, httponly=True, samesite="lax", path="/")
-
-
-class SafeHeaders:
-    """Middleware that tells browsers what no page of the challenge does.
-
-    Args:
-        app: what comes behind.
-        settings: of the challenge.
-    """
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
-        self._fixed = {
-            "Content-Security-Policy": _POLICY,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "same-origin",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        }
-        if settings.is_https:
-            self._fixed["Strict-Transport-Security"] = "max-age=31536000"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and add the headers to its response."""
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._fixed.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
 async def with_passwords(request: Request, work: Callable[[], Result]) -> Result:

@@ -12,10 +12,10 @@ _HEIGHT = 240
 
 @dataclass(frozen=True)
 class Dot:
-    """A value in [-1, 1], the ends of its interval (or `None`), and the text that the page shows for it."""
+    """A value in [-1, 1], the ends of its interval, and the text that the page shows for it."""
 
     value: float
-    interval: tuple[float, float] | None
+    interval: tuple[float, float]
     text: str
 
 
@@ -49,10 +49,8 @@ def draw_dots(
 
 def _dot(axes: Axes, place: int, dot: Dot, radius: float) -> Markup:
     x = axes.x(place + 0.5)
-    ends = Markup("")
-    if dot.interval is not None:
-        low, high = (axes.y(end) for end in dot.interval)
-        ends = Markup('<line x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>').format(x, x, low, high)
+    low, high = (axes.y(end) for end in dot.interval)
+    line = Markup('<line x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>').format(x, x, low, high)
     return Markup('<g data-tip="{}">{}<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/></g>').format(
-        dot.text, ends, x, axes.y(dot.value), radius
+        dot.text, line, x, axes.y(dot.value), radius
     )

@@ -10,16 +10,15 @@ _GAP = 1
 _HEAT = np.array([[20, 20, 110], [0, 140, 190], [90, 200, 90], [250, 210, 50], [220, 40, 20]], np.float64)
 
 
-def mosaic(tiles: NDArray[np.uint8], columns: int = 0) -> NDArray[np.uint8]:
+def mosaic(tiles: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """Return tiles u8[N,h,w] or u8[N,h,w,3] side by side, as u8[H,W,4], transparent between them.
 
     Args:
         tiles: at least one.
-        columns: how many stand in a row; 0 makes the whole nearly square.
+        columns: how many stand in a row.
     """
     coloured = tiles if tiles.ndim == 4 else np.repeat(tiles[..., None], 3, axis=3)
     count, height, width, _ = coloured.shape
-    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     sheet = np.zeros((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 4), np.uint8)
     for number, tile in enumerate(coloured):

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from thumbnet.report.charts.axes import frame, make_axes, svg
 from thumbnet.report.charts.lines import colour, dash
+from thumbnet.text import percent, with_interval
 
 Values = Sequence[tuple[int, float, tuple[float, float]]]
 """Severity (from 1), accuracy and its interval."""
@@ -36,15 +37,15 @@ def draw_severities(title: str, clean: float, found: Mapping[str, Values]) -> Ma
                 points, colour(number), dash(number // 4)
             )
         )
-        for at, value, (low, end) in values:
-            text = f"{name} {at}\n{100 * value:.1f}% ({100 * low:.1f} to {100 * end:.1f}%)"
+        for at, value, interval in values:
+            text = f"{name} {at}\n{with_interval(value, interval)}"
             drawn.append(
                 Markup('<circle data-tip="{}" cx="{:.1f}" cy="{:.1f}" r="4" fill="{}"/>').format(
                     text, axes.x(at), axes.y(value), colour(number)
                 )
             )
     spoken = "; ".join(
-        f"{name} {100 * values[-1][1]:.1f}% at the worst severity" for name, values in found.items() if values
+        f"{name} {percent(values[-1][1])} at the worst severity" for name, values in found.items() if values
     )
     content = frame(axes, "severity (0 is clean)", "accuracy", percent=True) + Markup("").join(drawn)
-    return svg(axes, f"{title}. Clean {100 * clean:.1f}%; {spoken}", content)
+    return svg(axes, f"{title}. Clean {percent(clean)}; {spoken}", content)

@@ -1,6 +1,5 @@
 """Whether the network is right as often as it says, before and after a temperature."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +50,7 @@ class Calibration:
         confidence: f64[N], the probability of the predicted class.
         mean_confidence: mean of it.
         accuracy: share of images that are right.
-        gap_interval: 95% interval of the mean confidence less the accuracy, by the normal approximation over images.
+        gap_interval: 95% interval of the mean confidence less the accuracy, by Student over images.
         chance_ece: mean and 95th percentile of the calibration error of networks that are right exactly as often as
             these confidences say, on as many images: what is seen of perfect calibration.
         scaled: with a temperature, or why there is none.
@@ -162,10 +161,12 @@ def _scaled(judged: Judged, holdout: Predictions | Missing) -> Scaled | Missing:
 
 
 def gap_interval(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the 95% interval of the mean of `confidence` f64[N] less `right` bool[N], by the normal approximation."""
-    gaps = confidence - right
-    half = metrics.deviations() * float(gaps.std(ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 1.0
-    return float(gaps.mean()) - half, float(gaps.mean()) + half
+    """Return Student's 95% interval of the mean of `confidence` f64[N] less `right` bool[N].
+
+    One image tells nothing of the spread; its interval reaches 1 to both sides.
+    """
+    gaps = (confidence - right).tolist()
+    return metrics.mean_interval(gaps) if len(gaps) > 1 else (gaps[0] - 1, gaps[0] + 1)
 
 
 def chance_ece(confidence: NDArray[np.float64], draws: int = _DRAWS) -> tuple[float, float]:
@@ -179,7 +180,7 @@ def chance_ece(confidence: NDArray[np.float64], draws: int = _DRAWS) -> tuple[fl
     errors = []
     for _ in range(draws):
         right = random.random(len(confidence)) < confidence
-        errors.append(np.abs(np.bincount(place, weights=right - confidence, minlength=BINS)).sum() / len(confidence))
+        errors.append(metrics.binned_gap(place, right, confidence, BINS))
     return float(np.mean(errors)), float(np.percentile(errors, 95))
 
 

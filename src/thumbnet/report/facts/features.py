@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from thumbnet import metrics
 from thumbnet.analyses import Embedding, Neighbours
 from thumbnet.report.facts.table import Missing, Table
@@ -36,10 +34,9 @@ class Alike:
     train: dict[int, str]
 
     @property
-    def agreement(self) -> tuple[float, tuple[float, float]]:
-        """The share of judged images whose nearest training image is of their class, with its 95% interval."""
-        right = self.neighbours.nearest_correct()
-        return float(right.mean()), metrics.accuracy_interval(int(np.count_nonzero(right)), len(right))
+    def agreement(self) -> metrics.Accuracy:
+        """The accuracy of the nearest training image's class as an answer for each judged image."""
+        return metrics.Accuracy.of(self.neighbours.nearest_correct())
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +80,14 @@ class Features:
     def _neighbours(self) -> dict[str, Any]:
         if isinstance(self.alike, Missing):
             return self.alike.to_json()
-        share, interval = self.alike.agreement
+        found = self.alike.agreement
         one = self.alike.neighbours
         return {
             "split": one.subset,
             "images": len(one.labels),
             "each": one.found.shape[1],
-            "nearest_of_same_class": share,
-            "nearest_of_same_class_interval": list(interval),
+            "nearest_of_same_class": found.top1,
+            "nearest_of_same_class_interval": list(found.top1_interval),
             "neighbours_of_same_class": float((one.found_labels == one.labels[:, None]).mean()),
         }
 

@@ -1,6 +1,4 @@
-"""Images that an analysis names by their places in a packed split: their ids, and their classes' names."""
-
-from collections.abc import Sequence
+"""Images that an analysis names by their places in a packed split: their ids."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +13,3 @@ def ids_of(subject: Subject, split: str, positions: NDArray[np.int64]) -> list[s
         return [f"{split} {position}" for position in positions.tolist()]
     known = subject.dataset.split(split, verify=False).image_ids
     return [known[position] for position in positions.tolist()]
-
-
-def class_ids(subject: Subject) -> Sequence[str]:
-    """Return the ids of the classes of the run's data, in the order of their labels."""
-    return [info["id"] for info in subject.data["classes"]]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet import metrics
-from thumbnet.packed import PackedDataset
+from thumbnet.packed import PackedDataset, packed_split_of
 from thumbnet.predictions import Predictions
 from thumbnet.quality.cleaned import Cleaned, accuracy_without
 from thumbnet.quality.confident import Suspects, suspects, suspects_of_parts
@@ -178,7 +178,7 @@ def _without_suspects(judged: Judged, found: Suspects) -> dict[str, Cleaned]:
 
 def _without_twins(judged: Judged, dataset: PackedDataset, found: Duplicates) -> dict[str, Cleaned]:
     """Return the accuracy without images that have an identical, and a nearly alike, image in train."""
-    split = "train" if judged.predictions.split == "holdout" else judged.predictions.split
+    split = packed_split_of(judged.predictions.split)
     if split not in found.splits:
         return {}
     ids, images = dataset.split(split, verify=False).image_ids, set(judged.predictions.image_ids)

@@ -47,10 +47,9 @@ class Corrupted:
     ids: Sequence[str]
 
     @property
-    def clean(self) -> tuple[float, tuple[float, float]]:
-        """The accuracy without corruption, with its 95% interval."""
-        accuracy, total = self.found.clean_accuracy(), len(self.images)
-        return accuracy, metrics.accuracy_interval(round(accuracy * total), total)
+    def clean(self) -> metrics.Accuracy:
+        """The accuracy without corruption."""
+        return self.found.clean_accuracy()
 
     def cells(self) -> list[CorruptedCell]:
         """Return what is computed, corruption by corruption, mildest first."""
@@ -61,7 +60,7 @@ class Corrupted:
                 column + 1,
                 self.found.parameters[row][column],
                 float(accuracy[row, column]),
-                self.found.interval(row, column),
+                self.found.cell(row, column).top1_interval,
                 int(np.count_nonzero(self.found.predicted[row, column] == self.found.labels)),
             )
             for row, name in enumerate(self.found.corruptions)
@@ -75,14 +74,13 @@ class Corrupted:
 
     def to_json(self) -> dict[str, Any]:
         """Return every cell and the clean figure; accuracies are fractions."""
-        clean, interval = self.clean
         return {
             "split": self.found.subset,
             "images": len(self.images),
             "definition": self.found.definition,
             "seed": self.found.seed,
-            "clean": clean,
-            "clean_interval": list(interval),
+            "clean": self.clean.top1,
+            "clean_interval": list(self.clean.top1_interval),
             "mean": self.mean(),
             "complete": self.found.is_complete,
             "cells": [{**vars(one), "interval": list(one.interval)} for one in self.cells()],

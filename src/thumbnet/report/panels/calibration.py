@@ -25,7 +25,6 @@ def draw(facts: Calibration, scene: Scene) -> Markup:
         facts=facts,
         bins=BINS,
         scaled=scaled,
-        missing=facts.scaled if isinstance(facts.scaled, Missing) else None,
         before=draw_reliability("Reliability of the probabilities as they are", facts.reliability),
         after=after,
     )

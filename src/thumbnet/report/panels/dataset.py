@@ -1,6 +1,7 @@
 """The sections of a report on packed data as HTML."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from thumbnet.report.charts.histogram import draw_histogram
 from thumbnet.report.facts.dataset import Boxes, DataFacts
 from thumbnet.report.facts.table import Missing
-from thumbnet.report.panels.quality import alone, show_twins
-from thumbnet.report.pictures import Budget, encode, png_uri
+from thumbnet.report.panels.quality import show_twins
+from thumbnet.report.pictures import Budget, Library, encode, png_uri
 from thumbnet.report.section import render
 
 _TWINS = 120
@@ -53,9 +54,8 @@ def _overview(facts: DataFacts, _: Budget) -> Markup:
 
 
 def _duplicates(facts: DataFacts, budget: Budget) -> Markup:
-    pairs = facts.twins.pairs[:_TWINS]
-    names = {name for one in pairs for name in (one.first.split, one.second.split)}
-    shown = show_twins(pairs, alone(facts.dataset, sorted(names), budget))
+    library = Library()
+    shown = show_twins(facts.twins.pairs[:_TWINS], lambda split: library.pictures(facts.dataset, split, budget))
     return render("data-duplicates.html", facts=facts, shown=shown)
 
 
@@ -119,7 +119,7 @@ def _bins(counts: NDArray[np.int64]) -> tuple[Sequence[int], tuple[float, float]
 
 def _mean(facts: DataFacts, label: int, budget: Budget) -> str | None:
     mean = facts.means[label]
-    return None if np.isnan(mean).any() else _within(encode(np.rint(mean).astype(np.uint8)), budget)
+    return None if np.isnan(mean).any() else budget.fit(partial(encode, np.rint(mean).astype(np.uint8)))
 
 
 def _samples(facts: DataFacts, of_each: int, budget: Budget) -> list[list[str]]:
@@ -128,10 +128,6 @@ def _samples(facts: DataFacts, of_each: int, budget: Budget) -> list[list[str]]:
     found = []
     for label in range(len(facts.names)):
         rows = np.flatnonzero(split.labels == label)[:of_each]
-        uris = [_within(encode(split.images[row]), budget) for row in rows.tolist()]
+        uris = [budget.fit(partial(encode, split.images[row])) for row in rows.tolist()]
         found.append([uri for uri in uris if uri is not None])
     return found
-
-
-def _within(uri: str, budget: Budget) -> str | None:
-    return uri if budget.take(len(uri)) else None

@@ -11,7 +11,7 @@ from thumbnet.analyses import Embedding
 from thumbnet.report.charts.lines import colour
 from thumbnet.report.charts.scatter import Group, draw_scatter
 from thumbnet.report.facts.features import CHOICES, Alike, Features, Placed
-from thumbnet.report.facts.places import class_ids, ids_of
+from thumbnet.report.facts.places import ids_of
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.pictures import Pictures
 from thumbnet.report.section import Scene, Section
@@ -43,7 +43,7 @@ class Query(NamedTuple):
 def make(scene: Scene) -> Features:
     """Return the figures of the section's run."""
     subject = scene.subject
-    return Features(_placed(subject), _alike(subject), class_ids(subject), subject.names)
+    return Features(_placed(subject), _alike(subject), subject.run.class_ids(), subject.names)
 
 
 def draw(facts: Features, scene: Scene) -> Markup:
@@ -54,7 +54,6 @@ def draw(facts: Features, scene: Scene) -> Markup:
         "features.html",
         facts=facts,
         placed=placed,
-        placed_missing=facts.placed if isinstance(facts.placed, Missing) else None,
         choice="" if placed is None else CHOICES[placed.embedding.choice],
         tsne="" if placed is None else _scatter("t-SNE of the features", placed, placed.embedding.tsne, facts),
         pca=""
@@ -63,7 +62,6 @@ def draw(facts: Features, scene: Scene) -> Markup:
         legend=[] if placed is None else [(facts.names[x], colour(n)) for n, x in enumerate(placed.embedding.classes)],
         sheet=[] if placed is None else _sheet(placed, facts, scene.pictures_of(placed.embedding.split)),
         alike=alike,
-        alike_missing=facts.alike if isinstance(facts.alike, Missing) else None,
         queries=[] if alike is None else _queries(alike, facts, scene),
     )
 

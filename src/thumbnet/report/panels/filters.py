@@ -19,6 +19,7 @@ from thumbnet.report.pictures import Budget, png_uri
 from thumbnet.report.section import Scene, Section
 
 _CHANGED = 12
+_COLUMNS = 8
 _KERNELS = 32
 _CHANNELS, _CHANNELS_OF_SEVERAL = 64, 16
 """How many channels of an image on its way are shown on a page of one run, and of several."""
@@ -61,19 +62,14 @@ def draw(facts: FirstLayers, scene: Scene) -> Markup:
     names, budget = scene.subject.names, scene.budget
     filters = facts.filters if not isinstance(facts.filters, Missing) else {}
     layers = facts.layers if isinstance(facts.layers, Layers) else None
-    shown = filters and next(iter(filters.values())).shape[1] in (1, 3)
+    tiles = _tiles(filters) if filters and next(iter(filters.values())).shape[1] in (1, 3) else {}
     return scene.render(
         "filters.html",
         facts=facts,
-        missing=facts.filters if isinstance(facts.filters, Missing) else None,
-        stages=[
-            (title_of(tag), budget.fit(partial(_picture, tiles, 8)))
-            for tag, tiles in (_tiles(filters) if shown else {}).items()
-        ],
+        stages=[(title_of(tag), budget.fit(partial(_picture, one))) for tag, one in tiles.items()],
         count=len(next(iter(filters.values()))) if filters else 0,
-        changed=_changed(facts, _tiles(filters), budget) if shown else [],
+        changed=_changed(facts, tiles, budget) if tiles else [],
         layers=layers,
-        layers_missing=facts.layers if isinstance(facts.layers, Missing) else None,
         kernels=None if layers is None or layers.weights.size == 0 else budget.fit(partial(_kernels, layers)),
         shown_kernels=_KERNELS,
         passing=[] if layers is None else _passing(layers, names, scene),
@@ -90,8 +86,6 @@ def title_of(tag: str) -> str:
 
 def _tiles(filters: Mapping[str, Filters]) -> dict[str, NDArray[np.uint8]]:
     """Return the filters of each stage as tiles; each filter has one scale for all stages."""
-    if not filters:
-        return {}
     scale = np.max([np.abs(one).max(axis=(1, 2, 3)) for one in filters.values()], axis=0)
     return {
         tag: np.broadcast_to(tiles, (*tiles.shape[:3], 3))
@@ -130,8 +124,8 @@ def _passing(layers: Layers, names: Sequence[str], scene: Scene) -> list[Passing
         Passing(
             names[label],
             fit(partial(png_uri, image)),
-            fit(partial(_picture, ranged_tiles(first[:count]), 8)),
-            fit(partial(_picture, ranged_tiles(second[:count]), 8)) if len(second) else None,
+            fit(partial(_picture, ranged_tiles(first[:count]))),
+            fit(partial(_picture, ranged_tiles(second[:count]))) if len(second) else None,
         )
         for label, image, first, second in zip(
             layers.labels.tolist(), layers.inputs, layers.first, layers.second, strict=True
@@ -143,8 +137,8 @@ def _channels(scene: Scene) -> int:
     return _CHANNELS if scene.runs == 1 else _CHANNELS_OF_SEVERAL
 
 
-def _picture(tiles: NDArray[np.uint8], columns: int) -> str:
-    return png_uri(mosaic(tiles, columns))
+def _picture(tiles: NDArray[np.uint8]) -> str:
+    return png_uri(mosaic(tiles, _COLUMNS))
 
 
 SECTION = Section("filters", "Filters", "run", make, draw)

@@ -1,14 +1,16 @@
 """Drawn as HTML: images under their Grad-CAM maps."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from thumbnet import analyses
 from thumbnet.report.charts.mosaic import overlay
 from thumbnet.report.facts.maps import Looked
-from thumbnet.report.facts.places import class_ids, ids_of
+from thumbnet.report.facts.places import ids_of
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.pictures import Pictures, encode
 from thumbnet.report.section import Scene, Section
@@ -32,7 +34,7 @@ def make(scene: Scene) -> Looked | Missing:
     found = analyses.read(subject.run, analyses.Maps, subject.origin)
     if found is None:
         return subject.not_analyzed("maps of where it looked", "maps")
-    return Looked(found, ids_of(subject, found.split, found.positions), class_ids(subject), subject.names)
+    return Looked(found, ids_of(subject, found.split, found.positions), subject.run.class_ids(), subject.names)
 
 
 def draw(facts: Looked, scene: Scene) -> Markup:
@@ -52,23 +54,23 @@ def draw(facts: Looked, scene: Scene) -> Markup:
 
 
 def _shown(facts: Looked, rows: list[int], pictures: Pictures) -> list[Seen]:
-    found = []
-    for row in rows:
-        pixels = None if pictures.budget.is_spent else pictures.pixels(facts.images[row])
-        if pixels is None:
-            pictures.budget.omitted += pictures.at_hand
-            continue
-        maps, error = facts.maps, not facts.right[row]
-        uris = [
-            encode(pixels),
-            encode(overlay(pixels, maps.for_predicted[row], maps.box)),
-            *([encode(overlay(pixels, maps.for_label[row], maps.box))] if error else []),
-        ]
-        if not pictures.budget.take(sum(map(len, uris))):
-            continue
-        names = facts.names[int(maps.labels[row])], facts.names[int(maps.predicted[row])]
-        found.append(Seen(facts.images[row], uris[0], uris[1], uris[2] if error else None, names))
+    found, maps = [], facts.maps
+    for row in rows if pictures.at_hand else ():
+        image = facts.images[row]
+        laid = [maps.for_predicted[row]] if facts.right[row] else [maps.for_predicted[row], maps.for_label[row]]
+        drawn = pictures.budget.fit_all([partial(_drawn, pictures, image, one, maps.box) for one in (None, *laid)])
+        if drawn is not None:
+            names = facts.names[int(maps.labels[row])], facts.names[int(maps.predicted[row])]
+            found.append(Seen(image, drawn[0], drawn[1], None if facts.right[row] else drawn[2], names))
     return found
+
+
+def _drawn(
+    pictures: Pictures, image: str, one: NDArray[np.float32] | None, box: tuple[float, float, float, float]
+) -> str:
+    """Return the data URI of an image, or of it under a map f32[h,w] that covers `box`."""
+    pixels = pictures.pixels(image)
+    return encode(pixels if one is None else overlay(pixels, one, box))
 
 
 SECTION = Section("maps", "Where it looked", "run", make, draw)

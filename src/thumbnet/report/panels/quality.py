@@ -1,7 +1,7 @@
 """Drawn as HTML: suspected labels with their images, pairs of images that are alike, and what they cost."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -14,7 +14,7 @@ from thumbnet.quality.stored import stored_duplicates
 from thumbnet.report.facts.quality import Quality, Suspected, Suspicion, make_quality
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.facts.twins import Twin, Twins
-from thumbnet.report.pictures import Budget, Library, Pictures
+from thumbnet.report.pictures import Pictures
 from thumbnet.report.section import Scene, Section
 from thumbnet.report.subject import Subject
 
@@ -60,30 +60,20 @@ def draw(facts: Quality, scene: Scene) -> Markup:
         judged=_shown(facts.judged, scene.pictures),
         train=train,
         train_shown=None if train is None else _shown(train, scene.pictures_of("train")),
-        train_missing=facts.train if isinstance(facts.train, Missing) else None,
         twins=twins,
-        twins_shown=() if twins is None else show_twins(twins.pairs[:_TWINS], _of_splits(scene, twins)),
-        twins_missing=facts.twins if isinstance(facts.twins, Missing) else None,
+        twins_shown=() if twins is None else show_twins(twins.pairs[:_TWINS], scene.pictures_of),
     )
 
 
-def show_twins(pairs: Sequence[Twin], pictures: dict[str, Pictures]) -> list[TwinShown]:
-    """Return pairs with their images, taken from the pictures of each split."""
+def show_twins(pairs: Sequence[Twin], pictures_of: Callable[[str], Pictures]) -> list[TwinShown]:
+    """Return pairs with their images; `pictures_of` gives the pictures of a split."""
     return [
-        TwinShown(
-            one, pictures[one.first.split].uri(one.first.image), pictures[one.second.split].uri(one.second.image)
-        )
-        for one in pairs
+        TwinShown(one, *(pictures_of(end.split).uri(end.image) for end in (one.first, one.second))) for one in pairs
     ]
 
 
 def _shown(suspected: Suspected, pictures: Pictures) -> list[SuspectShown]:
     return [SuspectShown(one, pictures.uri(one.image)) for one in suspected.found[:_SUSPECTS]]
-
-
-def _of_splits(scene: Scene, twins: Twins) -> dict[str, Pictures]:
-    names = {name for one in twins.pairs[:_TWINS] for name in (one.first.split, one.second.split)}
-    return {name: scene.pictures_of(name) for name in names}
 
 
 def _cross_fitted(subject: Subject) -> Predictions | Missing:
@@ -107,12 +97,6 @@ def _duplicates(scene: Scene) -> tuple[PackedDataset, Duplicates] | Missing:
         found = find_duplicates(dataset)
     known[dataset.fingerprint] = found
     return dataset, found
-
-
-def alone(dataset: PackedDataset, names: Sequence[str], budget: Budget) -> dict[str, Pictures]:
-    """Return the pictures of splits of a data set, within one limit of bytes."""
-    library = Library()
-    return {name: library.pictures(dataset, name, budget) for name in names}
 
 
 SECTION = Section("quality", "Suspected labels and duplicates", "run", make, draw)

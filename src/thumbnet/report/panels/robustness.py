@@ -1,11 +1,13 @@
 """Drawn as HTML: accuracy by corruption and severity, and an image under all of them."""
 
+from functools import partial
+
 from markupsafe import Markup
 
 from thumbnet import analyses
 from thumbnet.report.charts.lines import colour, dash
 from thumbnet.report.charts.severities import draw_severities
-from thumbnet.report.facts.places import class_ids, ids_of
+from thumbnet.report.facts.places import ids_of
 from thumbnet.report.facts.robustness import MEANINGS, Corrupted
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.pictures import encode
@@ -18,12 +20,12 @@ def make(scene: Scene) -> Corrupted | Missing:
     found = analyses.read(subject.run, analyses.Robustness, subject.origin)
     if found is None or not found.is_computed().any():
         return subject.not_analyzed("figures on corrupted images", "robustness")
-    return Corrupted(found, ids_of(subject, found.split, found.positions), class_ids(subject))
+    return Corrupted(found, ids_of(subject, found.split, found.positions), subject.run.class_ids())
 
 
 def draw(facts: Corrupted, scene: Scene) -> Markup:
     """Return the section."""
-    cells, (clean, interval) = facts.cells(), facts.clean
+    cells, clean, interval = facts.cells(), facts.clean.top1, facts.clean.top1_interval
     by_name = {name: [one for one in cells if one.corruption == name] for name in facts.found.corruptions}
     lines = {name: [(one.severity, one.accuracy, one.interval) for one in some] for name, some in by_name.items()}
     legend = [(name, colour(number), dash(number // 4)) for number, name in enumerate(by_name)]
@@ -43,11 +45,10 @@ def draw(facts: Corrupted, scene: Scene) -> Markup:
 
 def _examples(facts: Corrupted, scene: Scene) -> list[tuple[str, list[str]]]:
     """Return one image under each corruption, mildest first."""
-    budget = scene.budget
     found = []
     for name, severities in zip(facts.found.corruptions, facts.found.examples, strict=True):
-        uris = [] if budget.is_spent else [encode(pixels) for pixels in severities]
-        if uris and budget.take(sum(map(len, uris))):
+        uris = scene.budget.fit_all([partial(encode, pixels) for pixels in severities])
+        if uris is not None:
             found.append((name, uris))
     return found
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from thumbnet import metrics
 from thumbnet.comparison import Comparison, compare_right
 from thumbnet.ensemble import (
-    Accuracy,
     EnsembleFolder,
     Over,
     average,
@@ -24,6 +23,7 @@ from thumbnet.errors import PredictionError
 from thumbnet.files import storage_errors
 from thumbnet.predictions import SPLITS, Predictions, align, trained_on
 from thumbnet.workflows.ensembling.members import Member
+from thumbnet.workflows.stored import require_labels
 
 Select = Literal["holdout", "val"]
 
@@ -81,14 +81,26 @@ class Ensemble:
 
     @property
     def best(self) -> int:
-        """Position of the member that is the best by itself on the judged split."""
-        assert self.right is not None
-        return int(self.right.sum(axis=1).argmax())
+        """Position of the member that is the best by itself on the judged split.
+
+        Raises:
+            DataError: the split has no labels.
+        """
+        return int(self._judged().sum(axis=1).argmax())
 
     def comparison(self) -> Comparison:
-        """Return how the ensemble stands to its best single member, on the judged split."""
+        """Return how the ensemble stands to its best single member, on the judged split.
+
+        Raises:
+            DataError: the split has no labels.
+        """
+        right = self._judged()
+        return compare_right(right[self.best], self.predictions.predicted() == self.predictions.labels)
+
+    def _judged(self) -> NDArray[np.bool_]:
+        require_labels(self.predictions)
         assert self.right is not None
-        return compare_right(self.right[self.best], self.predictions.predicted() == self.predictions.labels)
+        return self.right
 
 
 def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
@@ -210,7 +222,7 @@ def _right(judged: Sequence[Predictions]) -> NDArray[np.bool_]:
 
 
 def _top1(right: NDArray[np.bool_]) -> dict[str, Any]:
-    found = Accuracy.of(right)
+    found = metrics.Accuracy.of(right)
     return {"top1": found.top1, "top1_interval": list(found.top1_interval)}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from thumbnet.ensemble import Accuracy
 from thumbnet.errors import PredictionError
+from thumbnet.metrics import Accuracy
 from thumbnet.workflows.ensembling.ensemble import Ensemble, order_text
 from thumbnet.workflows.figures import drawn
 

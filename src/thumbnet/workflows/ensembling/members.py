@@ -8,6 +8,7 @@ from typing import Any
 from thumbnet.errors import PredictionError, RunError
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory, Snapshot
+from thumbnet.text import path_labels
 from thumbnet.workflows.stored import Source
 
 
@@ -56,7 +57,7 @@ def load_members(paths: Sequence[Path], splits: Collection[str], *, snapshots: b
     if len({path.resolve() for path in paths}) < len(paths):
         raise PredictionError("ensemble: a member is given twice; give each once")
     sources = [Source.open(path) for path in paths]
-    names = _names(paths)
+    names = path_labels(paths)
     if not snapshots:
         return [_member(source, name, splits) for source, name in zip(sources, names, strict=True)]
     found = []
@@ -102,9 +103,3 @@ def kept_snapshots(run: RunDirectory) -> list[Snapshot]:
     if not kept:
         raise RunError(f"run {run.path}: it kept no snapshots; train it with --set checkpointing.snapshots=NUMBER")
     return kept
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
-    """Return a name for each path: its last part, or the whole path where two would have the same."""
-    short = [path.resolve().name if path.name in ("", ".", "..") else path.name for path in paths]
-    return [name if short.count(name) == 1 else str(path) for name, path in zip(short, paths, strict=True)]

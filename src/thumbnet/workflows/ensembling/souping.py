@@ -25,7 +25,7 @@ from thumbnet.predictions import SPLITS, Predictions, is_scored
 from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
-from thumbnet.train import load_run_data
+from thumbnet.train import load_own_data
 from thumbnet.train.hardware import describe_hardware
 from thumbnet.train.state import load_tensors, save_weights
 from thumbnet.workflows.ensembling.members import kept_snapshots
@@ -112,13 +112,13 @@ def make_soup(
         out: a folder that does not exist yet.
         select: add them one by one, best first, and keep each that does not lower the accuracy on the holdout
             (Wortsman's greedy soup), instead of averaging all.
-        data: the packed data; `None` takes it from where the first run found it.
+        data: where the runs' packed data lies now; `None` takes it from where the first run found it.
         device: where to compute; `None` is the CPU.
         command: the command line.
 
     Raises:
-        RunError: networks, preprocessing or data differ, a network trained on the holdout that selects, or `out`
-            exists.
+        RunError: networks, preprocessing or data differ, one trained on the holdout that selects, or `out` exists.
+        DataError: the data is gone, damaged, or other data than the runs'.
     """
     if out.exists() or out.is_symlink():
         raise RunError(f"{out}: exists already and is never overwritten; choose another folder with --out")
@@ -133,7 +133,7 @@ def make_soup(
     for one, found in zip(ingredients, tensors, strict=True):
         _check_shapes(ingredients[0], tensors[0], one, found)
     where = device or torch.device("cpu")
-    kitchen = Kitchen(load_network(base.run, base.tag, where), base.run.recipe(), load_run_data(base.run, data), where)
+    kitchen = Kitchen(load_network(base.run, base.tag, where), base.run.recipe(), load_own_data(base.run, data), where)
     chosen = _choose(kitchen, tensors) if select else list(range(len(tensors)))
     refreshed = kitchen.fill([tensors[place] for place in chosen])
     about = {

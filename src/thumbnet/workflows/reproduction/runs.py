@@ -1,6 +1,6 @@
 """Running rows one after the other, each in a folder of its own: new, resumed or left as it is, judged, recorded."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from thumbnet.workflows.recording import describe_run, make_record
 from thumbnet.workflows.reproduction.lines import Line, row_line
 from thumbnet.workflows.reproduction.measured import measured_run, measured_study
 from thumbnet.workflows.reproduction.table import verdict_line
-from thumbnet.workflows.running import train_or_go_on
+from thumbnet.workflows.running import Tell, silent, train_or_go_on
 from thumbnet.workflows.study.running import measure_study, run_study
 
 
@@ -130,7 +130,7 @@ def run_rows(
     *,
     options: Options,
     command: str,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Tell = silent,
 ) -> Iterator[Outcome]:
     """Run rows one after the other and yield what became of each; one that fails does not keep the others.
 
@@ -171,7 +171,7 @@ def _fraction(recipe: Recipe, look: Look, shape: DataShape) -> float:
 
 
 def _measure(
-    task: Task, dataset: PackedDataset, options: Options, command: str, tell: Callable[[str], None]
+    task: Task, dataset: PackedDataset, options: Options, command: str, tell: Tell
 ) -> RunDirectory | Measurement:
     """Return the run of `task`, complete: as it is, resumed, or new; or what the runs of its study found."""
     if isinstance(task.work, Study):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from rich.table import Table
 
 from thumbnet.text import duration, epochs_text, interval, markdown_table, percent, trimmed_percent
-from thumbnet.workflows.formats import text_table
+from thumbnet.workflows.reproduction.formats import text_table
 from thumbnet.workflows.reproduction.lines import Line
 from thumbnet.workflows.reproduction.measured import Measured
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from thumbnet.errors import RecipeError, nearest
 from thumbnet.recipes import ROWS
+from thumbnet.run import evaluations, iterations
 from thumbnet.workflows.study.result import RunResult, StudyResult, VariantResult
 
 Axes = Any
@@ -40,7 +41,7 @@ def draw_loss(axes: Axes, result: StudyResult) -> None:
     """
     highest, limit = 0.0, 0.0
     for (colour, style), variant in _styled(result):
-        curve = _over_seeds(variant.runs, "iteration", "loss", "step")
+        curve = _over_seeds([iterations(run.rows) for run in variant.runs], "loss", "step")
         if curve is None:
             continue
         places, mean, deviation = curve
@@ -61,7 +62,7 @@ def draw_accuracy(axes: Axes, result: StudyResult) -> None:
     split = result.split or "val"
     last = 0.0
     for (colour, style), variant in _styled(result):
-        curve = _over_seeds(variant.runs, "evaluation", f"{split}_top1", "epoch")
+        curve = _over_seeds([evaluations(run.rows) for run in variant.runs], f"{split}_top1", "epoch")
         if curve is None:
             continue
         places, mean, deviation = curve
@@ -77,7 +78,7 @@ def draw_train_accuracy(axes: Axes, result: StudyResult) -> None:
     """Training accuracy by iteration: in evaluation mode (solid), and of the batches as they were seen (dashed)."""
     for (colour, _), variant in _styled(result):
         for key, style, note in (("eval_train_top1", "-", "eval mode"), ("running_train_top1", "--", "running")):
-            curve = _over_seeds(variant.runs, "evaluation", key, "step")
+            curve = _over_seeds([evaluations(run.rows) for run in variant.runs], key, "step")
             if curve is None:
                 continue
             places, mean, deviation = curve
@@ -188,19 +189,16 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(sums / np.convolve(np.ones(len(values)), np.ones(window), "same"))
 
 
-def _over_seeds(runs: Sequence[RunResult], kind: str, key: str, place: str) -> Curve | None:
-    """Return a figure's mean and sample standard deviation over `runs`, where all that have it have got to."""
-    found = []
-    for run in runs:
-        rows = [row for row in run.rows if row["kind"] == kind and row.get(key) is not None]
-        if rows:
-            found.append((np.array([float(row[place]) for row in rows]), np.array([float(row[key]) for row in rows])))
+def _over_seeds(runs: Sequence[Sequence[Mapping[str, Any]]], key: str, place: str) -> Curve | None:
+    """Return a figure's mean and sample standard deviation over the rows of runs, up to where all that have it got."""
+    points = ([(float(row[place]), float(row[key])) for row in run if row.get(key) is not None] for run in runs)
+    found = [one for one in points if one]
     if not found:
         return None
-    shortest = min(len(places) for places, _ in found)
-    values = np.stack([one[:shortest] for _, one in found])
+    shortest = min(len(one) for one in found)
+    places, values = np.array([one[:shortest] for one in found]).transpose(2, 0, 1)
     deviation = values.std(0, ddof=1) if len(found) > 1 else np.zeros(shortest)
-    return found[0][0][:shortest], values.mean(0), deviation
+    return places[0], values.mean(0), deviation
 
 
 def _draw_band(axes: Axes, places: Any, mean: Any, deviation: Any, colour: Any) -> None:

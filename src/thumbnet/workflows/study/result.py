@@ -6,9 +6,9 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from thumbnet import comparison, ensemble, metrics
-from thumbnet.ensemble import Accuracy
+from thumbnet.metrics import Accuracy
 from thumbnet.predictions import Predictions
-from thumbnet.run import RunDirectory, evaluations, steps_to_perfect
+from thumbnet.run import RunDirectory, evaluations, iterations, steps_to_perfect
 from thumbnet.studies import PlannedRun, Study
 
 Interval = tuple[float, float]
@@ -153,7 +153,7 @@ def read_run(planned: PlannedRun, run: RunDirectory, failure: str = "") -> RunRe
     rows = run.metrics.read()
     result: Mapping[str, Any] = {"scores": {}} if failure else run.result()
     judged = evaluations(rows)
-    losses = [row["loss"] for row in rows if row["kind"] == "iteration" and row["loss"] is not None]
+    losses = [row["loss"] for row in iterations(rows) if row["loss"] is not None]
     last = judged[-1] if judged and not failure else {}
     figures = {
         "val_top1": _top1(result, "val"),
@@ -256,11 +256,13 @@ def _members(study: Study, complete: Sequence[RunResult], split: str) -> dict[st
 
 
 def _has(run: RunResult, split: str) -> bool:
-    return split in run.run.result()["scores"]
+    return run.figures[f"{split}_top1"] is not None
 
 
 def _score(run: RunResult, split: str) -> float:
-    return float(run.run.result()["scores"][split]["top1"])
+    found = run.figures[f"{split}_top1"]
+    assert found is not None
+    return found
 
 
 def _top1(result: Mapping[str, Any], split: str) -> float | None:

@@ -65,7 +65,11 @@ def remove_token(
 def team_code(request: Request, viewer: Participant, challenge: Open) -> Response:
     """Make a new code by which others can join the own team, and show it."""
     assert viewer.account.team_id is not None
-    return _page(request, viewer, challenge, code=teams.new_code(challenge.database, viewer.account.team_id))
+    try:
+        code = teams.new_code(challenge.database, viewer.account.team_id)
+    except RefusalError as problem:
+        return _page(request, viewer, challenge, problem)
+    return _page(request, viewer, challenge, code=code)
 
 
 @router.post("/password")

@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from thumbnet.challenge import board
-from thumbnet.challenge.keeping.export import invites_csv
 from thumbnet.challenge.people import roster, teams
 from thumbnet.challenge.people.roster import Invited
 from thumbnet.challenge.refusals import RefusalError, bad_request
 from thumbnet.challenge.state import Challenge, Phase, set_phase
 from thumbnet.challenge.submissions import listing
+from thumbnet.challenge.tables import invites_csv
 from thumbnet.challenge.web.frame import show
 from thumbnet.challenge.web.live import live_board
-from thumbnet.challenge.web.pages.parts import Text, Upload, content_of, see
+from thumbnet.challenge.web.pages.parts import FileContent, Text, see
 from thumbnet.challenge.web.security import Admin, Open, Viewer
 
 router = APIRouter(prefix="/admin", include_in_schema=False)
@@ -55,7 +55,6 @@ def turn(request: Request, viewer: Admin, challenge: Open, team: Text = "") -> R
         teams.give_turn(challenge, team)
     except RefusalError as problem:
         return _page(request, viewer, challenge, problem)
-    live_board(request).expire()
     return see("/admin?done=turn")
 
 
@@ -64,12 +63,11 @@ def invite(
     request: Request,
     viewer: Admin,
     challenge: Open,
-    file: Upload = None,
+    content: FileContent,
     answer: Annotated[Literal["page", "csv"], Form()] = "page",
 ) -> Response:
     """Invite the people of a roster and show their codes, or send them as a file."""
     try:
-        content = content_of(file)
         if not content:
             raise bad_request("roster: no file was chosen, or it is empty; choose a CSV with the column name")
         found = roster.invite(challenge, roster.parse(content))

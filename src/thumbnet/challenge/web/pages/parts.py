@@ -10,15 +10,20 @@ from thumbnet.challenge.web.live import Snapshot, live_board
 from thumbnet.challenge.web.security import Viewer
 
 Text = Annotated[str, Form()]
-Upload = Annotated[UploadFile | None, File()]
 
 
 async def _snapshot(request: Request) -> Snapshot:
     return await live_board(request).get()
 
 
+async def _content(file: Annotated[UploadFile | None, File()] = None) -> bytes:
+    return b"" if file is None else await file.read()
+
+
+FileContent = Annotated[bytes, Depends(_content)]
+"""The bytes of the file in a form; its name is not used. Nothing where none was chosen."""
 Now = Annotated[Snapshot, Depends(_snapshot)]
-"""The board, at most half a second old."""
+"""The board, as new as `LiveBoard.get` has it."""
 
 
 def own_row(snapshot: Snapshot, viewer: Viewer | None) -> Row | None:
@@ -30,8 +35,3 @@ def own_row(snapshot: Snapshot, viewer: Viewer | None) -> Row | None:
 def see(path: str) -> RedirectResponse:
     """Send the browser on to another page after a form, so that a reload does not send the form again."""
     return RedirectResponse(path, status_code=303)
-
-
-def content_of(upload: UploadFile | None) -> bytes:
-    """Return the bytes of a file in a form; its name is not used. Nothing where none was chosen."""
-    return b"" if upload is None else upload.file.read()

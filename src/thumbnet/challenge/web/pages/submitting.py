@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from thumbnet.challenge import board, ledger
 from thumbnet.challenge.board import Point
-from thumbnet.challenge.refusals import RefusalError, bad_request, not_found
+from thumbnet.challenge.refusals import RefusalError, bad_request
 from thumbnet.challenge.state import Challenge
 from thumbnet.challenge.submissions.intake import submit
 from thumbnet.challenge.web.frame import show
 from thumbnet.challenge.web.live import live_board
-from thumbnet.challenge.web.pages.parts import Now, Upload, content_of, own_row, see
+from thumbnet.challenge.web.pages.parts import FileContent, Now, own_row, see
+from thumbnet.challenge.web.scores import own_digest
 from thumbnet.challenge.web.security import Number, Open, Participant, Viewer
 
 router = APIRouter(include_in_schema=False)
@@ -25,9 +26,8 @@ def submit_form(request: Request, viewer: Participant, challenge: Open) -> Respo
 
 
 @router.post("/submit")
-async def send(request: Request, viewer: Participant, challenge: Open, file: Upload = None) -> Response:
+async def send(request: Request, viewer: Participant, challenge: Open, content: FileContent) -> Response:
     """Score a submission."""
-    content = content_of(file)
     try:
         if not content:
             raise bad_request("no file was chosen, or it is empty; choose the one that `thumbnet predict` wrote")
@@ -50,12 +50,10 @@ def submission(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Show a submission of the own team with its receipt."""
-    points = _points(challenge, viewer)
-    point = next((point for point in points if point.submission == number), None)
-    if point is None:
-        raise not_found("your team has no submission of this number")
     with challenge.database.read() as connection:
+        own_digest(connection, number, viewer)
         receipt = ledger.find(connection, number)
+    point = next(point for point in _points(challenge, viewer) if point.submission == number)
     row = own_row(snapshot, viewer) if challenge.settings.board != "hidden" else None
     teams = len(snapshot.board.rows)
     return show(request, viewer, "submission", point=point, receipt=receipt, done=done, row=row, teams=teams)

@@ -1,16 +1,14 @@
-"""A small run of `python -m benchmarks.challenge`, and how the server ends."""
+"""A small run of `python -m benchmarks.challenge`, and when it passes."""
 
 import hashlib
-import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmarks.challenge import kill, load, race
-from benchmarks.challenge.classroom import classroom
-from benchmarks.challenge.processes import ServerProcess
-
-from tests.challenge.world import World
-from thumbnet.challenge.settings import Settings
+from benchmarks.challenge.__main__ import main
+from benchmarks.challenge.classroom import Classroom, classroom
+from benchmarks.challenge.traffic import Answer
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
@@ -47,6 +45,26 @@ def test_a_class_at_a_deadline_loses_nothing() -> None:
     assert not load.passed(found | {"accepted": 11})
 
 
+def test_a_doubled_submission_does_not_hide_a_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = load.Plan(clients=3, readers=1, window=1, poll=1)
+    answered = Answer(500, {}, b"", 0.1)
+    monkeypatch.setattr(Classroom, "submissions_of_teams", lambda _: [2, 1])
+    with classroom("sqlite", images=40, classes=4) as made:
+        seen = load.Seen([(made.draw_file(np.random.default_rng(0)), answered)], board=[0.1])
+        found = load._figures(made, plan, seen)
+    assert (found["lost"], found["doubled"]) == (1, 1)
+
+
+def test_a_record_that_cannot_be_written_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks.challenge", "race", "--record", str(tmp_path / "x.txt")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"argument --record: {tmp_path / 'x.txt'}: not the file of a record" in capsys.readouterr().err
+
+
 RACE = {
     "posts": 20,
     "rounds": 2,
@@ -65,12 +83,3 @@ def test_a_race_passes_where_one_post_gets_in_and_nothing_is_wrong() -> None:
     assert race.summary("sqlite", found) == f"sqlite: 1 processes: {one}; 2 processes: {one}"
     for wrong in ("rounds_with_one_accepted", "teams_with_one_submission", "problems_of_verification"):
         assert not race.passed(found | {"2 processes": RACE | {wrong: 1}}), wrong
-
-
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_the_server_ends_as_it_is_told(how: signal.Signals, status: int, tmp_path: Path) -> None:
-    World(Settings(folder=tmp_path / "challenge")).challenge.close()
-    server = ServerProcess(tmp_path / "challenge")
-    server.wait_until_ready()
-    assert server.end(how) == status
-    assert "Traceback" not in server.printed()

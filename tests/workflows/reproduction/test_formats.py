@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from thumbnet.workflows.formats import text_table
+from thumbnet.workflows.reproduction.formats import text_table
 
 
 def test_text_keeps_brackets() -> None:

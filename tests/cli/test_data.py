@@ -1,0 +1,57 @@
+"""`thumbnet data`: what packing and looking at packed data print, and the page about it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Shell, status
+from tests.shapes import zip_folder
+from thumbnet.packed import PackedDataset
+
+
+def test_pack_prints_the_facts_and_progress(
+    unpacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = zip_folder(unpacked, tmp_path / "shapes.zip")
+    assert status("data", "pack", archive, "--out", tmp_path / "out", "--size", 32, "--threads", 1) == 0
+    printed = capsys.readouterr()
+    assert "train 96, val 24, test 18" in printed.out
+    assert "16 in each" in printed.out
+    assert "not the full Tiny ImageNet" in printed.out
+    assert "identical files  none" in printed.out
+    assert "138 of 138" in printed.err
+
+
+def test_info_repeats_them_as_json(
+    unpacked: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THUMBNET_DATA", str(tmp_path / "out"))
+    packed = shell.json("data", "pack", unpacked, "--size", 16)
+    assert shell.json("data", "info") == packed
+    assert packed["counts"] == {"train": 96, "val": 24, "test": 18}
+    assert (packed["image_size"], packed["classes"]) == (16, 6)
+    assert len(packed["fingerprint"]) == 64
+    printed = shell.text("data", "info", tmp_path / "out")
+    assert "resized 96" in printed
+    assert "4 in each" in printed
+
+
+def test_mistakes_are_one_line(tmp_path: Path, shell: Shell) -> None:
+    out = ("--out", tmp_path / "out")
+    assert "no such file or folder" in shell.error("data", "pack", tmp_path / "nowhere", *out)
+    assert "no such folder" in shell.error("data", "info", tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_writes_the_page_and_its_figures(
+    dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "cache"))
+    page = tmp_path / "page.html"
+    assert "page.json and page-csv/" in shell.text("data", "report", dataset.path, "--out", page)
+    written = json.loads((tmp_path / "page.json").read_text())
+    assert shell.json("data", "report", dataset.path, "--out", page) == {**written, "page": str(page)}
+    assert {file.name for file in (tmp_path / "page-csv").iterdir()} == {"classes.csv", "duplicates.csv"}
+    assert "ends in .html" in shell.error("data", "report", dataset.path, "--out", tmp_path / "page.txt")
+    assert "no such folder" in shell.error("data", "report", tmp_path / "nothing", "--out", page)
