@@ -39,14 +39,20 @@ def write(
         record: the value of --record.
         figures: what was found, by name.
         about: where, as `thumbnet.environment.describe` gives it.
-        arguments: those that give the figures again; `None` takes the ones of this call.
+        arguments: those that give the figures again; `None` takes those of this call, as `portable` has them.
 
     Raises:
         StorageError: a figure cannot be stored, or the place cannot be written.
     """
     if record is not None:
-        command = [*this_program(), *(sys.argv[1:] if arguments is None else arguments)]
+        command = [*this_program(), *(map(portable, sys.argv[1:]) if arguments is None else arguments)]
         records.write_measurement(record, figures, about, shlex.join(command))
+
+
+def portable(argument: str) -> str:
+    """Return an argument as others may have it: of a path from the root, also behind 'NAME=', the last part."""
+    name, equals, value = argument.rpartition("=")
+    return f"{name}{equals}{Path(value).name if Path(value).is_absolute() else value}"
 
 
 def this_program() -> list[str]:
