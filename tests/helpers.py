@@ -78,10 +78,6 @@ def mtimes(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def silent(text: str, done: int, total: int) -> None:
-    """Show nothing of the progress."""
-
-
 def assert_same_results(run: RunDirectory, reference: RunDirectory) -> None:
     """Check that two complete runs hold the same bits, but for the figures that are timings."""
     assert run.is_complete

@@ -109,9 +109,8 @@ def test_scores_gather_all_of_them() -> None:
     assert scores.top1_interval == metrics.accuracy_interval(round(scores.top1 * 500), 500)
     assert scores.top5_interval == metrics.accuracy_interval(round(scores.top5 * 500), 500)
     assert scores.images == 500
-    assert metrics.Accuracy.of(logits.argmax(axis=1) == labels) == metrics.Accuracy(
-        scores.top1, scores.top1_interval, 500
-    )
+    accuracy = metrics.Accuracy.of(logits.argmax(axis=1) == labels)
+    assert (accuracy.top1, accuracy.top1_interval, accuracy.images) == (scores.top1, scores.top1_interval, 500)
     data = scores.to_json()
     assert json.loads(json.dumps(data)) == data
     assert list(data) == ["top1", "top5", "top1_interval", "top5_interval", "nll", "ece", "images"]

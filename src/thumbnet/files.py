@@ -191,13 +191,7 @@ def read_arrays(path: Path) -> "dict[str, NDArray[Any]]":
 
 
 def read_array(path: Path) -> "NDArray[Any]":
-    """Return the array of the npy file at `path`; nothing pickled is read.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        PermissionError: it may not be read.
-        ValueError: it is no such file, or damaged; one line says how.
-    """
+    """Return the array of the npy file at `path`; nothing pickled is read, and errors are those of `read_arrays`."""
     import numpy as np
 
     with _array_errors(), path.open("rb") as file:
@@ -207,11 +201,13 @@ def read_array(path: Path) -> "NDArray[Any]":
 
 @contextlib.contextmanager
 def _array_errors() -> Iterator[None]:
-    """Turn the dozen kinds of exception with which zip and array readers answer damaged bytes into a `ValueError`."""
+    """Turn what zip and array readers raise of damaged bytes into a `ValueError` of one line."""
     try:
         yield
     except (FileNotFoundError, PermissionError):
         raise
+    # A dozen kinds, none of them documented, and no base class of theirs but this one: struct.error, zlib.error,
+    # tokenize's, numpy's, ...
     except Exception as error:
         raise ValueError(" ".join(str(error).split())[:120]) from error
 

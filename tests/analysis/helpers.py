@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from tests.helpers import silent
 from thumbnet import analyses
 from thumbnet.analysis import Subject
 from thumbnet.data import judged_subset, whole_split
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
+from thumbnet.watch import silent
 from thumbnet.workflows.judging import load_network
 
 CPU = torch.device("cpu")

@@ -9,9 +9,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from tests.analysis.helpers import CPU
-from tests.helpers import silent
 from thumbnet.analysis import CrossFit, Subject, cross_fit, crossfit
 from thumbnet.analysis.crossfit import cross_fitted_logits, fit_head, fold_of
+from thumbnet.watch import silent
 
 CLASSES = 6
 

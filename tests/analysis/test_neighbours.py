@@ -6,8 +6,8 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from tests.analysis.helpers import CPU
-from tests.helpers import silent
 from thumbnet.analysis import Subject, find_neighbours, neighbours
+from thumbnet.watch import silent
 
 
 def test_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,8 @@ def test_the_curve_adds_the_best_members_first(over: Over) -> None:
         chosen = direct(ranked[:count], over)
         assert accuracy.top1 == np.mean(chosen.argmax(1) == members[0].labels)
         scores = ensemble.average(ranked[:count], over).scores()
-        assert accuracy == Accuracy(scores.top1, scores.top1_interval, scores.images)
+        assert (accuracy.top1, accuracy.top1_interval) == (scores.top1, scores.top1_interval)
+        assert accuracy.images == scores.images
     assert found[0].top1 == max(member.scores().top1 for member in members)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import short_recipe, silent
+from tests.helpers import short_recipe
 from thumbnet.data import ImageSet
 from thumbnet.features import description, entry, extraction
 from thumbnet.features.description import DTYPE, DType
@@ -18,6 +18,7 @@ from thumbnet.features.entry import Features
 from thumbnet.features.extraction import FrozenBody, Wanted
 from thumbnet.models import build_model
 from thumbnet.recipe import Model, Phase, Recipe, epochs
+from thumbnet.watch import silent
 
 CPU = torch.device("cpu")
 DATA = "f" * 64

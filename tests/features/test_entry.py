@@ -12,7 +12,6 @@ import pytest
 from filelock import FileLock
 
 from tests.features.helpers import body, extract, extract_until, images
-from tests.helpers import silent
 from tests.stopping import processes
 from thumbnet.errors import DataError, StorageError
 from thumbnet.features import extraction
@@ -20,6 +19,7 @@ from thumbnet.features.cache import features_folder, remove_features, stored_fea
 from thumbnet.features.entry import lock_path
 from thumbnet.features.extraction import Wanted
 from thumbnet.files import write_json
+from thumbnet.watch import silent
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tests.features.helpers import CPU, DATA, body, extract, extract_until, images, recipe
-from tests.helpers import CROP, FLIP, silent
+from tests.helpers import CROP, FLIP
 from tests.stopping import in_a_process
 from thumbnet.data import ImageSet
 from thumbnet.errors import RecipeError, TrainingError
@@ -23,6 +23,7 @@ from thumbnet.features.extraction import FrozenBody, Wanted
 from thumbnet.models import build_model
 from thumbnet.models.parts import last_layer
 from thumbnet.recipe import Head, Model, Normalization, Recipe, operation
+from thumbnet.watch import silent
 
 RANDOM = (*FLIP, *CROP)
 

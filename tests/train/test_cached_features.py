@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.features.helpers import shrink
-from tests.helpers import CROP, FLIP, QUIET, evaluations_of, silent
+from tests.helpers import CROP, FLIP, QUIET, evaluations_of
 from tests.train.cached import NETWORK, folders, head_then_all, linear
 from tests.train.helpers import trainer_of
 from thumbnet import train
@@ -37,6 +37,7 @@ from thumbnet.recipe import (
 from thumbnet.run import RunDirectory
 from thumbnet.train.state import load_weights
 from thumbnet.train.trainer import Trainer
+from thumbnet.watch import silent
 
 CPU = torch.device("cpu")
 IMAGES, HOLDOUT = 64, 8

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import QUIET, copy_of, short_recipe, silent
+from tests.helpers import QUIET, copy_of, short_recipe
 from tests.packing import write_packed
 from tests.shapes import make_tiny_imagenet
 from tests.stopping import in_a_process, send_at
@@ -21,6 +21,7 @@ from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Model
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
+from thumbnet.watch import silent
 from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze, summary
 
 CPU = torch.device("cpu")

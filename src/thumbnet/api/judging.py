@@ -12,6 +12,7 @@ from thumbnet.predictions import SPLITS
 from thumbnet.report import check_place, make_report, write_report
 from thumbnet.run import RunDirectory
 from thumbnet.train.hardware import choose_device
+from thumbnet.watch import silent
 from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze
 from thumbnet.workflows.comparing import compare_sources
 from thumbnet.workflows.ensembling.ensemble import Ensemble, write_ensemble
@@ -201,9 +202,7 @@ def analyze_run(
     Raises:
         ThumbnetError: the run is unfinished, its data is gone, or a part that was asked for is impossible.
     """
-    return analyze(
-        run, AnalysisWish.of(only, again=again), device=choose_device(device, threads), watch=lambda *_: None
-    )
+    return analyze(run, AnalysisWish.of(only, again=again), device=choose_device(device, threads), watch=silent)
 
 
 def report_runs(runs: Sequence[RunDirectory], out: Path | str, data: Path | str | None = None) -> Path:

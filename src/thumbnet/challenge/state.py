@@ -243,16 +243,15 @@ def add_labels(challenge: Challenge, corrected: Labels, note: str) -> Labels:
         challenge.advance(connection)
         numbers: Sequence[int] = connection.execute(select(label_versions.c.number)).scalars().all()
         current = challenge.labels(challenge.state(connection).version)
-        for number in sorted(numbers):
-            if number <= current.number:
-                continue
-            # A version that was begun and not finished is gone on with; above it, another would leave it half scored.
-            begun = challenge.labels(number)
-            if begun.same_truth(corrected):
-                return begun
+        begun = min((number for number in numbers if number > current.number), default=None)
+        # A version that was begun and not finished is gone on with; above it, another would leave it half scored.
+        if begun is not None:
+            stored = challenge.labels(begun)
+            if stored.same_truth(corrected):
+                return stored
             raise ChallengeError(
-                f"corrected labels: version {number}, of another file, was begun and not finished; "
-                f"finish version {number} with its own file first"
+                f"corrected labels: version {begun}, of another file, was begun and not finished; "
+                f"finish version {begun} with its own file first"
             )
         made = replace(corrected, private=current.private, number=max(numbers) + 1)
         _add_version(connection, made, challenge.database.now(connection), note)

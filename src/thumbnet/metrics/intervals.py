@@ -15,6 +15,18 @@ def deviations(level: float = 0.95) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
+def check_counts(correct: int, total: int) -> None:
+    """Check that `correct` of `total` images can be classified rightly.
+
+    Raises:
+        PredictionError: `total` below 1, or `correct` not in 0 to `total`.
+    """
+    if total < 1:
+        raise PredictionError("accuracy: there are no images; an accuracy needs at least one")
+    if not 0 <= correct <= total:
+        raise PredictionError(f"accuracy: {correct} correct of {total} images is impossible; check the counts")
+
+
 def accuracy_interval(correct: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Return the Wilson score interval of the fraction `correct` of `total`, as two fractions in [0, 1].
 
@@ -23,10 +35,7 @@ def accuracy_interval(correct: int, total: int, level: float = 0.95) -> tuple[fl
     Raises:
         PredictionError: `total` below 1, `correct` not in 0 to `total`, or `level` not in (0, 1).
     """
-    if total < 1:
-        raise PredictionError("accuracy: there are no images; an accuracy needs at least one")
-    if not 0 <= correct <= total:
-        raise PredictionError(f"accuracy: {correct} correct of {total} images is impossible; check the counts")
+    check_counts(correct, total)
     if not 0 < level < 1:
         raise PredictionError(f"accuracy: a confidence level of {level} is not in (0, 1); 0.95 is usual")
     z = deviations(level)

@@ -8,17 +8,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet.metrics.calibration import expected_calibration_error
-from thumbnet.metrics.intervals import accuracy_interval
+from thumbnet.metrics.intervals import accuracy_interval, check_counts
 from thumbnet.metrics.logits import Labels, Logits, negative_log_likelihood, top_k_correct
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How many of `images` are classified rightly: top-1, in [0, 1], and its 95% Wilson interval."""
+    """Top-1 on some images.
 
-    top1: float
-    top1_interval: tuple[float, float]
+    Args:
+        correct: images that are classified rightly.
+        images: all of them.
+
+    Raises:
+        PredictionError: there are no images, or not as many as are right.
+    """
+
+    correct: int
     images: int
+
+    def __post_init__(self) -> None:
+        check_counts(self.correct, self.images)
+
+    @property
+    def top1(self) -> float:
+        """The fraction of right images, in [0, 1]."""
+        return self.correct / self.images
+
+    @property
+    def top1_interval(self) -> tuple[float, float]:
+        """The 95% Wilson interval of `top1`."""
+        return accuracy_interval(self.correct, self.images)
 
     @classmethod
     def of(cls, right: NDArray[np.bool_]) -> Self:
@@ -27,9 +47,7 @@ class Accuracy:
         Raises:
             PredictionError: there are no images.
         """
-        correct = int(right.sum())
-        interval = accuracy_interval(correct, len(right))
-        return cls(correct / len(right), interval, len(right))
+        return cls(int(right.sum()), len(right))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from thumbnet.errors import DataError
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.likeness import Grey, agreement, match, outline, perceptual_hash, shrink
-from thumbnet.watch import Watch
+from thumbnet.watch import Watch, silent
 
 THRESHOLD = 0.48
 """Agreement from which two photographs count as nearly alike; chosen by eye on Tiny ImageNet (docs/quality.md)."""
@@ -94,7 +94,7 @@ class Duplicates:
         return np.unique(np.concatenate([self.first[forward], self.second[back]]))
 
 
-def find_duplicates(dataset: PackedDataset, watch: Watch = lambda *_: None) -> Duplicates:
+def find_duplicates(dataset: PackedDataset, watch: Watch = silent) -> Duplicates:
     """Return the identical and the nearly alike images of all splits.
 
     Candidates differ in few bits of a perceptual hash; of those whose outlines match, the agreement is measured. The
@@ -253,7 +253,7 @@ def _thinned(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def candidate_pairs(
-    hashes: NDArray[np.uint64], watch: Watch = lambda *_: None, radius: int = RADIUS, most: int = MOST_CANDIDATES
+    hashes: NDArray[np.uint64], watch: Watch = silent, radius: int = RADIUS, most: int = MOST_CANDIDATES
 ) -> tuple[NDArray[np.int64], int]:
     """Return all pairs i64[C,2] of images whose hashes u64[2,N] differ in `radius` bits or fewer, and the radius.
 

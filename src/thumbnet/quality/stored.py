@@ -10,7 +10,7 @@ from thumbnet.errors import DataError
 from thumbnet.files import atomic_file, cache_folder, read_arrays, storage_errors
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.duplicates import Duplicates, find_duplicates
-from thumbnet.watch import Watch
+from thumbnet.watch import Watch, silent
 
 VERSION = 2
 """Of the search and of the file: raised when either changes, so that older files are not read."""
@@ -36,7 +36,7 @@ def stored_duplicates(dataset: PackedDataset, cache: Path | None = None) -> Dupl
     return _load(path, dataset) if path.exists() else None
 
 
-def ensure_duplicates(dataset: PackedDataset, cache: Path | None = None, watch: Watch = lambda *_: None) -> Duplicates:
+def ensure_duplicates(dataset: PackedDataset, cache: Path | None = None, watch: Watch = silent) -> Duplicates:
     """Return the duplicates in `dataset`, searched and stored where they are not yet.
 
     Raises:

@@ -11,7 +11,7 @@ from thumbnet.report.facts.twins import make_twins
 from thumbnet.report.page import Report, whole_page
 from thumbnet.report.panels.dataset import draw_panels
 from thumbnet.report.pictures import Budget
-from thumbnet.watch import Watch
+from thumbnet.watch import Watch, silent
 
 IMAGE_BYTES = 6_500_000
 """What all images of the page may take, so that it stays below 10 MB with all else."""
@@ -24,7 +24,7 @@ class _Heading(NamedTuple):
     key: str = "data"
 
 
-def make_data_report(dataset: PackedDataset, cache: Path | None = None, watch: Watch = lambda *_: None) -> Report:
+def make_data_report(dataset: PackedDataset, cache: Path | None = None, watch: Watch = silent) -> Report:
     """Return the report on `dataset`.
 
     Its duplicates are searched once and then kept in the cache, where reports on runs find them.

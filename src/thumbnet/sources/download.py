@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from thumbnet import files
 from thumbnet.errors import DataError, StorageError
-from thumbnet.watch import Watch
+from thumbnet.watch import Watch, silent
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 SIZE = 248_100_043
@@ -29,7 +29,7 @@ def download(
     url: str = URL,
     size: int = SIZE,
     sha256: str = SHA256,
-    watch: Watch = lambda *_: None,
+    watch: Watch = silent,
 ) -> Path:
     """Return the archive's path, after downloading what is not there yet.
 

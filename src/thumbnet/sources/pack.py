@@ -20,7 +20,7 @@ from thumbnet.sources.identical import identical_files
 from thumbnet.sources.listing import Listing
 from thumbnet.sources.tiny_imagenet import is_tiny_imagenet, list_tiny_imagenet
 from thumbnet.sources.tree import FileSource, open_tree
-from thumbnet.watch import Watch
+from thumbnet.watch import Watch, silent
 
 BATCH = 256
 """Images a task: enough that handing tasks over costs nothing, few enough that the queue stays small."""
@@ -36,7 +36,7 @@ def pack(
     size: int | None = None,
     val_fraction: float = 0.1,
     threads: int = 0,
-    watch: Watch = lambda *_: None,
+    watch: Watch = silent,
 ) -> packed.PackedDataset:
     """Check a source whole and write it as packed data.
 

@@ -233,8 +233,8 @@ def _central_directory(source: Path) -> dict[str, zipfile.ZipInfo]:
             with zipfile.ZipFile(source) as archive:
                 infos = archive.infolist()
         # Of damaged bytes zipfile says three things: BadZipFile; UnicodeDecodeError where a name that is marked as
-        # UTF-8 is not; and NotImplementedError where the version, once damaged, is one that it cannot read.
-        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
+        # UTF-8 is not; and a RuntimeError where the version, once damaged, is one that it cannot read.
+        except (zipfile.BadZipFile, UnicodeDecodeError, RuntimeError) as error:
             raise DataError(f"{source}: the archive is cut off or damaged; get it again") from error
     members = {info.filename: info for info in infos}
     if len(members) != len(infos):

@@ -11,7 +11,7 @@ from thumbnet.packed import PackedDataset, PackedSplit
 from thumbnet.report.facts.table import Missing, Table, finite, finite_list
 from thumbnet.report.facts.twins import Twins
 from thumbnet.report.subject import short_names
-from thumbnet.watch import Watch
+from thumbnet.watch import Watch, silent
 
 AREA_BINS = 20
 _CHUNK = 2048
@@ -111,7 +111,7 @@ class DataFacts:
         return Table("classes", header, list(zip(*columns, strict=True))), self.twins.table(ids)
 
 
-def make_data_facts(dataset: PackedDataset, twins: Twins, watch: Watch = lambda *_: None) -> DataFacts:
+def make_data_facts(dataset: PackedDataset, twins: Twins, watch: Watch = silent) -> DataFacts:
     """Return the figures of a packed data set.
 
     Args:

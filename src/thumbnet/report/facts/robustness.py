@@ -53,20 +53,12 @@ class Corrupted:
 
     def cells(self) -> list[CorruptedCell]:
         """Return what is computed, corruption by corruption, mildest first."""
-        accuracy = self.found.accuracy()
-        return [
-            CorruptedCell(
-                name,
-                column + 1,
-                self.found.parameters[row][column],
-                float(accuracy[row, column]),
-                self.found.cell(row, column).top1_interval,
-                int(np.count_nonzero(self.found.predicted[row, column] == self.found.labels)),
-            )
-            for row, name in enumerate(self.found.corruptions)
-            for column in range(accuracy.shape[1])
-            if self.found.is_computed()[row, column]
-        ]
+        return [self._cell(row, column) for row, column in np.argwhere(self.found.is_computed()).tolist()]
+
+    def _cell(self, row: int, column: int) -> CorruptedCell:
+        found, parameter = self.found.cell(row, column), self.found.parameters[row][column]
+        name = self.found.corruptions[row]
+        return CorruptedCell(name, column + 1, parameter, found.top1, found.top1_interval, found.correct)
 
     def mean(self) -> float | None:
         """Return the mean accuracy over all corruptions and severities; `None` where one is not computed."""
@@ -94,11 +86,9 @@ class Corrupted:
             for one in self.cells()
         ]
         header = ("corruption", "severity", "parameter", "images", "correct", "accuracy", "low", "high")
-        done = self.found.is_computed()
-        places = [(row, column) for row in range(len(done)) for column in range(done.shape[1]) if done[row, column]]
-        answers = np.array([self.found.labels, self.found.clean, *(self.found.predicted[place] for place in places)])
+        answers = np.array([self.found.labels, self.found.clean, *self.found.predicted[self.found.is_computed()]])
         names = np.array(self.ids, dtype=object)[answers.T].tolist()
-        columns = [f"{self.found.corruptions[row]}_{column + 1}" for row, column in places]
+        columns = [f"{one.corruption}_{one.severity}" for one in self.cells()]
         rows = [(image, *row) for image, row in zip(self.images, names, strict=True)]
         return [
             Table("robustness", header, cells),
