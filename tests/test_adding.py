@@ -106,3 +106,10 @@ def test_a_misspelt_option_gets_the_pages_answer(copy: Path) -> None:
 def test_a_recipe_from_a_file_needs_no_edit(copy: Path) -> None:
     _shell(copy, COMMANDS[0].rstrip() + " --set fraction=0.001 --set evaluation.train_images=10")
     assert RunDirectory.open(copy / "runs" / "mine").is_complete
+
+
+def test_the_tests_of_networks_pass_with_the_added_one(copy: Path) -> None:
+    root = Path(__file__).parents[1]
+    tests = "tests/models/test_networks.py -k separable -p no:cacheprovider"
+    printed = _shell(copy, f"cd '{root}'\n'{sys.executable}' -m pytest -q -rA {tests}").stdout
+    assert re.search(r"PASSED .*test_images_become_logits\S*separable", printed)

@@ -43,7 +43,7 @@ def sample() -> Record:
         images_per_second=1500.123456,
         peak_memory_bytes=1_234_567_891,
         history=({"epoch": 1, "loss": 1 / 3, "holdout": None},),
-        peak=Peak(7, 0.3, accuracy_interval(3000, 10_000)),
+        peak=Peak(7.25, 0.3, accuracy_interval(3000, 10_000)),
     )
 
 
@@ -67,7 +67,7 @@ def test_a_record_comes_back_rounded(tmp_path: Path) -> None:
     assert loaded.recipe == sample().recipe
     assert loaded.recipe["optimizer"]["lr"] == 0.00123456789
     low, high = accuracy_interval(3000, 10_000)
-    assert loaded.peak == Peak(7, 0.3, (round(low, 6), round(high, 6)))
+    assert loaded.peak == Peak(7.25, 0.3, (round(low, 6), round(high, 6)))
 
 
 def test_a_record_that_is_read_and_written_again_is_the_same_bytes(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def _found(study: Study, record: Measurement | None) -> str:
     ensemble = record.figures.get("ensemble")
     if ensemble is not None:
         parts = [
-            f"best {ensemble['best_n']} {percent(ensemble['top1'])}",
+            f"{'best' if ensemble['of'] == 'snapshots' else 'all'} {ensemble['size']} {percent(ensemble['top1'])}",
             f"one {percent(ensemble['single']['top1'])}",
         ]
     return f"[{', '.join(parts)}](../records/{record.name}.json)"

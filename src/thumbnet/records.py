@@ -21,15 +21,15 @@ _EXACT = ("recipe", "recipes")
 
 @dataclass(frozen=True)
 class Peak:
-    """The best epoch of a run on the split that chose it.
+    """The best evaluation of a run on the split that chose it.
 
     Args:
-        epoch: its number; the first is 1.
-        top1: accuracy at its end, in [0, 1].
-        top1_interval: 95% interval of `top1`, which does not count that the epoch was chosen.
+        epoch: epochs trained until then; whole, where epochs are judged at their ends.
+        top1: its accuracy, in [0, 1].
+        top1_interval: 95% interval of `top1`, which does not count that the evaluation was chosen.
     """
 
-    epoch: int
+    epoch: float
     top1: float
     top1_interval: tuple[float, float]
 

@@ -1,6 +1,7 @@
 """`thumbnet study` on the command line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ def test_without_a_name_studies_are_listed(shell: Shell) -> None:
 
 def test_a_recipe_is_varied_and_compared(folder: Path, dataset: PackedDataset, shell: Shell) -> None:
     command = ["study", "demo", *SET, *RATES, "--data", dataset.path, "--threads", 1, "--seeds", 2]
-    assert [state["state"] for state in shell.json(*command, "--dry-run")] == ["to train"] * 4
+    before = shell.json(*command, "--dry-run")
+    assert [state["state"] for state in before] == ["to train"] * 4
+    assert all(state["expected_seconds"] > 0 for state in before)
     assert list(folder.iterdir()) == []
     printed = shell.text(*command)
     runs = folder / "runs"
@@ -52,6 +55,9 @@ def test_a_recipe_is_varied_and_compared(folder: Path, dataset: PackedDataset, s
     assert f"({100 * low:+.2f} to {100 * high:+.2f})" in printed
     assert "mean ± sample standard deviation over 2 seeds" in printed
     assert printed.endswith("figure: runs/tiny-by-optimizer.lr/figure.png\n")
+    (other,) = shell.json("study", "demo", *SET, "--vary", "optimizer.lr=1,2", "--name", "mine", "--dry-run")[:1]
+    assert (other["run"], other["state"]) == ("runs/tiny,optimizer.lr=1.0", "to train")
+    assert other["expected_seconds"] > 0
     states = shell.text(*command, "--dry-run").splitlines()
     assert len(states) == 4
     assert all(line.endswith("  complete") for line in states)
@@ -70,11 +76,14 @@ def test_a_study_is_recorded(folder: Path, dataset: PackedDataset, shell: Shell)
 
 @pytest.mark.usefixtures("folder")
 def test_studies_of_ours_are_found_and_shortened(shell: Shell) -> None:
-    states = shell.text("study", "ma-initialization", "--dry-run", "--fraction", "0.1", "--out", "runs").splitlines()
-    assert states == [
-        "runs/ma-init-default@0.1  to train",
-        "runs/ma-init-xavier@0.1   to train",
+    command = ("study", "ma-initialization-64", "--dry-run", "--fraction", "0.1", "--out", "runs")
+    *states, total = shell.text(*command).splitlines()
+    assert [state.split()[:3] for state in states] == [
+        ["runs/ma-init-default-64@0.1", "to", "train"],
+        ["runs/ma-init-xavier-64@0.1", "to", "train"],
     ]
+    assert all(re.fullmatch(r".*  to train  [\d.]+ (s|min|h)", state) for state in states)
+    assert re.fullmatch(r"Expected in all: [\d.]+ (s|min|h) on this machine; an estimate\.", total)
     four = shell.json("study", "hansen-ensemble", "--dry-run", "--seeds", 2)
     assert [one["run"] for one in four] == [
         "runs/hansen-prelu-development",
@@ -93,6 +102,7 @@ def test_studies_of_ours_are_found_and_shortened(shell: Shell) -> None:
         (["ma-initialization", "--seeds", "0"], "2 variants, 0 seeds; give at least one"),
         (["ma-initialization", "--vary", "seed=1,2"], "has its own variants; --vary and --set are for a recipe"),
         (["ma-initialization", "--set", "seed=1"], "has its own variants; --vary and --set are for a recipe"),
+        (["demo", "--seeds", "2", "--name", "../mine"], "study '../mine': not a plain name of a folder"),
         (["ma-initialization", "--fraction", "2"], "fraction: 2.0 is not in (0, 1]"),
         (["demo", "--seeds", "2", "--set", "nonsense"], "--set nonsense: not of the form KEY=VALUE"),
         (["none.json", "--seeds", "2"], "none.json: no such file"),

@@ -101,6 +101,35 @@ def test_the_experiments_page_tells_of_every_row_that_falls_short() -> None:
     assert [name for name in names if f"`{name}`" not in section] == []
 
 
+def test_its_figures_are_those_of_the_rows_that_it_names() -> None:
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    section = page.partition("## Rows that fall short")[2].partition("\n## ")[0]
+    stated = 0
+    for entry in section.split("\n- ")[1:]:
+        rows = {row for name in re.findall(r"`([\w.+-]+)`", entry) for row in (name, f"{name}+") if row in ROWS}
+        known = [figure for row in rows for figure in figures_of(row)]
+        for text in re.findall(r"([\d.]*\d)%", entry):
+            stated += 1
+            digits = len(text.partition(".")[2])
+            assert any(round(100 * figure, digits) == float(text) for figure in known), f"{text}% in: {entry}"
+    assert stated > 8
+
+
+def figures_of(row: str) -> list[float]:
+    """What the report and the record of a row say, as fractions."""
+    reported = ROWS[row].reported
+    found = [figure for figure in (reported.train, reported.val) if figure is not None]
+    path = ROOT / "records" / f"{row}.json"
+    if not path.exists():
+        return found
+    record = json.loads(path.read_text())
+    return [
+        *found,
+        record["top1"],
+        *(value for line in record["history"] for key, value in line.items() if "top1" in key),
+    ]
+
+
 def test_the_training_page_shows_what_the_registries_hold() -> None:
     page = (ROOT / "docs" / "training.md").read_text()
     assert pages.training_page(page) == page, "run: make pages"

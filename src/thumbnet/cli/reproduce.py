@@ -19,6 +19,7 @@ from thumbnet.cli.printing import print_json, print_lines, table_console, tell
 from thumbnet.errors import RecipeError, RunError, StorageError
 
 if TYPE_CHECKING:
+    from thumbnet.workflows.estimate import DataShape
     from thumbnet.workflows.reproduction.lines import Line
     from thumbnet.workflows.reproduction.runs import Look
     from thumbnet.workflows.reproduction.survey import Pending
@@ -104,15 +105,26 @@ def reproduce(
         return
     if layout is not None:
         raise RecipeError("--format is for --table; --json prints what runs as JSON")
-    look, chosen = quick.look(), names or all_rows()
+    from thumbnet.workflows.reproduction.survey import recorded_times, shape_at, survey, timed
+
+    look, shape = quick.look(), shape_at(data)
+    chosen = names or _long_enough(all_rows(), look, shape)
     if not dry_run and (names or every_row):
         _run(chosen, look, data, out=out, folder=records or out / "records", training=training, as_json=as_json)
         return
-    from thumbnet.workflows.reproduction.survey import recorded_times, shape_at, survey, timed
-
-    shape = shape_at(data)
-    expect, where = (timed(training.choose(), shape, tell), "this machine") if dry_run else recorded_times(records)
+    here = (timed(training.choose(), shape, tell), "this machine") if dry_run else None
+    expect, where = here or recorded_times(records, shape)
     _show_pending(survey(chosen, look, shape, out, expect), as_json, where, hint=not dry_run)
+
+
+def _long_enough(rows: Sequence[str], look: "Look", shape: "DataShape") -> list[str]:
+    """Return the rows that are as long as `look` asks for, and tell how many are not."""
+    from thumbnet.workflows.reproduction.runs import as_long
+
+    found = as_long(rows, look, shape)
+    if len(found) < len(rows):
+        tell(f"{len(rows) - len(found)} rows are shorter than --epochs {look.epochs:g}, and left out")
+    return found
 
 
 def _layout(layout: Format | None, as_json: bool, ill_placed: Sequence[str]) -> Format:

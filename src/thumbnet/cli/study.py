@@ -17,7 +17,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import print_json, show_result, tell
 from thumbnet.errors import RecipeError
-from thumbnet.text import percent, with_interval
+from thumbnet.text import duration, percent, with_interval
 
 if TYPE_CHECKING:
     from thumbnet.studies import Study
@@ -38,11 +38,16 @@ def study(
     vary: VaryOption = None,
     seeds: Annotated[int | None, Parameter(help="How many seeds each variant runs with.")] = None,
     settings: SettingsOption = None,
+    called: Annotated[
+        str | None, Parameter(name="--name", help="Name of the study's folder and record; by default what it varies.")
+    ] = None,
     list_all: Annotated[bool, Parameter(name="--list", negative=(), help="List the studies.")] = False,
     data: DataOption = None,
     out: Annotated[Path, Parameter(help="Folder of the runs and of the study's folder.")] = Path("runs"),
     fraction: Annotated[float, Parameter(help="Shorten every run to this part of its length.")] = 1.0,
-    dry_run: Annotated[bool, Parameter(name="--dry-run", negative=(), help="Only list the runs and states.")] = False,
+    dry_run: Annotated[
+        bool, Parameter(negative=(), help="Only list the runs, their states, and how long they take here.")
+    ] = False,
     records: Annotated[Path | None, Parameter(name="--records", help="Folder to write the study's record to.")] = None,
     training: TrainingOptions = TrainingOptions(),
     as_json: JsonFlag = False,
@@ -56,23 +61,23 @@ def study(
     if name is None or list_all:
         _list(as_json)
         return
-    chosen = look_at(_find(name, vary or [], seeds, settings or []), fraction)
+    chosen = look_at(_find(name, vary or [], seeds, settings or [], called), fraction)
     if dry_run:
-        _show_states(chosen, out, as_json)
+        _show_states(chosen, out, data, training, as_json)
         return
     from thumbnet.workflows.study.running import check_recordable, record_study, run_study
 
     dataset = open_data(data)
     if records is not None:
-        check_recordable(chosen, dataset)
+        check_recordable(chosen, dataset, records)
     result = run_study(chosen, dataset, out, training.options(), command=command_line(), tell=tell)
     if records is not None:
         record_study(result, records, "" if name == chosen.name else command_line())
     show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
 
 
-def _find(name: str, varied: list[str], seeds: int | None, settings: list[str]) -> "Study":
-    """Return the study that the command line names or makes.
+def _find(name: str, varied: list[str], seeds: int | None, settings: list[str], called: str | None) -> "Study":
+    """Return the study that the command line names or makes, under the name that it gives.
 
     Raises:
         RecipeError: an unknown name, or options that do not fit it.
@@ -88,10 +93,11 @@ def _find(name: str, varied: list[str], seeds: int | None, settings: list[str]) 
             raise RecipeError(
                 f"study {name!r}: has its own variants; --vary and --set are for a recipe, as resnet18-64"
             )
-        return STUDIES[name] if seeds is None else replace(STUDIES[name], seeds=seeds)
+        ours = STUDIES[name]
+        return replace(ours, name=called or name, seeds=ours.seeds if seeds is None else seeds)
     if name not in RECIPES and not name.endswith(".json"):
         raise RecipeError(f"study or recipe {name!r} is unknown; {nearest(name, [*STUDIES, *RECIPES])}")
-    return vary(choose_recipe(name, settings), varied, 1 if seeds is None else seeds)
+    return vary(choose_recipe(name, settings), varied, 1 if seeds is None else seeds, called)
 
 
 def _list(as_json: bool) -> None:
@@ -111,16 +117,27 @@ def _described(study: "Study") -> dict[str, Any]:
     return {**described, "runs": runs, "varies": list(study.varies), "seeds": study.seeds}
 
 
-def _show_states(study: "Study", out: Path, as_json: bool) -> None:
+def _show_states(study: "Study", out: Path, data: Path | None, training: TrainingOptions, as_json: bool) -> None:
+    from thumbnet.workflows.reproduction.survey import expected_left, shape_at, timed
     from thumbnet.workflows.study.running import state_of
 
-    rows = [(one, state_of(one, out)) for one in study.planned()]
+    shape = shape_at(data)
+    expect = timed(training.choose(), shape, tell)
+    planned, paths, states = study.planned(), list[str](), list[str]()
+    for one in planned:
+        paths.append(str(out / one.folder))
+        states.append(state_of(one, out))
+    expected = [expected_left(out / one.folder, one.recipe, shape, expect) or 0.0 for one in planned]
+    rows = list(zip((one.label for one in planned), paths, states, expected, strict=True))
     if as_json:
-        print_json([{"label": one.label, "run": str(out / one.folder), "state": state} for one, state in rows])
+        print_json([dict(zip(("label", "run", "state", "expected_seconds"), row, strict=True)) for row in rows])
         return
-    width = max(len(str(out / one.folder)) for one, _ in rows)
-    for one, state in rows:
-        sys.stdout.write(f"{out / one.folder!s:<{width}}  {state}\n")
+    for _, path, state, seconds in rows:
+        line = f"{path:<{max(map(len, paths))}}  {state:<{max(map(len, states))}}  {duration(seconds or None)}"
+        sys.stdout.write(f"{line.rstrip()}\n")
+    left = sum(expected)
+    if left:
+        sys.stdout.write(f"Expected in all: {duration(left)} on this machine; an estimate.\n")
 
 
 _COLUMNS = (
@@ -188,11 +205,11 @@ def _notes(result: "StudyResult") -> list[str]:
         notes.append(f"mean ± sample standard deviation over {result.study.seeds} seeds")
     found = result.ensemble
     if found is not None:
-        best, every, single = found.curve[found.best_n - 1], found.curve[-1], found.curve[0]
-        top1 = with_interval(best.top1, best.top1_interval, 2)
+        top1, single = with_interval(found.judged.top1, found.judged.top1_interval, 2), percent(found.single.top1, 2)
         notes.append(
-            f"ensemble of the best {found.best_n} of {len(found.curve)}: top-1 {top1}, of all "
-            f"{percent(every.top1, 2)}, single best {percent(single.top1, 2)} "
-            f"(members and their number chosen on {found.split})"
+            f"ensemble of all {found.size}: top-1 {top1}, the first alone {single}"
+            if found.selected_on == "none"
+            else f"ensemble of the best {found.size} of {len(found.curve)}: top-1 {top1}, of all "
+            f"{percent(found.curve[-1].top1, 2)}, single best {single} (chosen on {found.selected_on})"
         )
     return notes

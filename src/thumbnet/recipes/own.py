@@ -36,7 +36,6 @@ def resnet18_64() -> Recipe:
     The strided stem keeps four times the places of the ImageNet stem; half the width pays for it. Images grow from 40
     to 64 pixels: early epochs need no detail and cost less than half. One cycle of a high learning rate, label
     smoothing, random resized crops and flips. The figure is the last step's; nothing was chosen on val.
-    Measured: `records/resnet18-64.json`.
     """
     return Recipe(
         name="resnet18-64",

@@ -16,6 +16,7 @@ class Reported:
         val: best top-1 on the official validation split, as a fraction.
         test: top-1 on the unlabelled test split, which an evaluation server gave, as a fraction.
         iterations: optimiser steps to 100% training accuracy.
+        about: whether the report gives `val` or `iterations` as about that.
         text: what the report says without a figure.
     """
 
@@ -24,6 +25,7 @@ class Reported:
     val: float | None = None
     test: float | None = None
     iterations: int | None = None
+    about: bool = False
     text: str = ""
 
 

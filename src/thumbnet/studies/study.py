@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any, Literal
 
 from thumbnet.ensemble import Over
@@ -43,7 +44,8 @@ class Study:
         source: where a report has it; empty for the user's own.
 
     Raises:
-        RecipeError: nothing runs, two runs share a folder, or they differ in more than `varies` says.
+        RecipeError: nothing runs, two runs share a folder, they differ in more than `varies` says, or the name is not
+            that of a folder.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Study:
     def __post_init__(self) -> None:
         if not self.runs or self.seeds < 1:
             raise RecipeError(f"study {self.name}: {len(self.runs)} variants, {self.seeds} seeds; give at least one")
+        if self.name in ("", "..") or PurePath(self.name).name != self.name:
+            raise RecipeError(f"study {self.name!r}: not a plain name of a folder; leave out '/' and '..'")
         if len({recipe.name for recipe in self.runs.values()}) < len(self.runs):
             raise RecipeError(f"study {self.name}: two of its recipes have one name, and so one folder; rename one")
         for key in differing_keys(list(self.runs.values())):

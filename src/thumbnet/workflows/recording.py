@@ -90,7 +90,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         images_per_second=result["images_per_second"],
         peak_memory_bytes=result["peak_memory_bytes"],
         history=tuple(_history(run)),
-        peak=None if best is None else Peak(round(best["epoch"]), best["top1"], tuple(best["top1_interval"])),
+        peak=None if best is None else Peak(best["epoch"], best["top1"], tuple(best["top1_interval"])),
         plain=None if views == "none" else Plain(plain.top1, plain.top1_interval),
     )
 

@@ -134,6 +134,8 @@ FIELDS = {
         "pretrained",
         "selected_on",
         "views",
+        "members",
+        "single",
         "expected_seconds",
         "expected_on",
         "command",

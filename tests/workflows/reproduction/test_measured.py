@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.recorded import CPU, H100, history, run_record, study_record
-from tests.workflows.reproduction.judged import STUDY, measured
+from tests.workflows.reproduction.judged import ENSEMBLE, STUDY, measured
 from thumbnet.errors import StorageError
 from thumbnet.workflows.reproduction.lines import row_line
 from thumbnet.workflows.reproduction.measured import device_name, iterations_verdict, verdict
@@ -27,6 +27,13 @@ def test_a_verdict_counts_the_ends_of_the_interval_as_within(reported: float, ex
 )
 def test_fewer_iterations_are_better(steps: int | None, expected: str) -> None:
     assert iterations_verdict(40, steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(35, "above"), (36, "within"), (44, "within"), (45, "below"), (None, "below")]
+)
+def test_about_as_many_iterations_are_within(steps: int | None, expected: str) -> None:
+    assert iterations_verdict(40, steps, about=True) == expected
 
 
 def test_a_run_that_chose_on_val_is_judged_by_its_peak() -> None:
@@ -80,7 +87,7 @@ def test_a_row_with_words_only_has_no_verdict() -> None:
     [
         ([0.9, 1.0, 0.99, 1.0], [0.5, 0.6, 1.0, 1.0], 2, "above", 3),
         ([0.1] * 39 + [1.0], [0.1] * 40, 40, "within", None),
-        ([0.1] * 40 + [1.0], [0.1] * 39 + [1.0] * 2, 41, "below", 40),
+        ([0.1] * 44 + [1.0], [0.1] * 39 + [1.0] * 6, 45, "below", 40),
         ([0.1, 0.99], [0.1, 1.0], None, "below", 2),
     ],
 )
@@ -104,7 +111,7 @@ def test_a_study_is_judged_by_the_figures_of_its_record(name: str, expected: str
     found = measured(study_record(name, STUDY))
     assert (found.figure, found.interval, found.verdict) == (0.525, (0.515, 0.535), expected)
     assert (found.epochs, found.seconds, found.selected_on, found.device) == (30, 7200.0, "val", "H100")
-    assert (found.epoch, found.last, found.members) == (None, None, 7)
+    assert (found.epoch, found.last, found.members, found.single) == (None, None, 7, 0.48)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +123,14 @@ def test_a_study_is_judged_by_the_figures_of_its_record(name: str, expected: str
         {"top1": 0.5, "top1_interval": None},
         {"top1": 0.5, "top1_interval": [0.4]},
         {"top1": 0.5, "top1_interval": ["low", "high"]},
+        {"top1": 0.5, "top1_interval": [0.4, 0.6]},
+        {"top1": 0.5, "top1_interval": [0.4, 0.6], "single": None},
     ],
 )
 def test_a_study_without_its_figures_is_refused(figures: dict[str, Any]) -> None:
-    with pytest.raises(StorageError, match="record 'milani-snapshots': its figures lack top1 or top1_interval"):
+    with pytest.raises(
+        StorageError, match="record 'milani-snapshots': its figures lack top1, top1_interval or single"
+    ):
         row_line("milani-snapshots", study_record("milani-snapshots", {"ensemble": figures}))
 
 
@@ -128,7 +139,7 @@ def test_a_study_whose_interval_cannot_be_is_refused(interval: list[float]) -> N
     with pytest.raises(StorageError, match=r"top1_interval: .* does not hold 0.5 in \[0, 1\]"):
         row_line(
             "milani-snapshots",
-            study_record("milani-snapshots", {"ensemble": {"top1": 0.5, "top1_interval": interval}}),
+            study_record("milani-snapshots", {"ensemble": ENSEMBLE | {"top1": 0.5, "top1_interval": interval}}),
         )
 
 

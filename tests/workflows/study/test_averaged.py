@@ -40,14 +40,14 @@ def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDatase
     assert result.ensemble is not None
     assert [scores.top1 for scores in result.ensemble.curve] == curve
     assert result.ensemble.members == [one.tag for one in kept]
-    assert result.ensemble.best_n == 1 + curve.index(max(curve))
+    assert result.ensemble.size == 1 + curve.index(max(curve))
     figures = records.load(record_study(result, tmp_path / "records"))
     assert isinstance(figures, records.Measurement)
     assert figures.command == "thumbnet study snaps"
     content = figures.figures["ensemble"]
     assert content["top1"] == pytest.approx(max(curve), rel=1e-5)
     assert content["curve"] == pytest.approx(curve, rel=1e-5)
-    assert (content["best_n"], content["selected_on"]) == (result.ensemble.best_n, "val")
+    assert (content["size"], content["selected_on"]) == (result.ensemble.size, "val")
     assert content["images"] == len(stored[0].labels)
     assert content["all_members"]["n"] == len(kept)
     assert content["all_members"]["top1"] == pytest.approx(curve[-1], rel=1e-5)
@@ -66,6 +66,10 @@ def test_networks_of_several_seeds_are_averaged(tmp_path: Path, dataset: PackedD
     stored = [Predictions.load(RunDirectory.open(tmp_path / name).predictions_path("val")) for name in names]
     mean = np.mean([one.logits.astype(np.float64) for one in stored], axis=0)
     assert result.ensemble is not None
-    assert sorted(result.ensemble.members) == names
+    assert result.ensemble.members == names
+    judged, single = np.mean(mean.argmax(1) == stored[0].labels), stored[0].scores().top1
     assert len(result.ensemble.curve) == 3
-    assert result.ensemble.curve[-1].top1 == np.mean(mean.argmax(1) == stored[0].labels)
+    assert (result.ensemble.judged.top1, result.ensemble.single.top1) == (judged, single)
+    content = result.to_json()["ensemble"]
+    assert (content["size"], content["selected_on"]) == (3, "none")
+    assert (content["top1"], content["single"]["top1"]) == (judged, single)

@@ -16,7 +16,8 @@ from tests.shapes import make_tiny_imagenet
 from tests.stopping import interrupt_after
 from tests.workflows.study.made import tiny
 from thumbnet import metrics, train
-from thumbnet.errors import RecipeError, RunError, TrainingError
+from thumbnet.errors import RecipeError, RunError, StorageError, TrainingError
+from thumbnet.files import write_json
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Checkpointing, Model, Optimizer, Phase, Recipe, iterations
@@ -25,7 +26,7 @@ from thumbnet.sources import pack
 from thumbnet.studies import STUDIES, look_at, vary
 from thumbnet.workflows.study import panels
 from thumbnet.workflows.study.result import FIGURES, StudyResult, read_run, spread
-from thumbnet.workflows.study.running import check_recordable, record_study, run_study, state_of, write_study
+from thumbnet.workflows.study.running import check_recordable, record_study, run_study, state_of
 
 RATES = ["optimizer.lr=0.02,0.002"]
 
@@ -121,8 +122,8 @@ def test_what_is_complete_is_not_trained_again(found: StudyResult, out: Path, da
     assert lines[0] == f"tiny-by-optimizer.lr, run 1 of 6: {out / 'tiny,optimizer.lr=0.02'} (complete)"
 
 
-def test_one_seed_compares_the_answers_for_each_image(out: Path, found: StudyResult, dataset: PackedDataset) -> None:
-    one = run_study(vary(tiny(), RATES), dataset, out, QUIET)
+def test_one_seed_compares_the_answers_for_each_image(out: Path, dataset: PackedDataset) -> None:
+    one = run_study(vary(tiny(), RATES, name="one"), dataset, out, QUIET)
     first, second = (
         Predictions.load(RunDirectory.open(out / f"tiny,optimizer.lr={rate}").predictions_path("val"))
         for rate in (0.02, 0.002)
@@ -134,7 +135,6 @@ def test_one_seed_compares_the_answers_for_each_image(out: Path, found: StudyRes
     assert (difference.value, difference.interval) == metrics.paired_difference(right[0], right[1])
     assert one.variants[0].interval == pytest.approx(first.scores().top1_interval)
     assert one.variants[0].spreads["val_top1"].std is None
-    write_study(found.study, out)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -171,16 +171,17 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, dataset: Pack
     assert state_of(study.planned()[0], tmp_path).startswith("failed")
     with pytest.raises(RunError, match="failed, so nothing is recorded"):
         record_study(result, tmp_path / "records")
+    worse = vary(tiny(optimizer=Optimizer("sgd", lr=0.1)), ["optimizer.lr=1e30,1e31"], name="worse")
     with pytest.raises(TrainingError, match="no run could be trained; the loss is"):
-        run_study(vary(tiny(optimizer=Optimizer("sgd", lr=0.1)), ["optimizer.lr=1e30,1e31"]), dataset, tmp_path, QUIET)
+        run_study(worse, dataset, tmp_path, QUIET)
 
 
 def test_nothing_is_trained_where_something_does_not_fit(tmp_path: Path, dataset: PackedDataset, out: Path) -> None:
     with pytest.raises(RecipeError, match=r"model .*nonsense"):
         run_study(vary(tiny(), ["model.name=small,nonsense"]), dataset, tmp_path, QUIET)
     assert list(tmp_path.iterdir()) == []
-    run_study(vary(tiny(), RATES), dataset, out, QUIET)
-    other = vary(replace(tiny(), batch_size=5), RATES)
+    run_study(vary(tiny(), RATES, seeds=3), dataset, out, QUIET)
+    other = vary(replace(tiny(), batch_size=5), RATES, seeds=3)
     with pytest.raises(
         RunError, match=r"not of the recipe 'tiny,optimizer\.lr=0\.02' as it stands now; remove it, or choose"
     ):
@@ -205,16 +206,51 @@ def test_shortened_runs_are_marked(tmp_path: Path, dataset: PackedDataset) -> No
     ]
     assert result.runs[0].run.result()["steps"] == 3
     with pytest.raises(RunError, match="shortened runs are not recorded"):
-        check_recordable(result.study, dataset)
+        check_recordable(result.study, dataset, tmp_path)
 
 
-def test_records_under_our_names_are_of_our_studies(dataset: PackedDataset) -> None:
+def test_what_another_study_found_is_kept(
+    found: StudyResult, dataset: PackedDataset, out: Path, tmp_path: Path
+) -> None:
+    stored = (out / found.study.name / "study.json").read_bytes()
+    path = record_study(found, tmp_path)
+    recorded = path.read_bytes()
+    more = vary(tiny(), ["optimizer.lr=0.02,0.002,0.2"], seeds=4)
+    for other in (vary(tiny(), ["optimizer.lr=0.02,0.2"], seeds=3), vary(tiny(), RATES, seeds=2)):
+        with pytest.raises(
+            RunError, match=r"another study of that name found \(.*=0\.02; .*=0\.002; seeds: 3\); keep it"
+        ):
+            run_study(other, dataset, out, QUIET)
+        with pytest.raises(
+            RunError, match=r"tiny-by-optimizer\.lr\.json: holds what another study of that name found"
+        ):
+            check_recordable(other, dataset, tmp_path)
+        check_recordable(replace(other, name="other"), dataset, tmp_path)
+    assert (out / found.study.name / "study.json").read_bytes() == stored
+    assert path.read_bytes() == recorded
+    check_recordable(more, dataset, tmp_path)
+    with pytest.raises(RunError, match="holds something else than a study; give the study another name with --name"):
+        run_study(replace(found.study, name="tiny,optimizer.lr=0.02"), dataset, out, QUIET)
+    with pytest.raises(StorageError, match="not the file of a record"):
+        check_recordable(replace(found.study, name="my study"), dataset, tmp_path)
+    write_json(tmp_path / "mine.json", json.loads(path.read_text()) | {"name": "mine", "figures": {"top1": 1}})
+    with pytest.raises(RunError, match=r"mine\.json: holds what another study of that name found; keep it"):
+        check_recordable(replace(found.study, name="mine"), dataset, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "/a"])
+def test_a_study_is_named_as_a_folder(name: str) -> None:
+    with pytest.raises(RecipeError, match=r"study '.*': not a plain name of a folder"):
+        replace(vary(tiny(), RATES), name=name)
+
+
+def test_records_under_our_names_are_of_our_studies(dataset: PackedDataset, tmp_path: Path) -> None:
     study = STUDIES["hansen-ensemble"]
     with pytest.raises(RunError, match="a study of Tiny ImageNet, and this data is not the whole of it"):
-        check_recordable(study, dataset)
+        check_recordable(study, dataset, tmp_path)
     with pytest.raises(RunError, match=r"not the study of that name as it stands \(4 seeds\)"):
-        check_recordable(replace(study, seeds=2), dataset)
-    check_recordable(vary(tiny(), RATES), dataset)
+        check_recordable(replace(study, seeds=2), dataset, tmp_path)
+    check_recordable(vary(tiny(), RATES), dataset, tmp_path)
 
 
 def test_the_recipes_that_are_no_rows_fit_their_images(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from thumbnet.errors import RecipeError, StorageError
 from thumbnet.recipe import from_json
 from thumbnet.recipes import OWN, REPORTS, ROWS, Reported, Row, find_row, is_current
 from thumbnet.records import Measurement, Record
-from thumbnet.studies import Study, find_study
+from thumbnet.studies import STUDIES, Study, find_study
 from thumbnet.views import find_views
 from thumbnet.workflows.reproduction.measured import Interval, Measured, device_name, measured_run, measured_study
 
@@ -77,6 +77,8 @@ class Line:
             "pretrained": self.pretrained,
             "selected_on": measured.selected_on,
             "views": measured.views,
+            "members": measured.members,
+            "single": measured.single,
             "expected_seconds": self.expected_seconds,
             "expected_on": self.expected_on,
             "command": self.command,
@@ -125,10 +127,12 @@ def check_rows(names: Iterable[str]) -> list[str]:
     """Return `names`, each once.
 
     Raises:
-        RecipeError: one is not a row, with the nearest names.
+        RecipeError: one is not a row, with the nearest names, or is a study that is no row.
     """
     chosen = list(dict.fromkeys(names))
     for name in chosen:
+        if name in STUDIES and name not in ROWS:
+            raise RecipeError(f"row {name!r}: a study that is no row; run it with: thumbnet study {name}")
         find_row(name)
     return chosen
 

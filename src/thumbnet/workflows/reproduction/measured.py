@@ -34,14 +34,15 @@ class Measured:
         device: where, in short.
         selected_on: split that chose the epoch, or the ensemble's members: 'none', 'holdout' or 'val'.
         views: test-time views with which `figure` is meant; `None` where the record does not say.
-        members: of an ensemble, how many were chosen.
+        members: of an ensemble, how many it has.
+        single: top-1 of its first member alone, which is the best one where they were chosen.
     """
 
     record: str
     figure: float | int | None
     verdict: Verdict | None
     interval: Interval | None
-    epoch: int | None = None
+    epoch: float | None = None
     last: float | None = None
     last_interval: Interval | None = None
     running: int | None = None
@@ -52,6 +53,7 @@ class Measured:
     selected_on: str | None = None
     views: str | None = None
     members: int | None = None
+    single: float | None = None
 
 
 def measured_run(record: Record, reported: Reported | None) -> Measured:
@@ -79,7 +81,7 @@ def measured_run(record: Record, reported: Reported | None) -> Measured:
         views=record.views,
     )
     if reported is not None and reported.iterations is not None:
-        return _with_iterations(found, record, reported.iterations)
+        return _with_iterations(found, record, reported.iterations, reported.about)
     return _judged(found, reported)
 
 
@@ -87,16 +89,17 @@ def measured_study(record: Measurement, reported: Reported) -> Measured:
     """Return what the measurement of a study says, judged against the report's figures.
 
     Raises:
-        StorageError: its ensemble's figures lack `top1` or `top1_interval`, or these are not fractions with one in
-            the other.
+        StorageError: its ensemble's figures lack `top1`, `top1_interval` or `single`, or the first are not fractions
+            with one in the other.
     """
     figures = record.figures
     found = figures.get("ensemble") or {}
     try:
         top1, (low, high) = float(found["top1"]), map(float, found["top1_interval"])
+        single = float(found["single"]["top1"])
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
-            f"record {record.name!r}: its figures lack top1 or top1_interval; measure the row again"
+            f"record {record.name!r}: its figures lack top1, top1_interval or single; measure the row again"
         ) from error
     if not 0 <= low <= top1 <= high <= 1:
         raise StorageError(
@@ -112,7 +115,8 @@ def measured_study(record: Measurement, reported: Reported) -> Measured:
         seconds=figures.get("seconds"),
         device=device_name(record.device),
         selected_on=found.get("selected_on"),
-        members=found.get("best_n"),
+        members=found.get("size"),
+        single=single,
     )
     return _judged(measured, reported)
 
@@ -125,11 +129,15 @@ def verdict(reported: float, interval: Interval) -> Verdict:
     return "below" if high < reported else "within"
 
 
-def iterations_verdict(reported: int, measured: int | None) -> Verdict:
-    """Return 'above' for fewer iterations than `reported`, 'within' for as many, 'below' for more, or never."""
-    if measured is None or measured > reported:
+def iterations_verdict(reported: int, measured: int | None, *, about: bool = False) -> Verdict:
+    """Return 'above' for fewer iterations than `reported`, 'within' for as many, 'below' for more, or never.
+
+    Where the report says `about`, as many are those that differ by at most a tenth.
+    """
+    slack = reported // 10 if about else 0
+    if measured is None or measured > reported + slack:
         return "below"
-    return "above" if measured < reported else "within"
+    return "above" if measured < reported - slack else "within"
 
 
 def device_name(device: Mapping[str, Any]) -> str:
@@ -155,9 +163,9 @@ def _judged(found: Measured, reported: Reported | None) -> Measured:
     return replace(found, verdict=verdict(reported.val, found.interval))
 
 
-def _with_iterations(found: Measured, record: Record, reported: int) -> Measured:
+def _with_iterations(found: Measured, record: Record, reported: int, about: bool) -> Measured:
     """Return `found` as a check that training images are learned by heart: how many iterations that took."""
     steps = steps_to_perfect(record.history, "eval_train_top1")
     running = steps_to_perfect(record.history, "running_train_top1")
-    judged = iterations_verdict(reported, steps)
+    judged = iterations_verdict(reported, steps, about=about)
     return replace(found, figure=steps, running=running, verdict=judged, interval=None, epoch=None)

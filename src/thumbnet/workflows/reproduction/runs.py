@@ -13,6 +13,7 @@ from thumbnet.recipes import find_row, quick_look
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import Study, find_study, look_at
+from thumbnet.text import epochs_text
 from thumbnet.train import Options
 from thumbnet.workflows.estimate import DataShape, full_epochs, shape_of
 from thumbnet.workflows.recording import describe_run, make_record
@@ -108,7 +109,7 @@ def make_task(name: str, look: Look, shape: DataShape, out: Path) -> Task:
     if row.recipe is None:
         assert row.study is not None
         study = find_study(row.study)
-        fraction = _fraction(next(iter(study.runs.values())), look, shape)
+        fraction = _fraction(_first_recipe(name), look, shape)
         work: Recipe | Study = look_at(study, fraction, random_weights=look.random_weights)
         random = any(one.model.weights is not None for one in study.runs.values())
     else:
@@ -119,6 +120,13 @@ def make_task(name: str, look: Look, shape: DataShape, out: Path) -> Task:
     notes = [f"a quick look, {fraction:.3g} of the full length"] if fraction < 1 else []
     notes += ["random weights in place of pretrained ones"] if random and look.random_weights else []
     return Task(name, work, out / work.name, fraction, "; ".join(notes))
+
+
+def as_long(names: Sequence[str], look: Look, shape: DataShape) -> list[str]:
+    """Return those of the rows `names` that have as many epochs as `look` asks for."""
+    if look.epochs is None:
+        return list(names)
+    return [name for name in names if full_epochs(_first_recipe(name), shape) >= look.epochs]
 
 
 def run_rows(
@@ -161,13 +169,26 @@ def run_rows(
             yield Outcome(name, f"{name}: {error}", failed=True, task=task)
 
 
+def _first_recipe(name: str) -> Recipe:
+    """Return the recipe of the row `name`, or that of its study's first run; all runs of a study are as long."""
+    row = find_row(name)
+    if row.recipe is not None:
+        return row.recipe()
+    assert row.study is not None
+    return next(iter(find_study(row.study).runs.values()))
+
+
 def _fraction(recipe: Recipe, look: Look, shape: DataShape) -> float:
     if look.epochs is None:
         return look.fraction or 1.0
     full = full_epochs(recipe, shape)
     if look.epochs > full:
-        raise RecipeError(f"--epochs {look.epochs:g}: {recipe.name!r} has {full:g} epochs in all; give fewer or none")
+        raise RecipeError(f"--epochs {look.epochs:g}: {recipe.name!r} has {_counted(full)} in all; give fewer or none")
     return look.epochs / full
+
+
+def _counted(count: float) -> str:
+    return "1 epoch" if count == 1 else f"{epochs_text(count)} epochs"
 
 
 def _measure(

@@ -76,16 +76,20 @@ def timed(device: torch.device, shape: DataShape, tell: Tell) -> Expect:
     return expect
 
 
-def recorded_times(folder: Path | None) -> tuple[Expect, str]:
+def recorded_times(folder: Path | None, shape: DataShape) -> tuple[Expect, str]:
     """Return a function that looks a recipe's time up in the records of `folder`, and on which device that is.
+
+    The times are Tiny ImageNet's, so none is known for data of another shape.
 
     Args:
         folder: of records; `None` takes those that come with thumbnet.
+        shape: of the data.
 
     Raises:
         StorageError: there are no such records, or one is damaged.
     """
-    times = expected_times(records.load_all(folder or records.shipped_folder()))
+    known = records.load_all(folder or records.shipped_folder())
+    times = expected_times(known) if shape == TINY_IMAGENET else None
 
     def expect(recipe: Recipe) -> float | None:
         seconds = None if times is None else times.figures.get(own_name(recipe.name))
@@ -161,6 +165,22 @@ def _progress(runs: Sequence[_Run]) -> dict[str, Any]:
         "steps": sum(run.steps for run in runs),
         "epochs": sum(run.epochs for run in runs),
     }
+
+
+def expected_left(folder: Path, recipe: Recipe, shape: DataShape, expect: Expect) -> float | None:
+    """Return the seconds that what is left of a run is expected to take; `None` where that is not known.
+
+    Args:
+        folder: of the run; nothing is there before it begins.
+        recipe: of the run.
+        shape: of the data that it trains on.
+        expect: gives the seconds that a whole recipe is expected to take, or `None`.
+
+    Raises:
+        RunError: the folder holds another recipe's run, or none.
+    """
+    run = _run(folder, recipe, shape)
+    return 0.0 if run.complete else _left([run], expect)
 
 
 def _left(runs: Sequence[_Run], expect: Expect) -> float | None:

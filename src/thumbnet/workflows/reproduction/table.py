@@ -26,10 +26,10 @@ _VERDICT_NOTE = (
     "The verdict is above where the whole 95% interval of the measured figure lies above the reported one, below "
     "where it lies below, else within."
 )
-_MEMBERS_NOTE = "An ensemble's members and their number were chosen on val, which judges them, as their report did."
+_MEMBERS_NOTE = "A run's snapshots and their number were chosen on val, which judges them, as their report did."
 _ITERATIONS_NOTE = (
     "Iterations are counted until every training image is classified right in evaluation mode (running: as batches "
-    "came); fewer than reported is above, as many within."
+    "came); fewer than reported is above, as many within, up to a tenth more or fewer where the report says about (~)."
 )
 _ROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "last", "epochs", "time", "device")
 _NARROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "time")
@@ -113,13 +113,14 @@ def verdict_line(line: Line, note: str = "") -> str:
 
 
 def reported_text(line: Line) -> str:
-    """Return the report's figure of a row in a few words, such as '29.5%', '40 iterations' or its own words."""
+    """Return the report's figure of a row in a few words, such as '29.5%', '~40 iterations' or its own words."""
     reported = line.reported
     if reported is None:
         return ""
+    about = "~" if reported.about else ""
     if reported.iterations is not None:
-        return f"{reported.iterations} iterations"
-    return reported.text if reported.val is None else trimmed_percent(reported.val)
+        return f"{about}{reported.iterations} iterations"
+    return reported.text if reported.val is None else about + trimmed_percent(reported.val)
 
 
 def _section(title: str, lines: Sequence[Line], note: str = "") -> Section:
@@ -149,7 +150,7 @@ def _cells(line: Line, head: Sequence[str]) -> list[str]:
 
 def _epochs(measured: Measured) -> str:
     trained = epochs_text(measured.epochs)
-    return trained if measured.epoch is None else f"{measured.epoch} of {trained}"
+    return trained if measured.epoch is None else f"{epochs_text(measured.epoch)} of {trained}"
 
 
 def _open_head(lines: Sequence[Line]) -> list[str]:
@@ -200,11 +201,14 @@ def _reached(line: Line, measured: Measured) -> str:
         assert measured.last is not None
         return f"{reached} at the last step with {measured.views}, {percent(measured.last)} without"
     if measured.members is not None:
-        return f"{reached} by the best {measured.members}, chosen on {measured.selected_on}"
+        assert measured.single is not None
+        chosen = measured.selected_on != "none"
+        members = f"the best {measured.members}, chosen on {measured.selected_on}" if chosen else measured.members
+        return f"{reached} by {members}, {percent(measured.single)} by the {'best' if chosen else 'first'} alone"
     if measured.epoch is None:
         return reached if measured.last is None else f"{reached} at the last step"
     assert measured.last is not None
-    return f"{reached} at epoch {measured.epoch}, last {percent(measured.last)}"
+    return f"{reached} at epoch {epochs_text(measured.epoch)}, last {percent(measured.last)}"
 
 
 def _markdown_section(section: Section, folder: str) -> str:

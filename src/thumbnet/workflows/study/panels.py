@@ -145,19 +145,19 @@ def draw_bars(axes: Axes, result: StudyResult) -> None:
 
 
 def draw_ensemble(axes: Axes, result: StudyResult) -> None:
-    """The accuracy of ensembles of the best 1, 2, ... members; the best number of members is marked."""
+    """The accuracy of ensembles of the first 1, 2, ... members; the judged number of members is marked."""
     found, kind = result.ensemble, result.study.ensemble
     if found is None or kind is None:
         axes.text(0.5, 0.5, "no predictions to average", ha="center", va="center", transform=axes.transAxes)
         return
     counts = np.arange(1, len(found.curve) + 1)
     top1 = 100 * np.array([scores.top1 for scores in found.curve])
-    single, best = top1[0], top1[found.best_n - 1]
+    single, judged = top1[0], top1[found.size - 1]
+    first, chosen, order = ("best", "best", ", best first") if found.of == "snapshots" else ("first", "judged", "")
     axes.plot(counts, top1, color="tab:blue", marker="o", markersize=4, label=f"mean of {kind.over}")
-    axes.axhline(single, color="0.4", linestyle="--", linewidth=1, label=f"single best network: {single:.2f}%")
-    axes.plot(
-        [found.best_n], [best], "o", color="crimson", label=f"best: {found.best_n} of {len(counts)}, {best:.2f}%"
-    )
+    axes.axhline(single, color="0.4", linestyle="--", linewidth=1, label=f"single {first} network: {single:.2f}%")
+    label = f"{chosen}: {found.size} of {len(counts)}, {judged:.2f}%"
+    axes.plot([found.size], [judged], "o", color="crimson", label=label)
     row = ROWS.get(result.study.name)
     if row is not None and row.reported.val is not None:
         reported = 100 * row.reported.val
@@ -166,7 +166,7 @@ def draw_ensemble(axes: Axes, result: StudyResult) -> None:
     axes.margins(y=0.15)
     kinds = {"snapshots": "snapshots of one run", "seeds": "networks of other seeds"}
     up = f"top-1 accuracy on {found.split} (%)"
-    _finish(axes, f"ensembles of {kinds[kind.of]}", "networks in the ensemble, best first", up)
+    _finish(axes, f"ensembles of {kinds[kind.of]}", f"networks in the ensemble{order}", up)
 
 
 PANELS: Mapping[str, Callable[[Axes, StudyResult], None]] = {

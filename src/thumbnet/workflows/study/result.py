@@ -88,16 +88,38 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class EnsembleResult:
-    """The ensembles of the best 1, 2, ... members: their accuracy on `split`, and the members' names in order."""
+    """The ensembles of the first 1, 2, ... members: their accuracy on `split`, and the members' names in order.
+
+    Snapshots are ordered by their accuracy on `split`, best first, and their number is chosen there too, as the
+    report did. Networks of other seeds stand in the order of their seeds, and all of them count: nothing is chosen.
+    """
 
     split: str
+    of: Literal["snapshots", "seeds"]
     members: Sequence[str]
     curve: Sequence[Accuracy]
 
     @property
-    def best_n(self) -> int:
-        """How many members the best ensemble has; the fewest, where several are equally good."""
+    def selected_on(self) -> str:
+        """The split that chose the members and their number, or 'none'."""
+        return self.split if self.of == "snapshots" else "none"
+
+    @property
+    def size(self) -> int:
+        """How many members the judged ensemble has: the best number of snapshots (the fewest of those), all seeds."""
+        if self.of == "seeds":
+            return len(self.curve)
         return 1 + max(range(len(self.curve)), key=lambda place: (self.curve[place].top1, -place))
+
+    @property
+    def judged(self) -> Accuracy:
+        """The accuracy of the ensemble of `size` members."""
+        return self.curve[self.size - 1]
+
+    @property
+    def single(self) -> Accuracy:
+        """The accuracy of the first member alone."""
+        return self.curve[0]
 
 
 @dataclass(frozen=True)
@@ -178,20 +200,17 @@ def spread(values: Sequence[float | None]) -> Spread | None:
 
 
 def ensemble_json(study: Study, found: EnsembleResult) -> dict[str, Any]:
-    """Return an ensemble's figures: of the best number of members, of all and of the single best, and the curve.
-
-    As in the reports, the number of members is chosen on the split that it is judged on.
-    """
+    """Return an ensemble's figures: of the judged number of members, of all and of the first alone, and the curve."""
     assert study.ensemble is not None
-    best, every, single = found.curve[found.best_n - 1], found.curve[-1], found.curve[0]
+    judged, every, single = found.judged, found.curve[-1], found.single
     return {
-        "of": study.ensemble.of,
+        "of": found.of,
         "over": study.ensemble.over,
-        "top1": best.top1,
-        "top1_interval": list(best.top1_interval),
-        "images": best.images,
-        "best_n": found.best_n,
-        "selected_on": found.split,
+        "top1": judged.top1,
+        "top1_interval": list(judged.top1_interval),
+        "images": judged.images,
+        "size": found.size,
+        "selected_on": found.selected_on,
         "curve": [scores.top1 for scores in found.curve],
         "all_members": {"n": len(found.curve), "top1": every.top1, "top1_interval": list(every.top1_interval)},
         "single": {"top1": single.top1, "top1_interval": list(single.top1_interval)},
@@ -236,13 +255,14 @@ def _difference(runs: Sequence[RunResult], first: Sequence[RunResult], split: st
 def _ensemble(study: Study, complete: Sequence[RunResult], split: str | None) -> EnsembleResult | None:
     if study.ensemble is None or split is None:
         return None
-    members = _members(study, complete, split)
-    if not members:
+    given = list(_members(study, complete, split).items())
+    if not given:
         return None
-    given = list(members.items())
-    names, ordered = zip(*(given[place] for place in ensemble.ranking(list(members.values()))), strict=True)
+    of = study.ensemble.of
+    order = ensemble.ranking([one for _, one in given]) if of == "snapshots" else range(len(given))
+    names, ordered = zip(*(given[place] for place in order), strict=True)
     curve = [Accuracy.of(right) for right in ensemble.growth(ordered, study.ensemble.over)]
-    return EnsembleResult(split, list(names), curve)
+    return EnsembleResult(split, of, list(names), curve)
 
 
 def _members(study: Study, complete: Sequence[RunResult], split: str) -> dict[str, Predictions]:

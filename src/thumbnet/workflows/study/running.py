@@ -7,7 +7,7 @@ from typing import Any
 
 from thumbnet import records
 from thumbnet.errors import RunError, TrainingError
-from thumbnet.files import storage_errors, write_json
+from thumbnet.files import read_json, storage_errors, write_json
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import to_json
 from thumbnet.records import Measurement
@@ -53,6 +53,7 @@ def run_study(
         ThumbnetError: what does not fit (then nothing is trained), or no run could be trained.
         Interrupted: somebody asked to stop; the same call goes on.
     """
+    _check_folder(study, out / study.name)
     planned = study.planned()
     for one in planned:
         _check(one, dataset, out)
@@ -113,23 +114,30 @@ def state_of(planned: PlannedRun, out: Path) -> str:
     return f"{'failed' if status['state'] == 'failed' else 'unfinished'}{done}"
 
 
-def check_recordable(study: Study, dataset: PackedDataset) -> None:
-    """Check that what `study` finds on `dataset` may be recorded under its name.
+def check_recordable(study: Study, dataset: PackedDataset, folder: Path) -> None:
+    """Check that what `study` finds on `dataset` may be recorded under its name in `folder`.
 
     Raises:
         RunError: the study is shortened; or it bears the name of a study of ours and is not that one, or this is not
-            Tiny ImageNet.
+            Tiny ImageNet; or the folder has the record of another study of that name.
+        StorageError: the name is not that of a record, or the record that is there is damaged.
     """
     if any(recipe.fraction < 1 for recipe in study.runs.values()):
         raise RunError(f"study {study.name}: shortened runs are not recorded; leave out --fraction or --records")
-    if study.name not in STUDIES:
-        return
-    if study != STUDIES[study.name]:
-        raise RunError(
-            f"study {study.name}: not the study of that name as it stands ({STUDIES[study.name].seeds} seeds), so it "
-            "cannot be recorded under it; leave out --seeds or --records"
-        )
-    require_tiny_imagenet(dataset.fingerprint, f"study {study.name}: a study of Tiny ImageNet", "leave out --records")
+    ours = STUDIES.get(study.name)
+    if ours is not None:
+        if study != ours:
+            raise RunError(
+                f"study {study.name}: not the study of that name as it stands ({ours.seeds} seeds), so it cannot be "
+                "recorded under it; leave out --seeds or --records, or give it another --name"
+            )
+        what = f"study {study.name}: a study of Tiny ImageNet"
+        require_tiny_imagenet(dataset.fingerprint, what, "leave out --records")
+    path = folder / f"{study.name}.json"
+    records.check_place(path)
+    if path.exists():
+        found = records.load(path)
+        _check_same(study, found.figures if isinstance(found, Measurement) else {}, path)
 
 
 def record_study(result: StudyResult, folder: Path, command: str = "") -> Path:
@@ -168,6 +176,25 @@ def _figures(result: StudyResult) -> dict[str, Any]:
         "seconds": sum(outcome["train_seconds"] for outcome in outcomes),
         "recipes": {label: to_json(recipe) for label, recipe in result.study.runs.items()},
     }
+
+
+def _check_folder(study: Study, folder: Path) -> None:
+    """Check that `folder` is free, or holds what the same study found, maybe of fewer variants or seeds."""
+    if is_study(folder):
+        _check_same(study, read_json(folder / _FILE), folder)
+    elif folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder}: holds something else than a study; give the study another name with --name")
+
+
+def _check_same(study: Study, found: Mapping[str, Any], place: Path) -> None:
+    """Check that `study` has every variant and seed of what is stored at `place`, which it replaces."""
+    labels = [variant["label"] for variant in found.get("variants", [])]
+    if not labels or set(labels) - set(study.runs) or found["seeds"] > study.seeds:
+        raise RunError(
+            f"{place}: holds what another study of that name found"
+            + (f" ({'; '.join(labels)}; seeds: {found['seeds']})" if labels else "")
+            + "; keep it and give this study a name with --name, or remove it"
+        )
 
 
 def _check(planned: PlannedRun, dataset: PackedDataset, out: Path) -> None:
