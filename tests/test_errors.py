@@ -17,3 +17,10 @@ def test_near_names_are_suggested() -> None:
 
 def test_all_names_are_listed_when_none_is_near() -> None:
     assert errors.nearest("zzz", ["m4", "m1"]) == "known: m1, m4"
+
+
+def test_a_librarys_reason_is_one_line_cut_between_words() -> None:
+    assert errors.reason_of(ValueError("two\n\tlines")) == "two lines"
+    assert errors.reason_of(ValueError()) == "ValueError"
+    reason = errors.reason_of(ValueError("word " * 99))
+    assert reason == "word " * 31 + "..."

@@ -139,6 +139,15 @@ def test_predictions_state_their_likeliest_class(tmp_path: Path) -> None:
     assert check((tmp_path / "test.txt").read_bytes()) == EXPECTED
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_a_diverged_network_says_is_not_written(tmp_path: Path, value: float) -> None:
+    logits = np.array([[0, 1], [1, value], [2, 3]], np.float32)
+    made = Predictions("test", IMAGES, logits, np.full(3, -1), CLASSES, {})
+    with pytest.raises(PredictionError, match="a value of image 1 is not finite; the network diverged"):
+        submission.write_predictions(tmp_path / "test.txt", made)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_names_with_inner_blanks_are_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "test.txt"
     submission.write(path, ["my cat.png", "ÿ.png"], ["cat", "chät"])

@@ -5,6 +5,7 @@ line and exits with status 1; a program can catch `ThumbnetError` for all of the
 """
 
 import difflib
+import textwrap
 from collections.abc import Iterable
 
 
@@ -47,3 +48,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return "did you mean " + " or ".join(close) + "?"
     return "known: " + ", ".join(names)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what a library's error says as one line of at most 160 characters, cut between words; never ''."""
+    return textwrap.shorten(str(error), 160, placeholder=" ...") or type(error).__name__

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from thumbnet import metrics
 from thumbnet.errors import PredictionError
 from thumbnet.files import atomic_file
 from thumbnet.predictions import Predictions
@@ -32,9 +33,10 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write the class that `predictions` name for each image to `path` (see `write`).
 
     Raises:
-        PredictionError: a name that the format cannot hold.
+        PredictionError: a logit is not finite, or a name that the format cannot hold.
         StorageError: the place cannot be written or the disk is full.
     """
+    metrics.check_logits(predictions.logits)
     class_ids = [predictions.classes[index] for index in predictions.predicted()]
     write(path, predictions.image_ids, class_ids, known=predictions.classes)
 

@@ -67,13 +67,16 @@ def test_center_crop(images: Tensor, crop: int, size: int) -> None:
     close(geometry.center_crop(images, (crop, crop), (size, size)), theirs, SUMS)
 
 
-def test_corner_crop(images: Tensor) -> None:
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [20, 33])
+@pytest.mark.parametrize("corners", [[0, 1, 2, 3, 4, 0, 3, 4], [1] * 8])
+def test_corner_crop(images: Tensor, interpolation: geometry.Resampling, size: int, corners: list[int]) -> None:
     square = images[..., :20]
     windows = reference.five_crop(square, [14, 14])
-    resized = [reference.resize(window, [20, 20]) for window in (*windows[:4], square)]
-    corner = torch.tensor([0, 1, 2, 3, 4, 0, 3, 4])
-    theirs = [resized[place][i] for i, place in enumerate(corner.tolist())]
-    close(geometry.corner_crop(square, corner, (14, 14), (20, 20)), theirs, SUMS)
+    mode = reference.InterpolationMode(interpolation)
+    resized = [reference.resize(window, [size, size], mode) for window in (*windows[:4], square)]
+    theirs = [resized[place][i] for i, place in enumerate(corners)]
+    close(geometry.corner_crop(square, torch.tensor(corners), (14, 14), (size, size), interpolation), theirs, SUMS)
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])

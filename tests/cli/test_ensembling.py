@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.cli.calling import Shell, modules_after, status
+from tests.helpers import copy_of
 from tests.shapes import class_ids, class_name
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet import records, submission
@@ -50,6 +51,51 @@ def test_an_ensemble_stands_where_a_run_may(
 
     compared = shell.json("compare", paths[0], out)
     assert compared["second_top1"] == found["ensemble"]["top1"]
+
+
+@pytest.mark.parametrize("networks", ["--snapshots", "--kept"])
+def test_networks_that_one_run_kept_make_a_submission(
+    runs: list[RunDirectory], dataset: PackedDataset, networks: str, tmp_path: Path, shell: Shell
+) -> None:
+    run, out, file = copy_of(runs[0], tmp_path / "run"), tmp_path / "e", tmp_path / "submission.txt"
+    moved = shutil.copytree(dataset.path, tmp_path / "data")
+    where = ("--data", moved, "--device", "cpu", "--threads", 1)
+    found = shell.json("ensemble", run.path, networks, "--out", out, *where)
+    assert found["splits"] == ["val", "holdout", "test"]
+    assert f"{CLASSES * TEST} predictions of test" in shell.text("predict", out, "--split", "test", "--out", file)
+    ids = dataset.split("test").image_ids
+    stated = submission.read_and_validate(file.read_bytes(), ids, class_ids(CLASSES))
+    tags = [member["name"].partition(":")[2] for member in found["members"]]
+    kept = run.snapshots() if networks == "--snapshots" else run.kept_epochs()
+    assert sorted(tags) == [one.tag for one in kept]
+    expected = average([judge(run, "test", How(weights=tag)) for tag in tags])
+    assert [stated[image] for image in ids] == [expected.classes[index] for index in expected.predicted()]
+    assert shell.json("ensemble", run.path, networks)["ensemble"] == found["ensemble"]
+    soup = shell.json("soup", run.path, networks, "--out", tmp_path / "soup", *where)
+    assert sorted(soup["soup"]["members"]) == sorted(f"{run.path}:{tag}" for tag in tags)
+
+
+def test_figures_on_images_that_chose_are_said_to_be_so(
+    run: RunDirectory, paths: list[Path], tmp_path: Path, shell: Shell
+) -> None:
+    here = ("--split", "holdout", "--device", "cpu", "--threads", 1)
+    note = "chosen on holdout, which also judges: new images will be classified worse"
+    assert note in shell.text("evaluate", run.path, "--weights", "best", *here)
+    assert note not in shell.text("evaluate", run.path, *here)
+    assert "also judges" not in shell.text("evaluate", run.path, "--weights", "best", "--threads", 1)
+    both = ("compare", run.path, "--weights", "last", "--weights", "best")
+    said = f"{run.path} [best] was {note}, and the p-value does not hold."
+    assert shell.json(*both, *here)["notes"] == [said]
+    assert said in shell.text(*both, *here)
+    assert shell.json(*both, "--threads", 1)["notes"] == []
+    soup = tmp_path / "soup"
+    printed = shell.text("soup", paths[0], "--snapshots", "--out", soup, "--threads", 1)
+    assert f"note: what is averaged was {note}." in printed
+    assert note in shell.text("evaluate", soup, "--split", "holdout")
+    assert "chosen on" not in shell.text("soup", *paths, "--out", tmp_path / "plain", "--threads", 1)
+    kept = tmp_path / "best.npz"
+    shell.text("predict", run.path, *here, "--weights", "best", "--out", kept)
+    assert f"best.npz was {note}" in shell.text("ensemble", kept, run.path, "--split", "holdout")
 
 
 def test_the_tables_say_what_the_json_says(paths: list[Path], tmp_path: Path, shell: Shell) -> None:
@@ -139,6 +185,10 @@ def test_what_cannot_be_asked(run: RunDirectory, paths: list[Path], tmp_path: Pa
         (("ensemble", *paths, "--replacement"), "add --select holdout"),
         (("ensemble", *paths, "--size", 0), "a size of 0"),
         (("ensemble", *paths, "--out", made), "never overwritten"),
+        (("ensemble", paths[0], "--snapshots", "--out", made), "never overwritten"),
+        (("ensemble", paths[0], "--snapshots", "--kept"), "leave one out"),
+        (("ensemble", *paths, "--data", tmp_path), "saved predictions need no data"),
+        (("soup", *paths, "--kept", "--weights", "best", "--out", tmp_path / "x"), "give the one or the other"),
         (("ensemble", *paths, "--curve", tmp_path / "curve.doc"), "one that ends in .png"),
         (("ensemble", paths[0], paths[0]), "given twice"),
         (("ensemble", *paths, "--split", "vall"), "no stored predictions for 'vall'"),
@@ -168,6 +218,7 @@ def test_saved_predictions_need_no_torch(paths: list[Path], tmp_path: Path) -> N
     commands = [
         ["ensemble", *copies, "--out", tmp_path / "e"],
         ["ensemble", *copies, "--select", "holdout"],
+        ["ensemble", copies[0], "--snapshots", "--size", "2"],
         ["compare", copies[0], tmp_path / "e"],
         ["evaluate", tmp_path / "e"],
         ["predict", tmp_path / "e", "--out", tmp_path / "test.txt"],

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
+import torchvision
 from torch import nn
 
 from tests.features.helpers import CPU, DATA, body, extract, extract_until, images, recipe
@@ -130,7 +132,21 @@ def test_everything_that_decides_features_decides_their_key() -> None:
     assert body().describe(Wanted("train", 32, RANDOM), images(8), "float32").key == keys[""]
 
 
-@pytest.mark.parametrize("field", ["thumbnet", "torch", "device", "batch", "chunk", "format_version"])
+@pytest.mark.parametrize(
+    ("name", "libraries"),
+    [
+        ("timm/test_resnet", {"timm": timm.__version__}),
+        ("torchvision/resnet18", {"torchvision": torchvision.__version__.partition("+")[0]}),
+        ("resnet18", {}),
+    ],
+)
+def test_the_library_that_defines_the_network_decides_the_key(name: str, libraries: dict[str, str]) -> None:
+    described = body(_changed(model=Model(name))).describe(Wanted("train", 32), images(8)).to_json()
+    found = {key: described[key].partition("+")[0] for key in ("timm", "torchvision") if key in described}
+    assert found == libraries
+
+
+@pytest.mark.parametrize("field", ["thumbnet", "torch", "timm", "device", "batch", "chunk", "format_version"])
 def test_versions_and_the_layout_of_draws_decide_the_key(field: str) -> None:
     described = body().describe(Wanted("train", 32), images(8)).to_json()
     assert key_of(described | {field: "other"}) != key_of(described)
@@ -217,17 +233,26 @@ def test_features_that_their_type_does_not_hold_are_refused(
         Model("small", {"width": 4}, head=Head(hidden=6, dropout=0.5)),
         Model("timm/test_vit", {"img_size": 32}),
         Model("timm/test_resnet", {"drop_rate": 0.5}),
-        Model("torchvision/squeezenet1_0"),
     ],
     ids=lambda model: model.name,
 )
 def test_the_head_of_the_features_is_the_network(model: Model) -> None:
-    if "squeezenet" in model.name:
-        with pytest.raises(RecipeError, match="no fully connected layer"):
-            check_body(build_model(model, 4, 64), 64)
-        return
     network = build_model(model, 4, 64 if model.name == "m1" else 32)
     check_body(network, 64 if model.name == "m1" else 32)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "reason"),
+    [
+        (Model("torchvision/squeezenet1_0"), 64, "no fully connected layer"),
+        (Model("timm/deit_tiny_distilled_patch16_224"), 224, r"2 classifiers \(head, head_dist\)"),
+        (Model("timm/levit_128s"), 224, "2 classifiers"),
+    ],
+    ids=["squeezenet", "deit", "levit"],
+)
+def test_networks_without_one_head_are_refused(model: Model, size: int, reason: str) -> None:
+    with pytest.raises(RecipeError, match=reason):
+        check_body(build_model(model, 4, size), size)
 
 
 class Scaled(nn.Module):

@@ -1,7 +1,9 @@
 """Heads: fresh ones as torch draws them, and those that start from ImageNet's classifier."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -10,10 +12,12 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.models.hub import put, use_hub
 from thumbnet.errors import RecipeError
-from thumbnet.models import build_model, head_of, without_weights
+from thumbnet.models import build_model, check_model, head_of, without_weights
 from thumbnet.models.heads import put_head
-from thumbnet.recipe import Head, Model
+from thumbnet.models.stored import _Source
+from thumbnet.recipe import Head, InitialWeights, Model
 
 LITE0 = "timm/tf_efficientnet_lite0"
 GOLDFISH, BULLFROG, AFGHAN = "n01443537", "n01641577", "n02088094"
@@ -46,7 +50,8 @@ def test_the_classifiers_rows_of_the_classes_start_the_head(dropout: float) -> N
 def test_timms_and_torchvisions_classifiers_give_rows_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(3)
     published = timm.create_model("test_resnet").state_dict()
-    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", lambda *_, **__: dict(published))
+    use_hub(monkeypatch, tmp_path, "http://127.0.0.1:9")
+    put(tmp_path, "test_resnet", published)
     rows = Head(start="classifier")
     ids = [BULLFROG, AFGHAN, GOLDFISH]
     network = build_model(Model("timm/test_resnet", weights="imagenet", head=rows), 3, 64, class_ids=ids)
@@ -68,14 +73,49 @@ def test_classes_that_imagenet_does_not_have_are_refused() -> None:
         build_model(model, 3, 64, class_ids=[BULLFROG, "4", "5"])
 
 
-def test_weights_without_a_classifier_of_imagenets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = timm.create_model("test_resnet", num_classes=11)
-    monkeypatch.setattr("thumbnet.models.pretrained.build_timm", lambda *_, **__: other)
-    model = Model("timm/test_resnet", weights="imagenet", head=Head(start="classifier"))
-    with pytest.raises(
-        RecipeError, match="test_resnet has no classifier of ImageNet's 1,000 classes; use start='fresh'"
-    ):
-        build_model(model, 1, 64, class_ids=[GOLDFISH])
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224.augreg_in21k", "vit_small_patch14_dinov2"])
+def test_weights_without_a_classifier_of_imagenets_are_refused(name: str) -> None:
+    """The first have a head of 21,843 classes, the second have none."""
+    check_model(Model(f"timm/{name}", weights="imagenet"))
+    with pytest.raises(RecipeError, match=f"{name} have no classifier of ImageNet's 1,000 classes; use start='fresh'"):
+        check_model(Model(f"timm/{name}", weights="imagenet", head=Head(start="classifier")))
+
+
+def test_a_head_that_the_weights_lack_is_the_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "test_vit"
+    use_hub(monkeypatch, tmp_path, "http://127.0.0.1:9")
+    put(tmp_path, name, timm.create_model(name, num_classes=21).state_dict())
+    config: Any = timm.get_pretrained_cfg(name)
+    config = replace(config, num_classes=21)
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda _: config)
+    monkeypatch.setattr("timm.models._builder.get_pretrained_cfg", lambda *_, **__: config)
+    torch.manual_seed(4)
+    found = build_model(Model(f"timm/{name}", weights="imagenet"), 1000, 160)
+    torch.manual_seed(4)
+    fresh = build_model(Model(f"timm/{name}"), 1000, 160)
+    assert torch.equal(found.get_parameter("head.weight"), fresh.get_parameter("head.weight"))
+    assert not torch.equal(
+        found.get_parameter("patch_embed.proj.weight"), fresh.get_parameter("patch_embed.proj.weight")
+    )
+
+
+def test_a_network_that_ends_in_a_convolution_has_no_rows(tmp_path: Path) -> None:
+    name = "torchvision/squeezenet1_1"
+    file = tmp_path / "weights.pt"
+    torch.save(build_model(Model(name), 1000, 64).state_dict(), file)
+    model = Model(name, init=InitialWeights(str(file)), head=Head(start="classifier"))
+    with pytest.raises(RecipeError, match="SqueezeNet: the network has no fully connected layer"):
+        build_model(model, 2, 64, class_ids=[GOLDFISH, AFGHAN])
+
+
+def test_a_run_of_a_thousand_other_classes_has_no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [f"{number:04}" for number in range(1000)]
+    file = tmp_path / "weights.pt"
+    torch.save(build_model(Model("small"), 1000, 32).state_dict(), file)
+    monkeypatch.setattr("thumbnet.models.stored._source", lambda _: _Source(file, tuple(listed)))
+    model = Model("small", init=InitialWeights(str(file)), head=Head(start="classifier"))
+    with pytest.raises(RecipeError, match=r"has 1,000 classes in another order than ImageNet's; use start='fresh'"):
+        build_model(model, 2, 32, class_ids=[GOLDFISH, AFGHAN])
 
 
 def test_a_hidden_layer_is_drawn_as_torch_draws_linear() -> None:
@@ -134,3 +174,38 @@ def test_a_last_layer_that_gives_no_logits_does_not_give_way() -> None:
         put_head(network, Head(hidden=4), 5)
     with pytest.raises(RecipeError, match="no fully connected layer"):
         build_model(Model("torchvision/squeezenet1_1", head=Head(dropout=0.1)), 5, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "heads"),
+    [
+        ("deit_tiny_distilled_patch16_224", r"2 classifiers \(head, head_dist\)"),
+        ("levit_128s", r"2 classifiers \(head.linear, head_dist.linear\)"),
+        ("efficientvim_m1", r"4 classifiers \(heads.0, heads.1, "),
+        ("repvit_m1", r"2 classifiers \(head.head.l, head.head_dist.l\)"),
+    ],
+)
+def test_of_several_classifiers_none_is_the_head(name: str, heads: str) -> None:
+    with torch.device("meta"):
+        network = build_model(Model(f"timm/{name}"), 5, 224)
+        with pytest.raises(RecipeError, match=heads):
+            head_of(network)
+        with pytest.raises(RecipeError, match=heads):
+            build_model(Model(f"timm/{name}", head=Head(hidden=4)), 5, 224)
+    with torch.device("meta"):
+        single = build_model(Model("timm/repvit_m1", {"distillation": False}), 5, 224)
+    assert head_of(single)[0] == "head.head.l"
+
+
+def test_all_classifiers_of_a_network_are_fresh_for_other_classes(tmp_path: Path) -> None:
+    name = "timm/deit_tiny_distilled_patch16_224"
+    file = tmp_path / "weights.pt"
+    torch.save(build_model(Model(name), 1000, 224).state_dict(), file)
+    model = Model(name, init=InitialWeights(str(file)))
+    network = build_model(model, 2, 224, class_ids=[GOLDFISH, AFGHAN])
+    stored = torch.load(file, weights_only=True)
+    assert {key for key, tensor in network.state_dict().items() if not torch.equal(tensor, stored[key])} == {
+        f"{head}.{kind}" for head in ("head", "head_dist") for kind in ("weight", "bias")
+    }
+    with pytest.raises(RecipeError, match="2 classifiers"):
+        build_model(replace(model, head=Head(start="classifier")), 2, 224, class_ids=[GOLDFISH, AFGHAN])

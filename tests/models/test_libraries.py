@@ -75,7 +75,7 @@ def test_what_is_unknown_or_unfit_is_refused_before_anything_is_built(model: Mod
 
 
 @pytest.mark.parametrize("name", ["timm/test_resnet", "torchvision/resnet18"])
-@pytest.mark.parametrize("option", ["pretrained", "weights", "checkpoint_path"])
+@pytest.mark.parametrize("option", ["pretrained", "pretrained_cfg", "weights", "checkpoint_path"])
 def test_weights_have_one_place_in_a_recipe(name: str, option: str) -> None:
     with pytest.raises(RecipeError, match=f"the option '{option}' is not a recipe's; use model.weights"):
         check_model(Model(name, {option: True}))

@@ -9,7 +9,7 @@ import torch
 import torchvision
 
 from thumbnet.errors import RecipeError
-from thumbnet.models import own_preprocessing
+from thumbnet.models import own_preprocessing, published_options
 from thumbnet.recipe import InitialWeights, Model
 from thumbnet.run import RunDirectory
 
@@ -35,7 +35,7 @@ def test_timms_is_its_own_transform(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["torchvision/efficientnet_b1", "torchvision/inception_v3", "resnet34"])
 def test_torchvisions_is_its_own_transform(name: str) -> None:
-    found = own_preprocessing(Model(name, weights="imagenet"))
+    found = own_preprocessing(Model(name, published_options(name), weights="imagenet"))
     image = torch.rand(3, 500, 500)
     transform = torchvision.models.get_model_weights(name.removeprefix("torchvision/")).DEFAULT.transforms()
     shown = transform(image)
@@ -51,8 +51,9 @@ def test_a_files_is_that_of_the_library_and_a_runs_its_recipes(short_run: RunDir
     model = Model("timm/test_resnet", init=file)
     assert own_preprocessing(model) == own_preprocessing(Model(model.name, weights="imagenet"))
     recipe = short_run.recipe()
-    found = own_preprocessing(Model("small", init=InitialWeights(str(short_run.path))))
-    assert found == (32, "bilinear", recipe.normalization.mean, recipe.normalization.std)
+    for path in (short_run.path, short_run.weights_path("first")):
+        found = own_preprocessing(Model("small", init=InitialWeights(str(path))))
+        assert found == (32, "bilinear", recipe.normalization.mean, recipe.normalization.std)
 
 
 @pytest.mark.parametrize(

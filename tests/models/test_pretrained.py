@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.error import URLError
@@ -13,8 +14,9 @@ import torchvision
 from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError
-from thumbnet.models import build_model, check_model
-from thumbnet.recipe import Model
+from thumbnet.models import build_model, check_model, own_preprocessing, published_options, without_weights
+from thumbnet.recipe import InitialWeights, Model
+from thumbnet.run import RunDirectory
 
 LITE0 = Model("timm/tf_efficientnet_lite0", weights="package")
 OTHERS = "timm/tf_efficientnet_lite0, timm/tf_efficientnet_lite1, timm/tf_efficientnet_lite2"
@@ -97,7 +99,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def cached(cache: Path, name: str) -> nn.Module:
     """Put a checkpoint of a random network of torchvision's into the cache, and return that network."""
     torch.manual_seed(9)
-    extra = {"init_weights": False} if name == "googlenet" else {}
+    extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     network: nn.Module = torchvision.models.get_model(name, **extra)
     url: str = torchvision.models.get_model_weights(name).DEFAULT.url
     torch.save(network.state_dict(), cache / url.rpartition("/")[2])
@@ -115,25 +117,6 @@ def test_without_network_one_line_says_what_to_do(name: str, cache: Path, capsys
     assert f", or use model.weights=package with {OTHERS}" in message
     assert "\n" not in message
     assert capsys.readouterr().out == ""
-
-
-def test_without_network_timms_weights_are_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise FileNotFoundError("cannot find the requested files in the local cache")
-
-    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", refuse)
-    expected = r"timm/test_resnet: could not download .*; put timm/test_resnet\S* into Hugging Face's cache, or train"
-    with pytest.raises(RecipeError, match=expected):
-        build_model(Model("timm/test_resnet", weights="imagenet"), 200, 64)
-
-
-def test_timms_weights_fill_all_but_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(9)
-    published = timm.create_model("test_resnet").state_dict()
-    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", lambda *_, **__: dict(published))
-    state = build_model(Model("timm/test_resnet", {"drop_rate": 0.1}, weights="imagenet"), 7, 64).state_dict()
-    assert {name for name in state if not torch.equal(state[name], published[name])} == {"fc.weight", "fc.bias"}
-    assert state["fc.weight"].shape[0] == 7
 
 
 def test_resnets_imagenet_weights_are_torchvisions(cache: Path) -> None:
@@ -165,19 +148,74 @@ def test_the_fresh_head_is_the_seeds(cache: Path) -> None:
 )
 def test_networks_of_torchvision_take_its_weights(name: str, head: set[str], cache: Path) -> None:
     theirs = cached(cache, name).state_dict()
-    state = build_model(Model(f"torchvision/{name}", weights="imagenet"), 5, 64).state_dict()
+    model = Model(f"torchvision/{name}", published_options(f"torchvision/{name}"), weights="imagenet")
+    state = build_model(model, 5, 64).state_dict()
     assert {key for key in state if not torch.equal(state[key], theirs[key])} - head == set()
     assert {key for key in head if state[key].shape[0] == 5} == head
 
 
-def test_a_network_without_weights_of_its_own_is_the_same(cache: Path) -> None:
-    cached(cache, "googlenet")
-    loaded = build_model(Model("torchvision/googlenet", weights="imagenet"), 5, 64).eval()
-    plain = build_model(Model("torchvision/googlenet"), 5, 64).eval()
-    plain.load_state_dict(loaded.state_dict())
-    images = torch.rand(2, 3, 64, 64)
-    with torch.no_grad():
-        torch.testing.assert_close(plain(images), loaded(images), rtol=0, atol=0)
+TRANSFORMING = [("googlenet", 64), ("inception_v3", 75)]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "start"),
+    [("googlenet", 64, "weights"), ("googlenet", 64, "file"), ("inception_v3", 75, "weights")],
+)
+def test_logits_are_those_of_torchvisions_own_weighted_network(
+    name: str, size: int, start: str, cache: Path, tmp_path: Path
+) -> None:
+    published = cached(cache, name)
+    torch.save(clean(published.state_dict()), tmp_path / "file.pt")
+    theirs = torchvision.models.get_model(name, weights="DEFAULT").eval()
+    init = None if start == "weights" else InitialWeights(str(tmp_path / "file.pt"))
+    weights: Any = "imagenet" if start == "weights" else None
+    listed = [str(number) for number in range(1000)]
+    images = torch.rand(2, 3, size, size)
+    for options in ({"transform_input": True}, {"transform_input": False}):
+        model = Model(f"torchvision/{name}", options, weights=weights, init=init)
+        own = own_preprocessing(model)
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (own.mean, own.std))
+        stated = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+        shown = (images - torch.tensor(stated.mean).view(3, 1, 1)) / torch.tensor(stated.std).view(3, 1, 1)
+        loaded = build_model(model, 1000, size, class_ids=listed).eval()
+        plain = build_model(without_weights(model), 1000, size).eval()  # as a resumed run and a judge build it
+        plain.load_state_dict(loaded.state_dict())
+        with torch.no_grad():
+            expected = theirs(shown)
+            assert expected.std() > 0
+            for network in (loaded, plain):
+                torch.testing.assert_close(network((images - mean) / std), expected, rtol=1e-3, atol=1e-5)
+
+
+def clean(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return `state` without the side classifiers."""
+    return {key: value for key, value in state.items() if not key.startswith(("aux", "Aux"))}
+
+
+@pytest.mark.parametrize(("name", "size"), TRANSFORMING)
+def test_whether_the_input_is_transformed_must_be_stated(name: str, size: int) -> None:
+    for model in (
+        Model(f"torchvision/{name}", weights="imagenet"),
+        Model(f"torchvision/{name}", init=InitialWeights("any.pt")),
+    ):
+        with pytest.raises(RecipeError, match=r"to \[-1, 1\]; set model.options.transform_input=true \(false"):
+            check_model(model)
+    check_model(Model(f"torchvision/{name}"))
+    assert not vars(build_model(Model(f"torchvision/{name}"), 4, size))["transform_input"]
+
+
+def test_a_run_says_itself_whether_its_input_is_transformed(
+    short_run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init = InitialWeights(str(short_run.weights_path("last")))
+    check_model(Model("torchvision/googlenet", init=init))
+    with pytest.raises(RecipeError, match=r"has transform_input=False; set model.options.transform_input=false"):
+        check_model(Model("torchvision/googlenet", {"transform_input": True}, init=init))
+    recipe = replace(short_run.recipe(), model=Model("torchvision/googlenet", {"transform_input": True}))
+    monkeypatch.setattr(RunDirectory, "recipe", lambda _: recipe)
+    check_model(Model("torchvision/googlenet", {"transform_input": True}, init=init))
+    with pytest.raises(RecipeError, match=r"has transform_input=True; set model.options.transform_input=true"):
+        check_model(Model("torchvision/googlenet", init=init))
 
 
 def test_a_damaged_checkpoint_in_the_cache_is_named(cache: Path) -> None:

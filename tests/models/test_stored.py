@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,11 +141,68 @@ def test_what_does_not_fit_is_counted_and_named(file: Path) -> None:
 def test_a_head_that_is_missing_or_of_other_width_is_not_left_fresh(file: Path) -> None:
     state = network().state_dict()
     torch.save({key: value for key, value in state.items() if not key.startswith("14.")}, file)
-    with pytest.raises(RecipeError, match=r"2 missing \(14.0.weight, 14.0.bias\); 0 unexpected; 0 of other shape$"):
+    with pytest.raises(RecipeError, match=r"2 missing \(14.weight, 14.bias\); 0 unexpected; 0 of other shape$"):
         started(file)
     torch.save(state | {"14.weight": torch.zeros(4, 9)}, file)
-    with pytest.raises(RecipeError, match=r"1 of other shape \(14.0.weight \[4, 9\] instead of \[4, 16\]\)"):
+    with pytest.raises(RecipeError, match=r"1 of other shape \(14.weight \[4, 9\] instead of \[4, 16\]\)"):
         started(file)
+
+
+def test_names_are_those_of_the_file_and_of_the_network(file: Path) -> None:
+    torch.save(network().state_dict() | {"14.weight": torch.zeros(4, 9), "14.scale": torch.zeros(1)}, file)
+    with pytest.raises(RecipeError, match=r"1 unexpected \(14.scale\); 1 of other shape \(14.weight \[4, 9\] instead"):
+        started(file, head=Head(dropout=0.5))
+    torch.save({key: value for key, value in network().state_dict().items() if key != "14.bias"}, file)
+    with pytest.raises(RecipeError, match=r"1 missing \(14.1.bias\); 0 unexpected; 0 of other shape$"):
+        started(file, head=Head(dropout=0.5))
+
+
+def unfit(kind: str, tensor: Tensor) -> Tensor:
+    """Return `tensor` in another form, from which no network can start."""
+    forms: dict[str, Callable[[], Tensor]] = {
+        "meta": lambda: tensor.to("meta"),
+        "sparse": tensor.to_sparse,
+        "quantised": lambda: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8),
+        "nan": lambda: torch.full_like(tensor, torch.nan),
+        "infinite": lambda: tensor.double() * 1e300 * 1e5,
+        "complex": lambda: tensor.to(torch.complex64),
+        "uint8": lambda: tensor.to(torch.uint8),
+    }
+    return forms[kind]()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("meta", "holds a meta tensor under '4.weight'; give dense ones"),
+        ("sparse", "holds a sparse tensor under '4.weight'; give dense ones"),
+        ("quantised", "holds a quantised tensor under '4.weight'; give dense ones"),
+        ("nan", "holds 288 of 288 numbers that are not finite under '4.weight'; give weights of before"),
+        ("infinite", "holds 288 of 288 numbers that are not finite under '4.weight'"),
+        ("complex", "holds complex64 instead of float32 under '4.weight'"),
+        ("uint8", "holds uint8 instead of float32 under '4.weight'"),
+    ],
+)
+def test_tensors_that_are_no_weights_are_refused_in_one_line(file: Path, kind: str, message: str) -> None:
+    state = network().state_dict()
+    with warnings.catch_warnings(action="ignore"):  # quantised tensors are about to go
+        torch.save(state | {"4.weight": unfit(kind, state["4.weight"])}, file)
+    with pytest.raises(RecipeError) as caught:
+        started(file)
+    assert str(caught.value).startswith(f"model.init: {file} {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_counter_that_is_no_number_is_refused(file: Path) -> None:
+    torch.save(network().state_dict() | {"1.num_batches_tracked": torch.tensor(torch.nan)}, file)
+    with pytest.raises(RecipeError, match=r"holds float32 instead of int64 under '1.num_batches_tracked'"):
+        started(file)
+
+
+def test_weights_of_half_the_bits_are_loaded(file: Path) -> None:
+    state = {key: value.half() if value.ndim else value for key, value in network().state_dict().items()}
+    torch.save(state, file)
+    assert torch.equal(started(file)["4.weight"], state["4.weight"].float())
 
 
 def test_a_counter_that_old_files_lack_stays_as_it_is(file: Path) -> None:
@@ -258,13 +317,17 @@ def test_a_run_gives_all_to_its_own_classes_and_the_body_to_others(
 ) -> None:
     last = torch.load(short_run.weights_path("last"), weights_only=True)
     own = [info.id for info in shapes.classes]
-    assert differing(started(short_run.path, own), last) == set()
-    assert differing(started(short_run.path, own[::-1]), last) == {"14.weight", "14.bias"}
-    assert differing(started(short_run.path, [*own, "e"]), last) == {"14.weight", "14.bias"}
+    for path in (short_run.path, short_run.weights_path("last")):
+        assert differing(started(path, own), last) == set()
+        assert differing(started(path, own[::-1]), last) == {"14.weight", "14.bias"}
+        assert differing(started(path, [*own, "e"]), last) == {"14.weight", "14.bias"}
 
 
-def test_whether_a_run_has_seen_other_images_is_filled_in(shapes: PackedDataset, short_run: RunDirectory) -> None:
-    init = InitialWeights(str(short_run.path))
+@pytest.mark.parametrize("as_file", [False, True])
+def test_whether_a_run_has_seen_other_images_is_filled_in(
+    shapes: PackedDataset, short_run: RunDirectory, *, as_file: bool
+) -> None:
+    init = InitialWeights(str(short_run.weights_path("last") if as_file else short_run.path))
     digest = sha256(short_run.weights_path("last"))
     assert resolve_init(init, shapes.fingerprint) == InitialWeights(init.path, digest, pretrained=False)
     assert resolve_init(init, "other data").pretrained

@@ -28,6 +28,21 @@ def test_timms_networks_have_timms_groups(name: str, head: Head) -> None:
         assert mine["lr_scale"] == pytest.approx(timms["lr_scale"])
 
 
+@pytest.mark.parametrize("name", ["inception_v3", "inception_resnet_v2", "test_convnext"])
+@pytest.mark.parametrize("head", [Head(dropout=0.1), Head(hidden=8)], ids=["dropout", "hidden"])
+def test_a_head_of_ours_is_as_deep_as_timms(name: str, head: Head) -> None:
+    with torch.device("meta"):
+        plain = build_model(Model(f"timm/{name}"), 5, 160)
+        model = build_model(Model(f"timm/{name}", head=head), 5, 160)
+    expected, found = layer_depths(plain), layer_depths(model)
+    place, own = head_of(model)
+    assert isinstance(own, nn.Sequential)
+    body = {key: depth for key, depth in expected.items() if not key.startswith(f"{place}.")}
+    assert {key: depth for key, depth in found.items() if not key.startswith(f"{place}.")} == body
+    assert {found[f"{place}.{key}"] for key, _ in own.named_parameters()} == {expected[f"{place}.weight"]}
+    assert found.keys() == {key for key, _ in model.named_parameters()}
+
+
 def by_layer(depths: Mapping[str, int]) -> list[set[str]]:
     """Return the modules of each layer."""
     layers: list[set[str]] = [set() for _ in range(max(depths.values()) + 1)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thumbnet.predictions import judged_split, trained_on
+from thumbnet.predictions import chosen_on, judged_split, trained_on
 
 CLEAN, DIRTY, SILENT = {"train_on": "fit"}, {"train_on": "all"}, {"recipe": "x"}
 
@@ -18,6 +18,13 @@ def test_everyone_saw_the_training_images_and_nobody_val() -> None:
     for one in (CLEAN, DIRTY, SILENT, {"members": [CLEAN, SILENT]}):
         assert trained_on(one, "train") is True
         assert trained_on(one, "val") is False
+
+
+def test_what_chose_a_member_chose_the_ensemble() -> None:
+    best = {"weights": "best", "selected_on": ["val"]}
+    assert [chosen_on(one) for one in (CLEAN, best)] == [[], ["val"]]
+    assert chosen_on({"members": [CLEAN, {"members": [best]}], "selected_on": ["holdout"]}) == ["holdout", "val"]
+    assert chosen_on({"members": [best, best]}) == ["val"]
 
 
 def test_val_is_judged_or_a_holdout_that_was_not_trained_on() -> None:

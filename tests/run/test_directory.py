@@ -1,5 +1,6 @@
 """Run directories: whole or not at all, and one line for each way in which one is not usable."""
 
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -49,6 +50,25 @@ def test_what_is_not_a_run_is_refused(run: RunDirectory, tmp_path: Path) -> None
     (run.path / "data.json").unlink()
     with pytest.raises(RunError, match=r"not a run directory \(data.json is missing\)"):
         RunDirectory.open(run.path)
+
+
+def test_a_run_is_known_by_the_files_of_its_weights(run: RunDirectory, tmp_path: Path) -> None:
+    weights, elsewhere = run.weights_path("epoch-0007"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for file in (weights, elsewhere / "copy.pt", run.path / "notes.txt"):
+        file.touch()
+    (elsewhere / "link.pt").symlink_to(weights)
+    (elsewhere / "run").symlink_to(run.path)
+    assert RunDirectory.behind(run.path) == RunDirectory.behind(weights) == run
+    assert RunDirectory.behind(elsewhere / "link.pt") == run
+    assert RunDirectory.behind(elsewhere / "run" / "checkpoints" / "none.pt") is not None
+    for other in (elsewhere / "copy.pt", run.path / "notes.txt", tmp_path / "none"):
+        assert RunDirectory.behind(other) is None
+    with pytest.raises(RunError, match="not a run directory"):
+        RunDirectory.behind(elsewhere)
+    shutil.move(run.path / "checkpoints", elsewhere / "moved")
+    (run.path / "checkpoints").symlink_to(elsewhere / "moved")
+    assert RunDirectory.behind(weights) == run
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from thumbnet.errors import RunError
-from thumbnet.run import RunDirectory, epoch_tag
+from thumbnet.run import KeptEpoch, RunDirectory, epoch_tag, is_selected
 
 
 def test_names_of_files(run: RunDirectory) -> None:
@@ -36,3 +36,10 @@ def test_tags_of_stored_weights_are_in_order(run: RunDirectory) -> None:
         run.weights_path(tag).touch()
     run.state_path.touch()
     assert run.weights_tags() == ["first", "epoch-0002", "epoch-0010", "epoch-10000", "last"]
+    assert run.kept_epochs() == [KeptEpoch(2), KeptEpoch(10), KeptEpoch(10000)]
+    assert run.predictions_path("val", KeptEpoch(2)) == run.path / "predictions" / "epoch-0002.val.npz"
+
+
+def test_weights_that_an_evaluation_selected_are_known_by_their_tags() -> None:
+    tags = ["first", "epoch-0002", "snapshot-0000012", "best", "last"]
+    assert [tag for tag in tags if is_selected(tag)] == ["snapshot-0000012", "best"]

@@ -89,12 +89,16 @@ def test_a_holdout_that_was_trained_on_is_not_kept_apart_again(
 ) -> None:
     without = Evaluation(splits=("val",), train_images=16)
     seen = train.start(short_recipe(train_on="all", evaluation=without), shapes, tmp_path / "seen", QUIET)
-    with pytest.raises(RecipeError, match=r"seen was trained on the holdout.*; use train_on='all'"):
-        train.start(start_from(short_recipe(evaluation=without), str(seen.path)), shapes, out, QUIET)
-    assert not out.exists()
+    linked = tmp_path / "linked.pt"
+    linked.symlink_to(seen.weights_path("last"))
+    for path in (seen.path, seen.weights_path("last"), linked):
+        with pytest.raises(RecipeError, match=r"(seen|last\.pt|linked\.pt) was trained on the .*; use train_on='all'"):
+            train.start(start_from(short_recipe(evaluation=without), str(path)), shapes, out, QUIET)
+        assert not out.exists()
     further = short_recipe(train_on="all", evaluation=without)
-    run = train.start(start_from(further, str(seen.path)), shapes, out, QUIET)
-    assert run.recipe().train_on == "all"
+    for path in (seen.path, seen.weights_path("last")):
+        run = train.start(start_from(further, str(path)), shapes, tmp_path / f"from-{path.name}", QUIET)
+        assert run.recipe().train_on == "all"
 
 
 def test_weights_that_do_not_fit_leave_nothing_written(out: Path, file: Path, shapes: PackedDataset) -> None:
@@ -175,6 +179,16 @@ def test_rates_fall_from_layer_to_layer(shapes: PackedDataset) -> None:
     rates = [0.05] * 3 + [0.1] * 3 + [0.2] * 3 + [0.4] * 2
     for parameter, old, gradient, rate in zip(trainer.state.model.parameters(), before, gradients, rates, strict=True):
         torch.testing.assert_close(parameter.detach(), old - rate * gradient)
+
+
+def test_rates_by_layer_of_a_network_without_head_are_refused_before_anything_is_written(
+    out: Path, shapes: PackedDataset
+) -> None:
+    falling = Optimizer("sgd", lr=0.4, layer_decay=0.5)
+    phases = (Phase(epochs(1)), Phase(epochs(1), optimizer=falling))
+    with pytest.raises(RecipeError, match="SqueezeNet: the network has no fully connected layer"):
+        train.start(short_recipe(model=Model("torchvision/squeezenet1_1"), phases=phases), shapes, out, QUIET)
+    assert not out.exists()
 
 
 @pytest.fixture(scope="module")

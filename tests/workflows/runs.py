@@ -45,7 +45,10 @@ def dataset(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> PackedD
 
 @pytest.fixture(scope="session")
 def runs(dataset: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> list[RunDirectory]:
-    """Three short runs on it from the same seed's weights, with snapshots and views; shared, so not to be changed."""
+    """Three short runs on it from the same seed's weights, with snapshots, kept epochs and views.
+
+    They are shared, so not to be changed.
+    """
     folder = tmp_path_factory.mktemp("several")
     return [
         start(
@@ -55,6 +58,7 @@ def runs(dataset: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> li
                     "evaluation.every": "1 epochs",
                     "evaluation.views": "flip",
                     "checkpointing.snapshots": "3",
+                    "checkpointing.keep": "[2, 3]",
                     "optimizer.lr": rate,
                 }
             ),

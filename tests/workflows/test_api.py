@@ -86,6 +86,10 @@ def test_runs_are_compared_averaged_and_souped(runs: list[RunDirectory], tmp_pat
     for judged in (again.comparison, lambda: again.best):
         with pytest.raises(DataError, match="split 'test' has no labels, so it cannot be scored"):
             judged()
+    one = copy_of(RunDirectory.open(paths[0]), tmp_path / "one")
+    kept = thumbnet.make_ensemble([one.path], tmp_path / "kept", kept=True, device="cpu", threads=1)
+    assert [member.name for member in kept.members] == ["one:epoch-0002", "one:epoch-0003"]
+    assert thumbnet.make_ensemble([tmp_path / "kept"], split="test").predictions.split == "test"
     soup = thumbnet.make_soup(paths, tmp_path / "soup", threads=1)
     compared = thumbnet.compare_runs(runs[0], soup, threads=1)
     assert compared.second_top1 == soup.result()["scores"]["val"]["top1"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 from torch.nn import functional
 
-from tests.shapes import class_ids
+from tests.shapes import class_ids, make_tiny_imagenet
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet import metrics
 from thumbnet.data import judged_subset
@@ -19,17 +19,27 @@ from thumbnet.errors import DataError, PredictionError, RecipeError, RunError
 from thumbnet.evaluate import predict_subset
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
+from thumbnet.sources import pack
 from thumbnet.views import find_views
 from thumbnet.workflows.judging import judge, load_network
 from thumbnet.workflows.stored import (
     How,
     Source,
+    evaluation,
     find_stored,
     require_labels,
     saw_in_training,
 )
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    """Other images of the same classes."""
+    folder = tmp_path_factory.mktemp("other")
+    source = make_tiny_imagenet(folder / "source", classes=CLASSES, train=8, val=2, test=1, size=32, seed=8)
+    return pack(source, folder / "packed", size=32, threads=1)
 
 
 def by_hand(run: RunDirectory, dataset: PackedDataset, views: list[torch.Tensor]) -> NDArray[np.float64]:
@@ -158,6 +168,15 @@ def test_best_weights_and_holdout(run: RunDirectory, dataset: PackedDataset) -> 
     assert set(predictions.image_ids) < set(dataset.split("train").image_ids)
     assert not saw_in_training(Source.open(run.path), predictions)
     assert saw_in_training(Source.open(run.path), replace(predictions, split="train"))
+
+
+@pytest.mark.parametrize(("weights", "expected"), [("best", ["holdout"]), ("last", []), ("first", [])])
+def test_weights_that_a_split_chose_say_so_there(
+    run: RunDirectory, other: PackedDataset, weights: str, expected: list[str]
+) -> None:
+    source = Source.open(run.path)
+    assert evaluation(source, judge(run, "holdout", How(weights=weights)))["selected_on"] == expected
+    assert evaluation(source, judge(run, "holdout", How(weights=weights), data=other.path))["selected_on"] == []
 
 
 def test_the_mode_of_the_network_is_its_last(run: RunDirectory) -> None:

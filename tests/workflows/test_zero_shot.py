@@ -16,7 +16,7 @@ from thumbnet import metrics, packed, records
 from thumbnet.errors import DataError, RecipeError
 from thumbnet.models import build_model
 from thumbnet.packed import ClassInfo, PackedDataset
-from thumbnet.recipe import Head, Model
+from thumbnet.recipe import Evaluation, Head, Model
 from thumbnet.workflows.zero_shot import zero_shot, zero_shot_recipe
 
 LITE0 = "timm/tf_efficientnet_lite0"
@@ -60,9 +60,24 @@ def test_the_command_prints_and_records_the_same_figures(named: PackedDataset, s
     assert record.figures["top1"] == pytest.approx(shown["top1"])
     assert record.figures["top5_interval"] == pytest.approx(shown["top5_interval"], abs=1e-5)
     assert shown["recipe"]["evaluation"]["image_size"] == 64
-    text = shell.text(*arguments, "--set", "evaluation.image_size=64")
+    text = shell.text(*arguments, "--set", "evaluation.image_size=64", "--set", "model.head.start=fresh")
     assert f"top-1 {shown['top1']:.2%} (" in text
     assert text.startswith("tf_efficientnet_lite0-zero-shot, val, views: none: 24 images in ")
+
+
+def test_settings_leave_the_head_the_classifier(named: PackedDataset) -> None:
+    recipe = zero_shot_recipe(LITE0)
+    recipe = replace(recipe, phases=(replace(recipe.phases[0], image_size=64),), evaluation=Evaluation(image_size=64))
+    other = replace(recipe, model=replace(recipe.model, head=Head()))
+    expected = zero_shot(recipe, named, "val", CPU)
+    found = zero_shot(other, named, "val", CPU)
+    assert found.recipe == expected.recipe
+    np.testing.assert_array_equal(found.predictions.logits, expected.predictions.logits)
+
+
+def test_a_network_of_torchvision_has_its_weights_options() -> None:
+    assert zero_shot_recipe("torchvision/googlenet").model.options == {"transform_input": True}
+    assert zero_shot_recipe("torchvision/resnet18").model.options == {}
 
 
 def test_a_recipe_keeps_its_own_preprocessing(named: PackedDataset, monkeypatch: pytest.MonkeyPatch) -> None:

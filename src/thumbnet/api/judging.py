@@ -15,10 +15,11 @@ from thumbnet.train.hardware import choose_device
 from thumbnet.watch import silent
 from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze
 from thumbnet.workflows.comparing import compare_sources
-from thumbnet.workflows.ensembling.ensemble import Ensemble, write_ensemble
+from thumbnet.workflows.ensembling.completing import complete_kept
+from thumbnet.workflows.ensembling.ensemble import Ensemble, asked_splits, write_ensemble
 from thumbnet.workflows.ensembling.ensemble import Wish as EnsembleWish
 from thumbnet.workflows.ensembling.ensemble import make_ensemble as combine
-from thumbnet.workflows.ensembling.members import load_members
+from thumbnet.workflows.ensembling.members import find_lacking, load_members, which
 from thumbnet.workflows.ensembling.souping import find_ingredients
 from thumbnet.workflows.ensembling.souping import make_soup as average_weights
 from thumbnet.workflows.judging import judge
@@ -129,6 +130,10 @@ def make_ensemble(
     size: int | None = None,
     replacement: bool = False,
     snapshots: bool = False,
+    kept: bool = False,
+    data: Path | str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
 ) -> Ensemble:
     """Average saved predictions, and return what they reach together: `predictions`, `comparison()`, `curve`, `notes`.
 
@@ -141,12 +146,22 @@ def make_ensemble(
         size: the most members.
         replacement: whether greedy selection may take a member more than once.
         snapshots: take every snapshot of the runs instead of their last weights.
+        kept: take every epoch that the runs kept instead.
+        data: where the runs' packed data lies now, for what snapshots or epochs have not predicted yet; `None` takes
+            it from where each run found it.
+        device: 'auto', or torch's name of a device, for the same.
+        threads: CPU threads; `None` leaves torch's choice.
 
     Raises:
         ThumbnetError: members do not fit together, or `out` exists.
     """
-    found = load_members([Path(one) for one in members], list(dict.fromkeys([split, *SPLITS])), snapshots=snapshots)
-    made = combine(found, EnsembleWish(split, over, select, size, replacement))
+    paths, place, of = [Path(one) for one in members], path_of(out), which(snapshots=snapshots, kept=kept)
+    wish = EnsembleWish(split, over, select, size, replacement)
+    asked = asked_splits(wish, place)
+    lacking = find_lacking(paths, asked, of=of, judged=split)
+    if lacking:
+        complete_kept(lacking, data=path_of(data), device=choose_device(device, threads))
+    made = combine(load_members(paths, list(dict.fromkeys([*asked, *SPLITS])), of=of), wish)
     if out is not None:
         write_ensemble(made, Path(out), "thumbnet.make_ensemble")
     return made
@@ -158,6 +173,7 @@ def make_soup(
     *,
     weights: str = "last",
     snapshots: bool = False,
+    kept: bool = False,
     select: bool = False,
     device: str = "auto",
     threads: int | None = None,
@@ -169,6 +185,7 @@ def make_soup(
         out: the run directory to make.
         weights: which weights, as in `evaluate_run`.
         snapshots: take every snapshot of the runs instead.
+        kept: take every epoch that the runs kept instead.
         select: add only what does not lower the accuracy on the holdout.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.
@@ -176,7 +193,8 @@ def make_soup(
     Raises:
         ThumbnetError: the networks differ, or `out` exists.
     """
-    ingredients = find_ingredients([Path(run) for run in runs], weights=weights, snapshots=snapshots)
+    of = which(snapshots=snapshots, kept=kept)
+    ingredients = find_ingredients([Path(run) for run in runs], weights=weights, of=of)
     return average_weights(ingredients, Path(out), select=select, device=choose_device(device, threads))
 
 

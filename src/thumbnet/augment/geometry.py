@@ -116,22 +116,43 @@ def center_crop(images: Tensor, crop_size: tuple[int, int], size: tuple[int, int
     return crop_resize(images, box.expand(len(images), 4), size)
 
 
-def corner_crop(images: Tensor, corner: Tensor, crop_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Return one corner of each image, or the whole of it, resized to `size` (bilinear): `f[B,C,*size]`.
+def corner_crop(
+    images: Tensor,
+    corner: Tensor,
+    crop_size: tuple[int, int],
+    size: tuple[int, int],
+    interpolation: Resampling = "bilinear",
+) -> Tensor:
+    """Return one corner of each image, or the whole of it, resized to `size` as by `resize`: `f[B,C,*size]`.
 
     Args:
         images: `f[B,C,H,W]`.
         corner: `i64[B]`: 0 top left, 1 top right, 2 bottom left, 3 bottom right, 4 the whole image.
         crop_size: height and width of the corner windows.
         size: height and width of the result.
+        interpolation: 'bilinear' or 'bicubic'.
     """
     height, width = images.shape[2:]
+    if interpolation == "bicubic":
+        return _each_corner(images, corner, crop_size, size)
     whole = corner == 4
     window = torch.tensor([*crop_size], device=images.device).expand(len(images), 2)
     extent = torch.where(whole[:, None], torch.tensor([height, width], device=images.device), window)
     top = (corner // 2 == 1) * (height - crop_size[0])
     left = ((corner % 2 == 1) & ~whole) * (width - crop_size[1])
     return crop_resize(images, torch.cat([top[:, None], left[:, None], extent], 1).float(), size)
+
+
+def _each_corner(images: Tensor, corner: Tensor, crop_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Return what `corner_crop` does, bicubic: the images of each corner are resized together."""
+    height, width = images.shape[2:]
+    result = images.new_empty(*images.shape[:2], *size)
+    for place in range(5):
+        chosen = corner == place
+        high, wide = (height, width) if place == 4 else crop_size
+        top, left = (place // 2 == 1) * (height - high), (place % 2 == 1) * (width - wide)
+        result[chosen] = resize(images[chosen][:, :, top : top + high, left : left + wide], size, "bicubic")
+    return result
 
 
 def rotate(images: Tensor, degrees: Tensor, interpolation: Interpolation = "nearest") -> Tensor:

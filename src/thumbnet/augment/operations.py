@@ -72,18 +72,24 @@ def center_crop(images: Tensor, _generator: Generator, *, crop: int, size: int |
 
 
 def corner_crop(
-    images: Tensor, generator: Generator, *, crop: int, p_full: float = 0.5, size: int | None = None
+    images: Tensor,
+    generator: Generator,
+    *,
+    crop: int,
+    p_full: float = 0.5,
+    size: int | None = None,
+    interpolation: geometry.Resampling = "bilinear",
 ) -> Tensor:
     """Keep the whole image with probability `p_full`, else cut one of its four corners of `crop` pixels (uniform).
 
-    The result has `size`, or the input's size (bilinear). From 'The Power of Inception' (Milani, 2017): 'either the
+    The result has `size`, or the input's size. From 'The Power of Inception' (Milani, 2017): 'either the
     original image is kept, or a corner crop'; with p_full=0.2 all five views are equally likely.
     """
     check_options("corner_crop", crop=crop, p_full=p_full, size=size)
     check_fits("corner_crop", "crop", crop, min(images.shape[2:]))
     corner = draws.integers(images, generator, 0, 3)
     corner = torch.where(draws.chosen(images, generator, p_full), 4, corner)
-    return geometry.corner_crop(images, corner, (crop, crop), _target(images, size))
+    return geometry.corner_crop(images, corner, (crop, crop), _target(images, size), interpolation)
 
 
 def rotation(

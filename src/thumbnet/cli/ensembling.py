@@ -11,6 +11,7 @@ from thumbnet.cli.judging import find_predictions
 from thumbnet.cli.options import (
     ComputeOptions,
     JsonFlag,
+    KeptOptions,
     OverOption,
     OwnDataOption,
     PredictionsArgument,
@@ -19,14 +20,15 @@ from thumbnet.cli.options import (
     WeightsOption,
     command_line,
 )
-from thumbnet.cli.printing import print_json, table_console
+from thumbnet.cli.printing import plain_watch, print_json, table_console
 from thumbnet.errors import PredictionError
 from thumbnet.text import interval, percent, with_interval
 
 if TYPE_CHECKING:
     from thumbnet.predictions import Predictions
     from thumbnet.workflows.comparing import Compared
-    from thumbnet.workflows.ensembling.ensemble import Ensemble
+    from thumbnet.workflows.ensembling.ensemble import Ensemble, Wish
+    from thumbnet.workflows.ensembling.members import Member, Of
     from thumbnet.workflows.stored import How, Source
 
 _Over = Annotated[Literal["probabilities", "logits"], Parameter(help="What is averaged over the members.")]
@@ -39,7 +41,7 @@ def ensemble(
     members: _Members,
     /,
     *,
-    snapshots: Annotated[bool, Parameter(negative=(), help="Take every snapshot of the runs.")] = False,
+    networks: KeptOptions = KeptOptions(),
     over: _Over = "probabilities",
     split: Annotated[str, Parameter(help="The split that judges.")] = "val",
     select: Annotated[
@@ -53,23 +55,18 @@ def ensemble(
         Path | None, Parameter(help="Folder to make for the ensemble, or a file of predictions (.npz).")
     ] = None,
     curve: Annotated[Path | None, Parameter(help="Figure of accuracy against size (.png, .svg, .pdf).")] = None,
+    data: OwnDataOption = None,
+    compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
     record: RecordOption = None,
 ) -> None:
     """Average the saved predictions of several networks, and say whether that beats the best of them."""
-    from thumbnet.predictions import SPLITS
-    from thumbnet.records import check_place
     from thumbnet.workflows.ensembling.ensemble import Wish, make_ensemble, to_json, write_ensemble
-    from thumbnet.workflows.ensembling.figure import check_figure, draw_curve
-    from thumbnet.workflows.ensembling.members import load_members
+    from thumbnet.workflows.ensembling.figure import draw_curve
 
-    if curve is not None:
-        check_figure(curve)
-    if record is not None:
-        check_place(record)
+    _check_places(curve, record, out)
     wish = Wish(split, over, select, size, replacement)
-    wanted = dict.fromkeys([split, *([select] if select else []), "holdout", *(SPLITS if out else ())])
-    made = make_ensemble(load_members(members, list(wanted), snapshots=snapshots), wish)
+    made = make_ensemble(_load(members, wish, out, networks.of(), data=data, compute=compute), wish)
     found = to_json(made)
     if curve is not None:
         draw_curve(made, curve)
@@ -83,12 +80,46 @@ def ensemble(
         _show_ensemble(found, made)
 
 
+def _check_places(curve: Path | None, record: Path | None, out: Path | None) -> None:
+    from thumbnet.files import check_absent
+    from thumbnet.records import check_place
+    from thumbnet.workflows.ensembling.figure import check_figure
+
+    if curve is not None:
+        check_figure(curve)
+    if record is not None:
+        check_place(record)
+    if out is not None and out.suffix != ".npz":
+        check_absent(out)
+
+
+def _load(
+    paths: list[Path], wish: "Wish", out: Path | None, of: "Of", *, data: Path | None, compute: ComputeOptions
+) -> "list[Member]":
+    """Return the members at `paths`, once the kept networks among them have predicted what they are asked for."""
+    from thumbnet.workflows.ensembling.ensemble import asked_splits
+    from thumbnet.workflows.ensembling.members import find_lacking, load_members
+
+    if of == "last" and data is not None:
+        raise PredictionError("--data: saved predictions need no data; leave it out, or add --snapshots or --kept")
+    asked = asked_splits(wish, out)
+    lacking = find_lacking(paths, asked, of=of, judged=wish.split)
+    if lacking:
+        from thumbnet.workflows.ensembling.completing import complete_kept
+
+        try:
+            complete_kept(lacking, data=data, device=compute.choose(), watch=plain_watch())
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(f"stopped; go on with: {command_line()}") from error
+    return load_members(paths, list(dict.fromkeys([*asked, "holdout"])), of=of)
+
+
 def soup(
     runs: Annotated[list[Path], Parameter(help="Folders of runs of the same network.", negative=())],
     /,
     *,
     out: Annotated[Path, Parameter(help="Folder of the run to make.")],
-    snapshots: Annotated[bool, Parameter(negative=(), help="Take every snapshot of the runs.")] = False,
+    networks: KeptOptions = KeptOptions(),
     weights: WeightsOption = "last",
     select: Annotated[
         Literal["holdout"] | None, Parameter(help="Add only what does not lower the accuracy on the holdout.")
@@ -99,8 +130,9 @@ def soup(
 ) -> None:
     """Average the weights of several runs of one network into a new run, which costs no more than one to use."""
     from thumbnet.workflows.ensembling.souping import find_ingredients, make_soup
+    from thumbnet.workflows.stored import choice_note, splits_behind
 
-    ingredients = find_ingredients(runs, weights=weights, snapshots=snapshots)
+    ingredients = find_ingredients(runs, weights=weights, of=networks.of())
     place = compute.choose()
     made = make_soup(ingredients, out, select=select is not None, data=data, device=place, command=command_line())
     result = made.result()
@@ -114,6 +146,8 @@ def soup(
         sys.stdout.write(f"statistics of {about['batch_norms']} batch norms from {images} training images\n")
     for split, scores in result["scores"].items():
         sys.stdout.write(f"{split:<8} top-1 {with_interval(scores['top1'], scores['top1_interval'], 2)}\n")
+    for split in splits_behind(about):
+        sys.stdout.write(f"note: {choice_note('what is averaged was', split)}\n")
     sys.stdout.write(f"next: thumbnet compare {shlex.quote(str(runs[0]))} {shlex.quote(str(out))}\n")
 
 
@@ -194,9 +228,8 @@ def _show_comparison(compared: "Compared") -> None:
     table.add_row("McNemar's exact test", f"p = {found.p_value:.2g}")
     console = table_console()
     console.print(table)
-    for side in compared.sides:
-        if side["trained_on"]:
-            console.print(f"note: {side['path']} trained on images of {compared.split}", soft_wrap=True)
+    for note in compared.notes:
+        console.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
     console.print(compared.sentence, soft_wrap=True, highlight=False, markup=False)
 
 

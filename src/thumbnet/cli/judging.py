@@ -138,6 +138,8 @@ def record(
 def _show_evaluation(found: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from thumbnet.workflows.stored import choice_note
+
     console = table_console()
     table = Table(
         "figure", "value", "95% interval", title=f"{found['run']}, {found['split']}, views: {found['views']}"
@@ -149,6 +151,8 @@ def _show_evaluation(found: dict[str, Any]) -> None:
     table.add_row("images", f"{found['images']:,}", "")
     if found["trained_on"]:
         console.print(f"note: the network trained on images of {found['split']}, so this is no accuracy on new images")
+    if found["split"] in found["selected_on"]:
+        console.print(f"note: {choice_note('the weights or members were', found['split'])}", soft_wrap=True)
     console.print(table)
     console.print(_class_table(found["classes"]))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from thumbnet.recipe import Recipe
     from thumbnet.run import RunDirectory
     from thumbnet.train import Options
+    from thumbnet.workflows.ensembling.members import Of
     from thumbnet.workflows.stored import How
 
 JsonFlag = Annotated[bool, Parameter(name="--json", negative=(), help="Print the result as JSON.")]
@@ -91,6 +92,10 @@ class ComputeOptions:
 
         return choose_device(self.device, self.threads)
 
+    def given(self) -> dict[str, object]:
+        """Return the options, by their names on the command line; `None` for what is as by default."""
+        return {"--device": None if self.device == "auto" else self.device, "--threads": self.threads}
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -134,6 +139,34 @@ class JudgingOptions:
         from thumbnet.workflows.stored import How
 
         return How(self.views, self.over, self.weights)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class KeptOptions:
+    """Which weights of a run are averaged.
+
+    Attributes:
+        snapshots: every snapshot instead of the last weights.
+        kept: every epoch's that was kept instead.
+    """
+
+    snapshots: Annotated[bool, Parameter(name="--snapshots", negative=(), help="Take every snapshot of the runs.")] = (
+        False
+    )
+    kept: Annotated[
+        bool, Parameter(name="--kept", negative=(), help="Take every epoch that the runs kept (checkpointing.keep).")
+    ] = False
+
+    def of(self) -> "Of":
+        """Return the same as the workflows take it.
+
+        Raises:
+            PredictionError: both are asked for.
+        """
+        from thumbnet.workflows.ensembling.members import which
+
+        return which(snapshots=self.snapshots, kept=self.kept)
 
 
 def open_data(path: Path | None) -> "PackedDataset":

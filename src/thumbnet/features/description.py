@@ -65,13 +65,14 @@ class Description:
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON data, with the layout of the draws and the versions that compute."""
         versions = environment.versions()
+        library, found, _ = str(self.network["name"]).partition("/")
+        computing = ("thumbnet", "torch", library) if found else ("thumbnet", "torch")
         return {
             "format_version": FORMAT_VERSION,
             **{name: _plain(value) for name, value in vars(self).items()},
             "batch": batch_of(self.device),
             "chunk": CHUNK,
-            "thumbnet": versions["thumbnet"],
-            "torch": versions["torch"],
+            **{name: versions[name] for name in computing},
         }
 
     @property

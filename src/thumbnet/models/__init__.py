@@ -9,7 +9,7 @@ from thumbnet.models.parts import (
     parameter_count,
     placed,
 )
-from thumbnet.models.preprocessing import OwnPreprocessing, own_preprocessing
+from thumbnet.models.preprocessing import OwnPreprocessing, own_preprocessing, published_options
 from thumbnet.models.pretrained import is_packaged
 from thumbnet.models.registry import build_model, check_model, model_names, without_weights
 from thumbnet.models.stored import resolve_init
@@ -28,6 +28,7 @@ __all__ = [
     "own_preprocessing",
     "parameter_count",
     "placed",
+    "published_options",
     "resolve_init",
     "without_weights",
 ]

@@ -17,11 +17,12 @@ def head_of(model: nn.Module) -> tuple[str, nn.Module]:
     What goes into this module are the network's features, f[B,D].
 
     Raises:
-        RecipeError: the network has neither.
+        RecipeError: the network has neither, or several classifiers, of which none alone is its head.
     """
     for name, module in model.named_modules():
         if isinstance(module, ClassifierHead):
             return name, module
+    _check_single(model)
     return last_layer(model)
 
 
@@ -32,10 +33,12 @@ def put_head(model: nn.Module, head: Head, classes: int) -> None:
     generator; a head that starts as the classifier keeps the network's last layer.
 
     Raises:
-        RecipeError: the network has no fully connected layer that gives the logits of `classes` classes.
+        RecipeError: the network has no fully connected layer that gives the logits of `classes` classes, or several
+            classifiers.
     """
     if head.hidden == 0 and head.dropout == 0:
         return
+    _check_single(model)
     name, last = last_layer(model)
     if last.out_features != classes:
         raise RecipeError(
@@ -50,3 +53,16 @@ def put_head(model: nn.Module, head: Head, classes: int) -> None:
         return
     own = last if head.start == "classifier" else nn.Linear(last.in_features, classes, last.bias is not None)
     model.set_submodule(name, ClassifierHead(dropout, own))
+
+
+def _check_single(model: nn.Module) -> None:
+    """Check that a network of timm's, which names its classifiers, has not several of them, as distilled ones do."""
+    config = getattr(model, "pretrained_cfg", None)
+    stated = config.get("classifier") if isinstance(config, dict) else None
+    parts = dict(model.named_modules())
+    found = [name for name in stated or () if name in parts] if isinstance(stated, list | tuple) else []
+    if len(found) > 1:
+        raise RecipeError(
+            f"{type(model).__name__}: the network has {len(found)} classifiers ({', '.join(found)}), of which none "
+            "alone is its head; train all of it with the head that it has, or choose a network with one"
+        )

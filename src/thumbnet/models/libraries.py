@@ -10,7 +10,7 @@ from thumbnet.errors import RecipeError, nearest
 TIMM_PREFIX = "timm/"
 TORCHVISION_PREFIX = "torchvision/"
 
-_OPTIONS_OF_WEIGHTS = ("pretrained", "checkpoint_path", "weights")
+_OPTIONS_OF_WEIGHTS = ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "weights")
 """Options by which the libraries load weights; a recipe says that in one place."""
 
 _PLAIN: Mapping[str, Mapping[str, object]] = {
@@ -33,10 +33,8 @@ def check_timm(name: str, options: Mapping[str, Any]) -> None:
     _refuse_weights(TIMM_PREFIX + name, options)
 
 
-def build_timm(name: str, options: Mapping[str, Any], classes: int, *, pretrained: bool = False) -> nn.Module:
+def build_timm(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
     """Return timm's network `name` with `classes` outputs.
-
-    With `pretrained`, it has timm's default weights, and a fresh head where those have another number of outputs.
 
     Raises:
         RecipeError: timm refuses the options.
@@ -44,9 +42,7 @@ def build_timm(name: str, options: Mapping[str, Any], classes: int, *, pretraine
     import timm
 
     try:
-        model = timm.create_model(name, pretrained=pretrained, num_classes=classes, **options)
-    except OSError:
-        raise  # a download that failed: some errors of Hugging Face's are a ValueError too
+        model = timm.create_model(name, num_classes=classes, **options)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise RecipeError(f"model timm/{name}: timm refuses the options {dict(options)}: {error}") from error
     if not isinstance(model, nn.Module):

@@ -12,6 +12,16 @@ from thumbnet.run import RunDirectory
 
 Interpolation = Literal["bilinear", "bicubic"]
 
+_TRANSFORMING = (f"{TORCHVISION_PREFIX}googlenet", f"{TORCHVISION_PREFIX}inception_v3")
+"""Networks that torchvision builds with `transform_input` where it gives them weights, and without it elsewhere.
+
+With it, the network itself brings images in ImageNet's normalisation to [-1, 1], which its first layer was trained on.
+"""
+
+_TRANSFORM = "transform_input"
+
+_HALF = (0.5, 0.5, 0.5)
+
 
 class OwnPreprocessing(NamedTuple):
     """Side of the images in pixels, the resize that brings them to it, and mean and deviation of values in [0, 1]."""
@@ -22,19 +32,49 @@ class OwnPreprocessing(NamedTuple):
     std: tuple[float, float, float]
 
 
+def published_options(name: str) -> dict[str, object]:
+    """Return the options with which the library of the network `name` gives it its ImageNet weights."""
+    return {_TRANSFORM: True} if name in _TRANSFORMING else {}
+
+
+def check_input(model: Model) -> None:
+    """Check that `model` says whether its network transforms its input, where its weights and its default may differ.
+
+    Raises:
+        RecipeError: it does not say so, or otherwise than the run that it starts from.
+        RunError: `model.init` names a folder that is no run.
+    """
+    if model.name not in _TRANSFORMING or (model.weights is None and model.init is None):
+        return
+    run = None if model.init is None else RunDirectory.behind(Path(model.init.path))
+    if run is not None:
+        needed = bool(run.recipe().model.options.get(_TRANSFORM, False))
+        if bool(model.options.get(_TRANSFORM, False)) != needed:
+            raise RecipeError(
+                f"model {model.name}: the network of {run.path} has {_TRANSFORM}={needed}; "
+                f"set model.options.{_TRANSFORM}={str(needed).lower()}"
+            )
+    elif _TRANSFORM not in model.options:
+        raise RecipeError(
+            f"model {model.name}: torchvision's weights are of a network that itself brings images in ImageNet's "
+            f"normalisation to [-1, 1]; set model.options.{_TRANSFORM}=true (false where the recipe's does so)"
+        )
+
+
 def own_preprocessing(model: Model) -> OwnPreprocessing:
     """Return the preprocessing of the weights that `model` starts from.
 
     timm and torchvision state it beside their weights; torchvision's size is that of the crop, for small images are
-    enlarged whole. Weights from a file are taken as those of the network's library, weights from a run as prepared by
-    that run's recipe.
+    enlarged whole. Weights from a run, or from a file of one, are taken as prepared by that run's recipe, weights from
+    another file as those of the network's library.
 
     Raises:
         RecipeError: the network has no weights of its own, or theirs is a preprocessing that recipes cannot state.
         RunError: `model.init` names a folder that is no run.
     """
-    if model.init is not None and Path(model.init.path).is_dir():
-        return _of_run(RunDirectory.open(Path(model.init.path)))
+    run = None if model.init is None else RunDirectory.behind(Path(model.init.path))
+    if run is not None:
+        return _of_run(run)
     if model.weights is None and model.init is None:
         raise RecipeError(
             f"preprocessing: 'network' is that of pretrained weights, and {model.name} starts from none; "
@@ -44,7 +84,10 @@ def own_preprocessing(model: Model) -> OwnPreprocessing:
         check_weights(Model(model.name, model.options, weights="imagenet"))
     if model.name.startswith(TIMM_PREFIX):
         return _of_timm(model.name)
-    return _of_torchvision(model.name)
+    own = _of_torchvision(model.name)
+    if model.name in _TRANSFORMING and not model.options.get(_TRANSFORM, False):
+        return own._replace(mean=_HALF, std=_HALF)
+    return own
 
 
 def _of_run(run: RunDirectory) -> OwnPreprocessing:

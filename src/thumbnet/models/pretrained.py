@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from thumbnet.errors import RecipeError
+from thumbnet.errors import RecipeError, reason_of
 from thumbnet.models.fitting import IMAGENET_CLASSES, fit
-from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX, build_timm
+from thumbnet.models.hub import hub_cache, hub_file, read_tensors
+from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX
 from thumbnet.recipe import Model
 
 _PACKAGES: Mapping[str, tuple[str, str]] = {
@@ -98,14 +99,15 @@ def classifier_rows(class_ids: Sequence[str]) -> Tensor:
 def load_weights(network: nn.Module, model: Model, classes: int, rows: Tensor | None = None) -> None:
     """Fill `network`, just built for `classes` classes, with the weights that `model` names.
 
-    The head takes those `rows` (i64[classes]) of ImageNet's classifier. Without, it keeps its fresh weights, unless it
-    has ImageNet's 1,000 outputs.
+    The head takes those `rows` (i64[classes]) of ImageNet's classifier. Without, it keeps its fresh weights, unless
+    both have ImageNet's 1,000 outputs.
 
     Raises:
         RecipeError: the weights cannot be downloaded or read, or do not fit the network's options.
     """
     where = f"the ImageNet classifier {model.name}"
-    fit(network, _state(network, model), where, classes, rows=rows, key="model.weights")
+    with_head = _has_classifier(model.name)
+    fit(network, _state(network, model), where, classes, rows=rows, with_head=with_head, key="model.weights")
 
 
 def _check_package(name: str) -> None:
@@ -127,6 +129,11 @@ def _check_imagenet(model: Model) -> None:
 
         if not timm.is_model_pretrained(model.name.removeprefix(TIMM_PREFIX)):
             raise RecipeError(f"model {model.name}: timm publishes no weights of it; leave model.weights out")
+        if model.head.start == "classifier" and not _has_classifier(model.name):
+            raise RecipeError(
+                f"model.head.start: timm's weights of {model.name} have no classifier of ImageNet's "
+                f"{IMAGENET_CLASSES:,} classes; use start='fresh', or others of its weights (timm/<name>.<weights>)"
+            )
         return
     if model.name not in _OURS:
         known = f"{', '.join(_OURS)}, timm/<name> and torchvision/<name>"
@@ -134,6 +141,16 @@ def _check_imagenet(model: Model) -> None:
     for option, fitting in _FITTING.items():
         if model.options.get(option, fitting) != fitting:
             raise RecipeError(f"model {model.name}: ImageNet weights fit only {option}={fitting}; leave {option} out")
+
+
+def _has_classifier(name: str) -> bool:
+    """Return whether the weights of a library's network `name` have a head of ImageNet's 1,000 classes."""
+    if not name.startswith(TIMM_PREFIX):
+        return True
+    import timm
+
+    config: Any = timm.get_pretrained_cfg(name.removeprefix(TIMM_PREFIX))
+    return bool(config.num_classes == IMAGENET_CLASSES)
 
 
 def _state(network: nn.Module, model: Model) -> dict[str, Any]:
@@ -146,13 +163,46 @@ def _state(network: nn.Module, model: Model) -> dict[str, Any]:
 
 
 def _timm_state(model: Model) -> dict[str, Any]:
+    """Return timm's weights as timm gives them to its network of 1,000 classes; the head may be one drawn by it."""
     import timm
 
     name = model.name.removeprefix(TIMM_PREFIX)
-    config = timm.get_pretrained_cfg(name)
-    source = str(config.hf_hub_id or config.url) if config else name
-    with _downloading(model.name, source, "Hugging Face's cache"):
-        return build_timm(name, model.options, IMAGENET_CLASSES, pretrained=True).state_dict()
+    config: Any = timm.get_pretrained_cfg(name)
+    published = _hub_state(model.name, config) if config.hf_hub_id else _address_state(model.name, config.url)
+    given: dict[str, Any] = {**model.options, "pretrained_cfg_overlay": {"state_dict": published}}
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=True, num_classes=IMAGENET_CLASSES, **given)
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
+        raise RecipeError(
+            f"model {model.name}: its ImageNet weights do not fit a network with the options {dict(model.options)} "
+            f"({reason_of(error)}); leave options out, or delete the cached weights"
+        ) from error
+    return network.state_dict()
+
+
+def _hub_state(name: str, config: Any) -> dict[str, Any]:
+    with _downloading(name, config.hf_hub_id, hub_cache()):
+        path = hub_file(config.hf_hub_id, config.hf_hub_filename or "pytorch_model.bin")
+    try:
+        return read_tensors(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # torch answers damaged files with nearly anything, by where the damage is
+        raise RecipeError(
+            f"model {name}: its ImageNet weights are damaged ({reason_of(error)}); delete {path}, {_WITHOUT_DOWNLOAD}"
+        ) from error
+
+
+def _address_state(name: str, address: str) -> dict[str, Any]:
+    with _downloading(name, address, _torch_cache()):
+        state: dict[str, Any] = torch.hub.load_state_dict_from_url(
+            address, map_location="cpu", progress=False, weights_only=True
+        )
+    return state
+
+
+def _torch_cache() -> str:
+    return f"{torch.hub.get_dir()}/checkpoints"
 
 
 def _torchvision_state(name: str) -> dict[str, Any]:
@@ -161,7 +211,7 @@ def _torchvision_state(name: str) -> dict[str, Any]:
 
     theirs = name.removeprefix(TORCHVISION_PREFIX)
     weights = torchvision.models.get_model_weights(theirs).DEFAULT
-    with _downloading(name, weights.url, f"{torch.hub.get_dir()}/checkpoints"):
+    with _downloading(name, weights.url, _torch_cache()):
         state: dict[str, Any] = torchvision.models.get_model(theirs, weights=weights, progress=False).state_dict()
     for key in [key for key in state if key.startswith(_SIDE_CLASSIFIERS)]:
         del state[key]
@@ -175,9 +225,8 @@ def _downloading(name: str, source: str, cache: str) -> Iterator[None]:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except OSError as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
         raise RecipeError(
-            f"model {name}: could not download its ImageNet weights ({reason}); put {source} into {cache}, "
+            f"model {name}: could not download its ImageNet weights ({reason_of(error)}); put {source} into {cache}, "
             f"{_WITHOUT_DOWNLOAD}"
         ) from error
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:

@@ -13,6 +13,7 @@ from thumbnet.models import hansen, libraries, milani, mkrtchyan, resnet, small,
 from thumbnet.models.heads import put_head
 from thumbnet.models.initialization import initialize
 from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX
+from thumbnet.models.preprocessing import check_input
 from thumbnet.models.pretrained import check_weights, classifier_rows, load_weights
 from thumbnet.models.stored import load_init
 from thumbnet.recipe import Model
@@ -46,8 +47,9 @@ def check_model(model: Model) -> None:
     """Check that `model` names a network, options and weights that exist, without building or loading anything.
 
     Raises:
-        RecipeError: an unknown network or option (with the nearest names), a value of the wrong type, or weights
-            that the network does not have.
+        RecipeError: an unknown network or option (with the nearest names), a value of the wrong type, weights that
+            the network does not have, or an option that must be stated beside them.
+        RunError: `model.init` names a folder that is no run.
     """
     if model.name.startswith(TIMM_PREFIX):
         libraries.check_timm(model.name.removeprefix(TIMM_PREFIX), model.options)
@@ -56,6 +58,7 @@ def check_model(model: Model) -> None:
     else:
         MODELS.check(model.name, model.options)
     check_weights(model)
+    check_input(model)
 
 
 def build_model(model: Model, classes: int, image_size: int, *, class_ids: Sequence[str] = ()) -> nn.Module:

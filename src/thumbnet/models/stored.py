@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from thumbnet.errors import RecipeError
+from thumbnet.errors import RecipeError, reason_of
 from thumbnet.files import storage_errors
-from thumbnet.models.fitting import fit
+from thumbnet.models.fitting import IMAGENET_CLASSES, fit
 from thumbnet.recipe import InitialWeights
 from thumbnet.run import RunDirectory
 
@@ -45,8 +45,8 @@ def resolve_init(init: InitialWeights, fingerprint: str) -> InitialWeights:
     """
     digest = hashlib.sha256(_read(init, _source(init))).hexdigest()
     pretrained = True
-    if Path(init.path).is_dir():
-        run = RunDirectory.open(Path(init.path))
+    run = RunDirectory.behind(Path(init.path))
+    if run is not None:
         pretrained = run.recipe().model.pretrained or run.data()["fingerprint"] != fingerprint
     return replace(init, sha256=digest, pretrained=pretrained)
 
@@ -54,8 +54,8 @@ def resolve_init(init: InitialWeights, fingerprint: str) -> InitialWeights:
 def load_init(network: nn.Module, init: InitialWeights, class_ids: Sequence[str], rows: Tensor | None) -> None:
     """Fill `network` with the weights that `init` names.
 
-    Its head takes those of a file whose head has as many outputs, or of a run of the same classes; otherwise it keeps
-    its fresh weights.
+    Its head takes those of a file whose head has as many outputs, or of a run of the same classes (also where a file
+    of that run is named); otherwise it keeps its fresh weights.
 
     Args:
         network: with its head in place.
@@ -70,6 +70,8 @@ def load_init(network: nn.Module, init: InitialWeights, class_ids: Sequence[str]
     source = _source(init)
     state = parse_state(_read(init, source), source.path)
     keep = rows is not None or source.classes is None or source.classes == tuple(class_ids)
+    if rows is not None and source.classes is not None:
+        _check_classifier(source, class_ids, rows)
     fit(network, state, str(source.path), len(class_ids), rows=rows, with_head=keep)
 
 
@@ -100,6 +102,16 @@ def parse_state(content: bytes, path: Path) -> dict[str, Tensor]:
     return state
 
 
+def _check_classifier(source: _Source, class_ids: Sequence[str], rows: Tensor) -> None:
+    """Check that `rows` of the run's head are those of the classes; `fit` checks the number of its rows."""
+    own = source.classes or ()
+    if len(own) == IMAGENET_CLASSES and [own[row] for row in rows.tolist()] != list(class_ids):
+        raise RecipeError(
+            f"model.head.start: the run of {source.path} has {IMAGENET_CLASSES:,} classes in another order than "
+            "ImageNet's; use start='fresh'"
+        )
+
+
 def _unpack(content: bytes, path: Path) -> Any:
     from safetensors.torch import load
 
@@ -116,19 +128,20 @@ def _unpack(content: bytes, path: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # torch answers damaged files with nearly anything, by where the damage is
-        reason = " ".join(str(error).split())[:120]
-        raise RecipeError(f"model.init: {path} is damaged or no file of weights ({reason}); get it again") from error
+        raise RecipeError(
+            f"model.init: {path} is damaged or no file of weights ({reason_of(error)}); get it again"
+        ) from error
 
 
 def _source(init: InitialWeights) -> _Source:
     path = Path(init.path)
-    if path.is_dir():
-        run = RunDirectory.open(path)
+    run = RunDirectory.behind(path)
+    if run is not None and path.is_dir():
         run.require_complete()
         return _Source(run.weights_path("last"), run.class_ids())
     if not path.is_file():
         raise RecipeError(f"model.init: {path}: no such file or run; give a weights file or a run directory")
-    return _Source(path, None)
+    return _Source(path, None if run is None else run.class_ids())
 
 
 def _read(init: InitialWeights, source: _Source) -> bytes:

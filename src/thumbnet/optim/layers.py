@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from thumbnet.models import head_of
+from thumbnet.models.heads import ClassifierHead
 
 
 def layer_depths(model: nn.Module) -> dict[str, int]:
@@ -33,10 +34,21 @@ def layer_depths(model: nn.Module) -> dict[str, int]:
 
 
 def _timm_depths(model: Any) -> dict[str, int]:
+    """Return what timm says of its network; a head of ours is where the network's own was, and as deep."""
     from timm.models import group_parameters
 
-    found: dict[str, int] = group_parameters(model, model.group_matcher(coarse=False), reverse=True)
-    return found
+    put = next(((name, part) for name, part in model.named_modules() if isinstance(part, ClassifierHead)), None)
+    if put is None:
+        found: dict[str, int] = group_parameters(model, model.group_matcher(coarse=False), reverse=True)
+        return found
+    name, head = put
+    model.set_submodule(name, nn.Linear(1, 1, bias=False))
+    try:
+        found = group_parameters(model, model.group_matcher(coarse=False), reverse=True)
+    finally:
+        model.set_submodule(name, head)
+    depth = found.pop(f"{name}.weight")
+    return found | {f"{name}.{key}": depth for key, _ in head.named_parameters()}
 
 
 def _parts(module: nn.Module, place: str, head: str) -> Iterator[tuple[str, nn.Module]]:

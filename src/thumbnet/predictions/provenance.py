@@ -31,6 +31,17 @@ def trained_on(provenance: Mapping[str, Any], split: str) -> bool | None:
     return True if split == "train" else {"all": True, "fit": False}.get(str(provenance.get("train_on")))
 
 
+def chosen_on(provenance: Mapping[str, Any]) -> list[str]:
+    """Return the splits whose images chose what `provenance` states: weights, or members of an ensemble, or theirs.
+
+    Figures on these images are too high for new ones.
+    """
+    found = list(provenance.get("selected_on", ()))
+    for one in provenance.get("members", ()):
+        found += chosen_on(one)
+    return list(dict.fromkeys(found))
+
+
 def is_scored(labels: NDArray[np.int64], provenance: Mapping[str, Any], split: str) -> bool:
     """Return whether predictions of `provenance` for `split` say something of new images: labelled, not trained on.
 

@@ -20,7 +20,8 @@ class InitialWeights:
     Args:
         path: a safetensors file, a torch state dict, or a run directory (its last weights).
         sha256: digest of the file, filled in when the run begins, so that it cannot change unseen.
-        pretrained: whether these weights have seen other images than the run's data; filled in for a run directory.
+        pretrained: whether these weights have seen other images than the run's data; filled in for a run directory,
+            and for a file of one.
     """
 
     path: str

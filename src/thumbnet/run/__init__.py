@@ -2,15 +2,17 @@
 
 from thumbnet.run.directory import RunDirectory, State
 from thumbnet.run.metrics import MetricsFile, evaluations, iterations, steps_to_perfect
-from thumbnet.run.places import Snapshot, epoch_tag, snapshot_tag
+from thumbnet.run.places import KeptEpoch, Snapshot, epoch_tag, is_selected, snapshot_tag
 
 __all__ = [
+    "KeptEpoch",
     "MetricsFile",
     "RunDirectory",
     "Snapshot",
     "State",
     "epoch_tag",
     "evaluations",
+    "is_selected",
     "iterations",
     "snapshot_tag",
     "steps_to_perfect",

@@ -27,6 +27,7 @@ from thumbnet.run.places import (
     RECIPE,
     RESULT,
     STATUS,
+    KeptEpoch,
     Places,
     Snapshot,
 )
@@ -97,6 +98,20 @@ class RunDirectory(Places):
             if not (path / name).is_file():
                 raise RunError(f"{path}: not a run directory ({name} is missing); give the folder of a run")
         return cls(path)
+
+    @classmethod
+    def behind(cls, path: Path) -> Self | None:
+        """Return the run that `path` names as its folder or as a file of its weights; `None` for any other file.
+
+        Raises:
+            RunError: a folder that is no run, or a run that is damaged.
+        """
+        if path.is_dir():
+            return cls.open(path)
+        for file in (path.absolute(), path.resolve()):
+            if file.parent.name == CHECKPOINTS and cls.is_at(file.parent.parent):
+                return cls.open(file.parent.parent)
+        return None
 
     def recipe(self) -> Recipe:
         """Return the recipe, fully resolved.
@@ -209,14 +224,14 @@ class RunDirectory(Places):
         rows = (row for row in self.metrics.read() if row.get("step") in steps and key in row) if steps else ()
         return [Snapshot(row["step"], row["epoch"], row[key]) for row in rows]
 
-    def predictions(self, split: str, snapshot: Snapshot | None = None, *, views: bool = False) -> Predictions:
+    def predictions(self, split: str, kept: Snapshot | KeptEpoch | None = None, *, views: bool = False) -> Predictions:
         """Return the stored predictions for `split`; the arguments are those of `predictions_path`.
 
         Raises:
             RunError: none are stored, or they are damaged.
         """
         try:
-            return Predictions.load(self.predictions_path(split, snapshot, views=views))
+            return Predictions.load(self.predictions_path(split, kept, views=views))
         except PredictionError as error:
             raise RunError(
                 f"run {self.path}: its stored predictions for {split!r} are missing or damaged; have the network "

@@ -39,9 +39,26 @@ class Snapshot:
         return snapshot_tag(self.step)
 
 
+@dataclass(frozen=True)
+class KeptEpoch:
+    """A network kept because the recipe asks for it at the end of `epoch` (the first is 1)."""
+
+    epoch: int
+
+    @property
+    def tag(self) -> str:
+        """The tag of its weights and predictions."""
+        return epoch_tag(self.epoch)
+
+
 def snapshot_tag(step: int) -> str:
     """Return the tag of the snapshot taken after `step` optimiser steps: 'snapshot-0001234'."""
     return f"snapshot-{step:07d}"
+
+
+def is_selected(tag: str) -> bool:
+    """Return whether the weights called `tag` were kept because an evaluation was the best so far."""
+    return tag == "best" or _SNAPSHOT_TAG.fullmatch(tag) is not None
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,10 @@ class Places:
         found = (_SNAPSHOT_TAG.fullmatch(file.stem) for file in (self.path / CHECKPOINTS).glob("snapshot-*.pt"))
         return sorted(int(match[1]) for match in found if match is not None)
 
+    def kept_epochs(self) -> list[KeptEpoch]:
+        """Return the epochs whose weights are kept, in order."""
+        return [KeptEpoch(int(tag[6:])) for tag in self.weights_tags() if _EPOCH_TAG.fullmatch(tag)]
+
     def filters_path(self, tag: str) -> Path:
         """Return the file of first-layer filters called `tag`: 'initial', 'last' or as `epoch_tag` gives it.
 
@@ -122,8 +143,8 @@ class Places:
         _check_tag(tag, ("initial", "last"))
         return self.path / FILTERS / f"{tag}.npy"
 
-    def predictions_path(self, split: str, snapshot: Snapshot | None = None, *, views: bool = False) -> Path:
-        """Return the file of predictions for `split`: the last weights', or those of `snapshot`.
+    def predictions_path(self, split: str, kept: Snapshot | KeptEpoch | None = None, *, views: bool = False) -> Path:
+        """Return the file of predictions for `split`: the last weights', or those of a network that is `kept`.
 
         With `views`, those of the last weights with the test-time views that the recipe names.
 
@@ -132,7 +153,7 @@ class Places:
         """
         if not is_split(split):
             raise RunError(f"split {split!r} is not a plain name; use 'holdout', 'val' or 'test'")
-        kind = "views." if views else "" if snapshot is None else f"{snapshot.tag}."
+        kind = "views." if views else "" if kept is None else f"{kept.tag}."
         return self.path / PREDICTIONS / f"{kind}{split}.npz"
 
     def filters_tags(self) -> list[str]:
@@ -149,6 +170,11 @@ class Places:
         if not is_split(part):
             raise RunError(f"analysis {part!r} is not a plain name; see docs/analysis.md for what there is")
         return self.path / ANALYSIS / f"{part}.npz"
+
+    @property
+    def impossible_path(self) -> Path:
+        """The file that says which parts of an analysis are impossible for the run."""
+        return self.path / ANALYSIS / "impossible.json"
 
 
 def _epoch_tags(tags: Collection[str]) -> list[str]:

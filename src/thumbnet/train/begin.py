@@ -30,10 +30,10 @@ def begun(recipe: Recipe, dataset: PackedDataset) -> Recipe:
 
 
 def _check_holdout(recipe: Recipe, path: str, fingerprint: str) -> None:
-    """Check that the run in `path`, where it is one, did not train on the holdout that `recipe` keeps apart."""
-    if recipe.train_on != "fit" or not Path(path).is_dir():
+    """Check that the run behind `path`, where there is one, did not train on the holdout that `recipe` keeps apart."""
+    run = RunDirectory.behind(Path(path))
+    if run is None or recipe.train_on != "fit":
         return
-    run = RunDirectory.open(Path(path))
     if run.recipe().train_on == "all" and run.data()["fingerprint"] == fingerprint:
         raise RecipeError(
             f"model.init: {path} was trained on the holdout, which this recipe would measure as unseen; "

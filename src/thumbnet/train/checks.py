@@ -8,7 +8,7 @@ from thumbnet.errors import DataError, RecipeError
 from thumbnet.evaluate import Preprocessing
 from thumbnet.features.body import check_body
 from thumbnet.models import first_convolution, multiply_adds
-from thumbnet.optim import check_optimizer
+from thumbnet.optim import check_optimizer, parameter_groups
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Phase, Recipe
 from thumbnet.train.begin import begun
@@ -45,6 +45,7 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> Recipe:
         _check_size(model, recipe, size or dataset.image_size, where)
     for number, phase in enumerate(recipe.phases):
         set_trainable(model, phase)
+        parameter_groups(model, optimizer_of(recipe, number))
         _check_policies(phase, dataset)
         if phase.cached_features:
             _check_features(model, phase, number, dataset)

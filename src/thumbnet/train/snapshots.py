@@ -4,6 +4,8 @@ A snapshot belongs to the run once a checkpoint knows of it. Its files bear the 
 the last checkpoint overwrites none that the checkpoint knows; a resumed run removes it and takes it again.
 """
 
+from dataclasses import asdict
+
 from thumbnet.evaluate import provenance
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory, Snapshot
@@ -30,6 +32,6 @@ def take_snapshot(trainer: Trainer, run: RunDirectory, found: Assessment) -> Non
             logits=logits,
             labels=trainer.subsets[split].labels.numpy(),
             classes=run.class_ids(),
-            provenance=origin | {"step": snapshot.step, "epoch": snapshot.epoch, "top1": snapshot.top1},
+            provenance=origin | {"selected_on": [recipe.selected_on], **asdict(snapshot)},
         ).save(run.predictions_path(split, snapshot))
     state.snapshots = (*state.snapshots, state.step)[-recipe.checkpointing.snapshots :]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thumbnet.comparison import Comparison, compare
-from thumbnet.predictions import Predictions
-from thumbnet.workflows.stored import Source, require_labels, saw_in_training, stated_views
+from thumbnet.predictions import Predictions, chosen_on
+from thumbnet.workflows.stored import Source, choice_note, require_labels, saw_in_training, stated_views
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Compared:
 
     Args:
         split: the split that judged.
-        sides: of both, the `path`, `views`, `over`, `weights`, and whether it `trained_on` images of the split.
+        sides: of both, the `path`, `views`, `over`, `weights`, whether it `trained_on` images of the split, and the
+            splits that its weights or members were `selected_on`.
         comparison: the second against the first.
     """
 
@@ -41,11 +42,21 @@ class Compared:
         """Whether the difference is real, in one sentence."""
         return self.comparison.sentence(*self.labels)
 
+    @property
+    def notes(self) -> list[str]:
+        """What must be known of the figures, a sentence each."""
+        seen = [side["path"] for side in self.sides if side["trained_on"]]
+        found = [f"{path} trained on images of {self.split}" for path in dict.fromkeys(seen)]
+        for label, side in zip(self.labels, self.sides, strict=True):
+            if self.split in side["selected_on"]:
+                found.append(choice_note(f"{label} was", self.split, tested=True))
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as JSON data; accuracies are fractions."""
         first, second = map(dict, self.sides)
         found = {"split": self.split, "first": first, "second": second, **self.comparison.to_json()}
-        return {**found, "sentence": self.sentence}
+        return {**found, "sentence": self.sentence, "notes": self.notes}
 
 
 def compare_sources(sources: Sequence[Source], predictions: Sequence[Predictions]) -> Compared:
@@ -63,4 +74,5 @@ def compare_sources(sources: Sequence[Source], predictions: Sequence[Predictions
 
 def _side(source: Source, predictions: Predictions) -> dict[str, Any]:
     seen = saw_in_training(source, predictions)
-    return {"path": str(source.path), **stated_views(predictions), "trained_on": seen}
+    chosen = chosen_on(predictions.provenance)
+    return {"path": str(source.path), **stated_views(predictions), "trained_on": seen, "selected_on": chosen}

@@ -13,7 +13,7 @@ from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_run_data
 from thumbnet.train.state import load_weights
-from thumbnet.workflows.stored import How, find_stored
+from thumbnet.workflows.stored import How, choosing_splits, find_stored, with_choice
 
 
 def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Module:
@@ -61,7 +61,7 @@ def judge(
     run.require_complete()
     dataset = load_run_data(run, data)
     place = device or torch.device("cpu")
-    return predict_subset(
+    found = predict_subset(
         load_network(run, how.weights, place),
         judged_subset(dataset, split, place),
         run.recipe(),
@@ -71,3 +71,5 @@ def judge(
         over=how.over,
         commit=run.sessions()[0].get("commit"),
     )
+    own = dataset.fingerprint == run.data()["fingerprint"]
+    return with_choice(found, choosing_splits(run, how.weights) if own else ())

@@ -1,15 +1,15 @@
 """What is stored answers without a network: the predictions of runs, of ensembles, and in files of their own."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from thumbnet import metrics
 from thumbnet.ensemble import EnsembleFolder, Over
 from thumbnet.errors import DataError, PredictionError
-from thumbnet.predictions import Predictions, trained_on
-from thumbnet.run import RunDirectory
+from thumbnet.predictions import Predictions, chosen_on, trained_on
+from thumbnet.run import RunDirectory, is_selected
 from thumbnet.views import find_views
 
 
@@ -109,6 +109,43 @@ def saw_in_training(source: Source, predictions: Predictions) -> bool:
     return trained_on(provenance, predictions.split) is True
 
 
+def choosing_splits(run: RunDirectory, weights: str) -> list[str]:
+    """Return the splits whose images chose the weights called `weights` of a run: its best, its snapshots, a soup's.
+
+    Raises:
+        RunError: the run is unfinished or damaged.
+    """
+    if is_selected(weights):
+        return [run.recipe().selected_on]
+    soup = run.result().get("soup") if weights == "last" else None
+    return [] if soup is None else splits_behind(soup)
+
+
+def splits_behind(soup: Mapping[str, Any]) -> list[str]:
+    """Return the splits whose images chose a soup's ingredients, now or before, by what its run says of it."""
+    greedy = [] if soup["selected_on"] == "none" else [soup["selected_on"]]
+    return list(dict.fromkeys([*greedy, *soup.get("ingredients_selected_on", ())]))
+
+
+def with_choice(predictions: Predictions, splits: Sequence[str]) -> Predictions:
+    """Return `predictions` whose provenance states the `splits` whose images chose the network, if any did."""
+    if not splits:
+        return predictions
+    return replace(predictions, provenance={**predictions.provenance, "selected_on": list(splits)})
+
+
+def choice_note(what: str, split: str, *, tested: bool = False) -> str:
+    """Return the sentence beside figures on `split` of what was chosen there.
+
+    Args:
+        what: that, with its verb, such as 'the weights were'.
+        split: chose, and judges.
+        tested: whether a p-value stands with the figures.
+    """
+    value = ", and the p-value does not hold" if tested else ""
+    return f"{what} chosen on {split}, which also judges: new images will be classified worse{value}."
+
+
 def require_labels(predictions: Predictions) -> None:
     """Check that the predictions can be scored.
 
@@ -125,7 +162,8 @@ def require_labels(predictions: Predictions) -> None:
 def evaluation(source: Source, predictions: Predictions) -> dict[str, Any]:
     """Return the scores of `source` on the split of its `predictions`, and the accuracy of each class, as JSON data.
 
-    Accuracies are fractions; that of a class without images is `None`.
+    Accuracies are fractions; that of a class without images is `None`. `selected_on` are the splits whose images chose
+    the weights or the members.
 
     Raises:
         DataError: the split has no labels.
@@ -138,5 +176,5 @@ def evaluation(source: Source, predictions: Predictions) -> dict[str, Any]:
         for key, value, count in zip(predictions.classes, accuracy, counts, strict=True)
     ]
     found = {"split": predictions.split, **predictions.scores().to_json(), "classes": classes}
-    found |= {"run": str(source.path), **stated_views(predictions)}
+    found |= {"run": str(source.path), **stated_views(predictions), "selected_on": chosen_on(predictions.provenance)}
     return found | {"trained_on": saw_in_training(source, predictions)}

@@ -10,7 +10,7 @@ import torch
 from thumbnet.data import judged_subset
 from thumbnet.errors import RecipeError
 from thumbnet.evaluate import predict_subset
-from thumbnet.models import is_packaged, placed
+from thumbnet.models import is_packaged, placed, published_options
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Head, Model, Optimizer, Phase, Recipe, epochs, to_json
@@ -63,7 +63,7 @@ def zero_shot_recipe(name: str) -> Recipe:
         StorageError: the file of a recipe cannot be read.
     """
     if name.startswith(_LIBRARIES):
-        model = Model(name, weights="package" if is_packaged(name) else "imagenet")
+        model = Model(name, published_options(name), weights="package" if is_packaged(name) else "imagenet")
         optimizer, phase = Optimizer("sgd", lr=0.1), Phase(epochs(1))
         recipe = Recipe(name.rpartition("/")[2], model, optimizer, (phase,), preprocessing="network")
     else:
@@ -73,7 +73,7 @@ def zero_shot_recipe(name: str) -> Recipe:
             f"recipe {recipe.name!r} begins from random weights, which know no class; give one with pretrained ones, "
             "or a network such as timm/tf_efficientnet_lite0"
         )
-    return replace(recipe, model=replace(recipe.model, head=Head(start="classifier")))
+    return _as_classifier(recipe)
 
 
 def zero_shot(
@@ -82,7 +82,7 @@ def zero_shot(
     """Return what the network with which `recipe` begins says of `split`, without any training.
 
     Args:
-        recipe: as `zero_shot_recipe` gives it.
+        recipe: as `zero_shot_recipe` gives it, or with other settings; its head is the classifier whatever they say.
         dataset: its classes must be ImageNet's, called by WordNet ids.
         split: a split with labels.
         device: where to compute.
@@ -91,10 +91,14 @@ def zero_shot(
     Raises:
         ThumbnetError: weights that cannot be had, other classes, or a split that is missing or without labels.
     """
-    stated = begun(recipe, dataset)
+    stated = begun(_as_classifier(recipe), dataset)
     subset = judged_subset(dataset, split, device)
     model = placed(initial_model(stated, dataset), stated, device)
     started = time.perf_counter()
     predictions = predict_subset(model, subset, stated, dataset, weights=WEIGHTS, views=views)
     require_labels(predictions)
     return ZeroShot(stated, predictions, time.perf_counter() - started)
+
+
+def _as_classifier(recipe: Recipe) -> Recipe:
+    return replace(recipe, model=replace(recipe.model, head=Head(start="classifier")))

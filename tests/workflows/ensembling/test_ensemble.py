@@ -21,7 +21,7 @@ from thumbnet.train import start
 from thumbnet.workflows.ensembling.ensemble import Ensemble, Wish, make_ensemble, to_json, write_ensemble
 from thumbnet.workflows.ensembling.figure import draw_curve
 from thumbnet.workflows.ensembling.members import Member, load_members
-from thumbnet.workflows.stored import How, Source, saw_in_training
+from thumbnet.workflows.stored import How, Source, evaluation, saw_in_training
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +90,35 @@ def test_a_choice_on_the_judging_split_is_said(members: list[Member], runs: list
     assert made.ordered_by == "val"
     held = make_ensemble(members, Wish(split="holdout"))
     assert "was chosen on holdout" in held.notes[0]
-    kept = make_ensemble(load_members([runs[0].path], SPLITS, snapshots=True), Wish(split="holdout"))
-    assert any("were kept where their run was best on holdout" in note for note in kept.notes)
+    kept = make_ensemble(load_members([runs[0].path], SPLITS, of="snapshots"), Wish(split="holdout"))
+    count = len(runs[0].snapshots())
+    assert f"{count} of the networks were chosen on holdout, which also judges" in " ".join(kept.notes)
 
 
 def test_snapshots_of_runs_are_members(runs: list[RunDirectory]) -> None:
-    found = load_members([run.path for run in runs[:2]], ["val"], snapshots=True)
+    found = load_members([run.path for run in runs[:2]], ["val"], of="snapshots")
     kept = [f"{run.path.name}:{one.tag}" for run in runs[:2] for one in run.snapshots()]
     assert [member.name for member in found] == kept
     assert len(kept) > 2
     made = make_ensemble(found, Wish())
     stored = [Predictions.load(run.predictions_path("val", one)) for run in runs[:2] for one in run.snapshots()]
     np.testing.assert_array_equal(made.predictions.logits, average(stored).logits)
+
+
+def test_what_was_chosen_on_a_split_is_said_of_every_later_figure_there(
+    members: list[Member], runs: list[RunDirectory], tmp_path: Path
+) -> None:
+    write_ensemble(make_ensemble(members, Wish(select="val")), tmp_path / "val", "x")
+    write_ensemble(make_ensemble(members, Wish(size=2)), tmp_path / "two", "x")
+    write_ensemble(make_ensemble(members, Wish()), tmp_path / "all", "x")
+    kept = load_members([runs[0].path], SPLITS, of="snapshots")
+    write_ensemble(make_ensemble(kept, Wish(select="val")), tmp_path / "snapshots", "x")
+    for name, expected in (("val", ["val"]), ("two", ["holdout"]), ("all", []), ("snapshots", ["val", "holdout"])):
+        source = Source.open(tmp_path / name)
+        for split in ("val", "holdout"):
+            assert evaluation(source, source.predictions(split))["selected_on"] == expected
+    nested = make_ensemble(load_members([tmp_path / "val", runs[0].path], SPLITS), Wish(over="logits"))
+    assert "val was chosen on val, which also judges" in " ".join(nested.notes)
 
 
 def test_files_stand_in_the_order_given(files: list[Path]) -> None:
@@ -214,9 +231,13 @@ def test_what_is_no_member_is_refused(run: RunDirectory, files: list[Path], tmp_
     with pytest.raises(PredictionError, match="no such file"):
         load_members([tmp_path / "absent.npz"], SPLITS)
     with pytest.raises(RunError, match="it kept no snapshots"):
-        load_members([run.path], SPLITS, snapshots=True)
+        load_members([run.path], SPLITS, of="snapshots")
     with pytest.raises(PredictionError, match="which have no snapshots"):
-        load_members([files[0]], SPLITS, snapshots=True)
+        load_members([files[0]], SPLITS, of="snapshots")
+    with pytest.raises(RunError, match=r"it kept no epochs; train it with --set checkpointing.keep="):
+        load_members([run.path], SPLITS, of="kept")
+    with pytest.raises(PredictionError, match="which have no kept epochs"):
+        load_members([files[0]], SPLITS, of="kept")
     with pytest.raises(PredictionError, match="no stored predictions for 'holdout'"):
         make_ensemble(load_members(files, SPLITS), Wish(select="holdout"))
     copy = copy_of(run, tmp_path / "unfinished")

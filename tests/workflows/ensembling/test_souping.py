@@ -19,10 +19,11 @@ from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.train import start
-from thumbnet.workflows.ensembling.souping import Ingredient, average_tensors, find_ingredients, make_soup
+from thumbnet.workflows.ensembling.averaged import average_tensors
+from thumbnet.workflows.ensembling.souping import Ingredient, find_ingredients, make_soup
 from thumbnet.workflows.judging import judge, load_network
 from thumbnet.workflows.recording import make_record
-from thumbnet.workflows.stored import How
+from thumbnet.workflows.stored import How, Source, evaluation
 
 CPU = torch.device("cpu")
 
@@ -98,13 +99,41 @@ def test_a_soup_is_a_run_that_can_be_judged(runs: list[RunDirectory], dataset: P
 
 
 def test_snapshots_are_ingredients(runs: list[RunDirectory], tmp_path: Path) -> None:
-    found = find_ingredients([runs[0].path], snapshots=True)
+    found = find_ingredients([runs[0].path], of="snapshots")
     assert [one.tag for one in found] == [one.tag for one in runs[0].snapshots()]
     soup = make_soup(found, tmp_path / "soup")
     name = next(name for name in weights_of(soup) if name.endswith("weight"))
     expected = torch.stack([weights_of(runs[0], one.tag)[name] for one in found]).mean(0)
     torch.testing.assert_close(weights_of(soup)[name], expected)
     assert soup.result()["soup"]["members"] == [f"{runs[0].path}:{one.tag}" for one in found]
+
+
+def test_kept_epochs_are_ingredients(runs: list[RunDirectory], tmp_path: Path) -> None:
+    found = find_ingredients([run.path for run in runs[:2]], of="kept")
+    assert [(one.run, one.tag) for one in found] == [
+        (run, tag) for run in runs[:2] for tag in ("epoch-0002", "epoch-0003")
+    ]
+    soup = make_soup(found, tmp_path / "soup")
+    assert soup.result()["soup"]["members"] == [one.name for one in found]
+    assert soup.result()["soup"]["ingredients_selected_on"] == []
+    with pytest.raises(RunError, match="weights 'best' of runs of which all kept are asked for"):
+        find_ingredients([runs[0].path], weights="best", of="kept")
+
+
+def test_a_soup_states_what_chose_its_ingredients(runs: list[RunDirectory], tmp_path: Path) -> None:
+    soup = make_soup(find_ingredients([runs[0].path], of="snapshots"), tmp_path / "soup")
+    assert (soup.result()["soup"]["selected_on"], soup.result()["soup"]["ingredients_selected_on"]) == (
+        "none",
+        ["holdout"],
+    )
+    source = Source.open(soup.path)
+    for found in (soup.predictions("val"), judge(soup, "val"), judge(soup, "holdout", How(views="flip"))):
+        assert evaluation(source, found)["selected_on"] == ["holdout"]
+    again = make_soup(find_ingredients([soup.path, runs[1].path]), tmp_path / "again")
+    assert again.result()["soup"]["ingredients_selected_on"] == ["holdout"]
+    greedy = make_soup(find_ingredients([run.path for run in runs]), tmp_path / "greedy", select=True)
+    assert greedy.result()["soup"]["ingredients_selected_on"] == []
+    assert evaluation(Source.open(greedy.path), judge(greedy, "val"))["selected_on"] == ["holdout"]
 
 
 def test_the_greedy_soup_is_no_worse_than_its_best_on_the_holdout(runs: list[RunDirectory], tmp_path: Path) -> None:
@@ -192,7 +221,7 @@ def test_what_cannot_be_averaged_is_refused(runs: list[RunDirectory], tmp_path: 
         make_soup(pair, other.path)
     other.keep_snapshots([])
     with pytest.raises(RunError, match="it kept no snapshots"):
-        find_ingredients([other.path], snapshots=True)
+        find_ingredients([other.path], of="snapshots")
 
 
 def test_who_trained_on_the_holdout_chooses_nothing_and_has_no_score_there(

@@ -15,7 +15,7 @@ from thumbnet import train
 from thumbnet.errors import RecipeError, RunError, StorageError, TrainingError
 from thumbnet.files import sha256
 from thumbnet.packed import PackedDataset
-from thumbnet.recipe import start_from
+from thumbnet.recipe import Evaluation, start_from
 from thumbnet.studies import Search, make_search
 from thumbnet.workflows.tuning import searching
 from thumbnet.workflows.tuning.searching import run_search
@@ -60,6 +60,17 @@ def test_other_weights_under_the_same_name_are_refused(dataset: PackedDataset, t
     shutil.copy(run.weights_path("last"), weights)
     with pytest.raises(RunError, match="of another recipe"):
         search(chosen, dataset, tmp_path)
+
+
+def test_weights_that_saw_the_holdout_are_refused_by_their_file_too(dataset: PackedDataset, tmp_path: Path) -> None:
+    seen = train.start(
+        tiny(train_on="all", evaluation=Evaluation(splits=("val",), train_images=0)), dataset, tmp_path / "seen", QUIET
+    )
+    for path in (seen.path, seen.weights_path("last")):
+        chosen = make_search(start_from(tiny(), str(path)), RATES, 1)
+        with pytest.raises(RecipeError, match="was trained on the holdout"):
+            search(chosen, dataset, tmp_path / "searches")
+        assert not (tmp_path / "searches").exists()
 
 
 def test_a_folder_of_something_else_is_refused(dataset: PackedDataset, tmp_path: Path) -> None:

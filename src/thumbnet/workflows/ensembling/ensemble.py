@@ -21,9 +21,9 @@ from thumbnet.ensemble import (
 )
 from thumbnet.errors import PredictionError
 from thumbnet.files import storage_errors
-from thumbnet.predictions import SPLITS, Predictions, align, trained_on
+from thumbnet.predictions import SPLITS, Predictions, align, chosen_on, trained_on
 from thumbnet.workflows.ensembling.members import Member
-from thumbnet.workflows.stored import require_labels
+from thumbnet.workflows.stored import choice_note, require_labels, with_choice
 
 Select = Literal["holdout", "val"]
 
@@ -103,6 +103,17 @@ class Ensemble:
         return self.right
 
 
+def asked_splits(wish: Wish, out: Path | None = None) -> list[str]:
+    """Return the splits that every member needs predictions for: for `wish`, and for all that `out` will hold.
+
+    The holdout is among them where it decides which members a size takes.
+    """
+    named = [one for one in (wish.split, wish.select) if one is not None]
+    ordering = ["holdout"] if wish.size is not None else []
+    written = SPLITS if out is not None and out.suffix != ".npz" else ()
+    return list(dict.fromkeys([*named, *ordering, *written]))
+
+
 def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
     """Return the ensemble of `members` (or of those that are chosen) and what it reaches.
 
@@ -127,6 +138,7 @@ def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
         judges = [member.on(wish.select) for member in members]
         picks = list(greedy(judges, wish.over, size=wish.size, replacement=wish.replacement))
     counts = [picks.count(place) for place in range(len(members))]
+    chosen = [ordering] if ordering is not None and (wish.select is not None or 0 in counts) else []
     judged = [member.on(wish.split) for member in members]
     labelled = bool((judged[0].labels >= 0).all())
     grown = [judged[place] for place in picks] if wish.select is not None else judged
@@ -135,7 +147,7 @@ def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
         members=members,
         counts=counts,
         ordered_by=ordering,
-        predictions=_averaged(members, counts, wish.split, wish.over),
+        predictions=with_choice(_averaged(members, counts, wish.split, wish.over), chosen),
         right=_right(judged) if labelled else None,
         curve=growth(grown, wish.over) if labelled else None,
         notes=_notes(members, wish, ordering),
@@ -157,8 +169,10 @@ def write_ensemble(made: Ensemble, out: Path, command: str) -> list[str]:
         return [made.wish.split]
     chosen = [(member, count) for member, count in zip(made.members, made.counts, strict=True) if count]
     shared = [split for split in SPLITS if all(split in member.predictions for member, _ in chosen)]
+    members, counts = [one for one, _ in chosen], [count for _, count in chosen]
+    choice = made.predictions.provenance.get("selected_on", [])
     found = {
-        split: _averaged([one for one, _ in chosen], [count for _, count in chosen], split, made.wish.over)
+        split: with_choice(_averaged(members, counts, split, made.wish.over), choice)
         for split in dict.fromkeys([made.wish.split, *shared])
     }
     names: dict[str, str] = {}
@@ -236,8 +250,7 @@ def _ordering(members: Sequence[Member]) -> str | None:
 
 def _check_selects(member: Member, split: str) -> None:
     """Check that members can be chosen by what `member` says on `split`."""
-    provenance = member.on(split).provenance
-    seen = trained_on(provenance, split)
+    seen = trained_on(member.provenance, split)
     if seen is not False:
         reason = "trained on the holdout" if seen else "does not say that it did not train on it"
         raise PredictionError(
@@ -249,14 +262,15 @@ def _check_selects(member: Member, split: str) -> None:
 def _notes(members: Sequence[Member], wish: Wish, ordering: str | None) -> list[str]:
     """Return what must be known of the figures: where something was chosen on the images that judge."""
     seen = [one.name for one in members if trained_on(one.provenance, wish.split)]
-    kept = [one.name for one in members if one.kept_on == wish.split]
+    chosen = [one.name for one in members if wish.split in chosen_on(one.provenance)]
     found = [f"{seen[0]} trained on images of the holdout, so this is no accuracy on new images."] if seen else []
     if wish.select == wish.split:
-        found.append(f"Members were chosen on {wish.split}, which also judges: new images will be classified worse.")
+        found.append(choice_note("Members were", wish.split, tested=True))
     elif ordering == wish.split:
         found.append(f"The order of members, and so each size but the whole, was chosen on {wish.split}.")
-    if kept:
-        found.append(f"{len(kept)} snapshots were kept where their run was best on {wish.split}, which also judges.")
+    if chosen:
+        what = f"{chosen[0]} was" if len(chosen) == 1 else f"{len(chosen)} of the networks were"
+        found.append(choice_note(what, wish.split, tested=True))
     if ordering is None and len(members) > 1:
         found.append("Members stand in the order given: not all have predictions for a holdout that they did not see.")
     return found

@@ -3,28 +3,31 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from thumbnet.errors import PredictionError, RunError
-from thumbnet.predictions import Predictions
-from thumbnet.run import RunDirectory, Snapshot
+from thumbnet.predictions import Predictions, trained_on
+from thumbnet.run import KeptEpoch, RunDirectory, Snapshot
 from thumbnet.text import path_labels
-from thumbnet.workflows.stored import Source
+from thumbnet.workflows.stored import Source, choosing_splits, with_choice
+
+Of = Literal["last", "snapshots", "kept"]
+"""Which weights of a run: its last ones, its snapshots, or those of the epochs that its recipe keeps."""
+
+Kept = Snapshot | KeptEpoch
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
     """One member: its name, where it lies, and its predictions by split.
 
-    `class_names` are the names of classes by id, where they are known; `kept_on` is the split whose best evaluations
-    decided that a snapshot was kept.
+    `class_names` are the names of classes by id, where they are known.
     """
 
     name: str
     path: Path
     predictions: Mapping[str, Predictions]
     class_names: Mapping[str, str]
-    kept_on: str | None = None
 
     def on(self, split: str) -> Predictions:
         """Return the predictions for `split`.
@@ -43,29 +46,92 @@ class Member:
         return dict(next(iter(self.predictions.values())).provenance)
 
 
-def load_members(paths: Sequence[Path], splits: Collection[str], *, snapshots: bool = False) -> list[Member]:
-    """Return a member for each of `paths`, or with `snapshots` one for each snapshot that the runs kept.
+@dataclass(frozen=True)
+class Lack:
+    """Predictions that a run does not have yet: those of a network that it kept, for a split."""
+
+    run: RunDirectory
+    kept: Kept
+    split: str
+
+
+def which(*, snapshots: bool, kept: bool) -> Of:
+    """Return which weights of runs are asked for.
+
+    Raises:
+        PredictionError: both.
+    """
+    if snapshots and kept:
+        raise PredictionError("--snapshots and --kept: a run gives the one or the other; leave one out")
+    return "snapshots" if snapshots else "kept" if kept else "last"
+
+
+def load_members(paths: Sequence[Path], splits: Collection[str], *, of: Of = "last") -> list[Member]:
+    """Return a member for each of `paths`, or for each snapshot or epoch that the runs kept.
 
     Args:
         paths: folders of runs and of ensembles, and files of predictions.
         splits: the splits to load, where there are predictions for them.
-        snapshots: take the runs' snapshots, in order of their steps, instead of their last weights.
+        of: which weights of the runs; snapshots and epochs come in order of their steps.
 
     Raises:
-        ThumbnetError: a path is none of these, is given twice, is damaged, is an unfinished run, or has no snapshots.
+        ThumbnetError: a path is none of these, is given twice, is damaged, is an unfinished run, or kept no such
+            weights.
     """
+    found = []
+    for source, name in _sources(paths):
+        if of == "last":
+            found.append(_member(source, name, splits))
+        else:
+            found += _kept_members(_run(source, of), name, splits, of, source.class_names())
+    return found
+
+
+def find_lacking(paths: Sequence[Path], splits: Collection[str], *, of: Of, judged: str) -> list[Lack]:
+    """Return the predictions for `splits` that kept networks lack, and that their runs' last weights have.
+
+    Those for images that a run trained on are left out, but for the split that is `judged`.
+
+    Raises:
+        ThumbnetError: as in `load_members`.
+    """
+    found: list[Lack] = []
+    for source, _ in _sources(paths) if of != "last" else []:
+        run = _run(source, of)
+        stated = {"train_on": run.recipe().train_on}
+        wanted = [split for split in splits if split == judged or not trained_on(stated, split)]
+        there = [split for split in wanted if run.predictions_path(split).exists()]
+        lacks = [Lack(run, one, split) for split in there for one in kept_networks(run, of)]
+        found += [one for one in lacks if not run.predictions_path(one.split, one.kept).exists()]
+    return found
+
+
+def kept_networks(run: RunDirectory, of: Of) -> Sequence[Kept]:
+    """Return the snapshots that a complete run kept, or the epochs, in order of their steps.
+
+    Raises:
+        RunError: the run is unfinished, or kept none.
+    """
+    run.require_complete()
+    kept: Sequence[Kept] = run.snapshots() if of == "snapshots" else run.kept_epochs()
+    if not kept:
+        what, setting = ("snapshots", "snapshots=NUMBER") if of == "snapshots" else ("epochs", "keep=[10,20,30]")
+        raise RunError(f"run {run.path}: it kept no {what}; train it with --set checkpointing.{setting}")
+    return kept
+
+
+def _sources(paths: Sequence[Path]) -> list[tuple[Source, str]]:
+    """Return what lies at `paths`, each with a name that tells it apart."""
     if len({path.resolve() for path in paths}) < len(paths):
         raise PredictionError("ensemble: a member is given twice; give each once")
-    sources = [Source.open(path) for path in paths]
-    names = path_labels(paths)
-    if not snapshots:
-        return [_member(source, name, splits) for source, name in zip(sources, names, strict=True)]
-    found = []
-    for source, name in zip(sources, names, strict=True):
-        if source.run is None:
-            raise PredictionError(f"{source.path}: saved predictions, which have no snapshots; give runs")
-        found += _snapshots(source.run, name, splits, source.class_names())
-    return found
+    return list(zip([Source.open(path) for path in paths], path_labels(paths), strict=True))
+
+
+def _run(source: Source, of: Of) -> RunDirectory:
+    if source.run is None:
+        what = "snapshots" if of == "snapshots" else "kept epochs"
+        raise PredictionError(f"{source.path}: saved predictions, which have no {what}; give runs")
+    return source.run
 
 
 def _member(source: Source, name: str, splits: Collection[str]) -> Member:
@@ -82,24 +148,14 @@ def _member(source: Source, name: str, splits: Collection[str]) -> Member:
     return Member(name, source.path, predictions, source.class_names())
 
 
-def _snapshots(run: RunDirectory, name: str, splits: Collection[str], class_names: Mapping[str, str]) -> list[Member]:
+def _kept_members(
+    run: RunDirectory, name: str, splits: Collection[str], of: Of, class_names: Mapping[str, str]
+) -> list[Member]:
     found = []
-    for one in kept_snapshots(run):
+    for one in kept_networks(run, of):
         there = [split for split in splits if run.predictions_path(split, one).exists()]
-        predictions = {split: run.predictions(split, one) for split in there}
-        chosen = run.recipe().selected_on
-        found.append(Member(f"{name}:{one.tag}", run.weights_path(one.tag), predictions, class_names, chosen))
+        # Older code stored snapshots that do not say what chose them.
+        chosen = choosing_splits(run, one.tag)
+        predictions = {split: with_choice(run.predictions(split, one), chosen) for split in there}
+        found.append(Member(f"{name}:{one.tag}", run.weights_path(one.tag), predictions, class_names))
     return found
-
-
-def kept_snapshots(run: RunDirectory) -> list[Snapshot]:
-    """Return the snapshots of a complete run, in order of their steps.
-
-    Raises:
-        RunError: the run is unfinished, or kept none.
-    """
-    run.require_complete()
-    kept = run.snapshots()
-    if not kept:
-        raise RunError(f"run {run.path}: it kept no snapshots; train it with --set checkpointing.snapshots=NUMBER")
-    return kept

@@ -13,26 +13,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from thumbnet.data import Subset, judged_subset
-from thumbnet.data.resident import ImageSet, balanced_selection
 from thumbnet.errors import RunError
-from thumbnet.evaluate import Preprocessing, mixed_precision, predict_subset
+from thumbnet.evaluate import Preprocessing, predict_subset
 from thumbnet.models import multiply_adds, parameter_count
-from thumbnet.packed import PackedDataset, subset_indices
+from thumbnet.packed import PackedDataset
 from thumbnet.predictions import SPLITS, Predictions, is_scored
-from thumbnet.randomness import derive_seed
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train import load_own_data
 from thumbnet.train.hardware import describe_hardware
 from thumbnet.train.state import load_tensors, save_weights
-from thumbnet.workflows.ensembling.members import kept_snapshots
+from thumbnet.workflows.ensembling.averaged import average_tensors, differing_norms, norm_positions, refresh_norms
+from thumbnet.workflows.ensembling.members import Of, kept_networks
 from thumbnet.workflows.judging import load_network
-
-NORM_IMAGES = 4096
-"""Training images from which batch-norm statistics are computed anew, about as many of each class."""
+from thumbnet.workflows.stored import choosing_splits, splits_behind, with_choice
 
 
 @dataclass(frozen=True)
@@ -76,23 +72,25 @@ class Kitchen:
         return predict_subset(self.model, subset, self.recipe, self.dataset, weights="last")
 
 
-def find_ingredients(paths: Sequence[Path], *, weights: str = "last", snapshots: bool = False) -> list[Ingredient]:
-    """Return the weights called `weights` of each run, or with `snapshots` all snapshots that the runs kept.
+def find_ingredients(paths: Sequence[Path], *, weights: str = "last", of: Of = "last") -> list[Ingredient]:
+    """Return the weights called `weights` of each run, or all snapshots or epochs `of` the runs.
 
     Raises:
-        RunError: a path is no complete run, is given twice, has no such weights or snapshots, or there are not two of
-            them in all.
+        RunError: a path is no complete run, is given twice, has no such weights, or there are not two of them in all;
+            or both `weights` and `of` are given.
     """
+    if of != "last" and weights != "last":
+        raise RunError(f"soup: weights {weights!r} of runs of which all {of} are asked for; give the one or the other")
     if len({path.resolve() for path in paths}) < len(paths):
         raise RunError("soup: a run is given twice; give each once")
     found = []
     for path in paths:
         run = RunDirectory.open(path)
         run.require_complete()
-        tags = [one.tag for one in kept_snapshots(run)] if snapshots else [weights]
+        tags = [weights] if of == "last" else [one.tag for one in kept_networks(run, of)]
         found += [Ingredient(run, tag) for tag in tags]
     if len(found) < 2:
-        raise RunError("soup: one network alone has no average; give two runs or more, or --snapshots")
+        raise RunError("soup: one network alone has no average; give two runs or more, --snapshots or --kept")
     return found
 
 
@@ -140,69 +138,11 @@ def make_soup(
         "members": [ingredients[place].name for place in chosen],
         "left_out": [one.name for place, one in enumerate(ingredients) if place not in chosen],
         "selected_on": "holdout" if select else "none",
+        "ingredients_selected_on": _selected_on([ingredients[place] for place in chosen]),
         "batch_norms": refreshed,
-        "batch_norm_images": len(_norm_positions(kitchen.recipe, kitchen.dataset)) if refreshed else 0,
+        "batch_norm_images": len(norm_positions(kitchen.recipe, kitchen.dataset)) if refreshed else 0,
     }
     return _write(kitchen, out, base.run, about, command)
-
-
-def average_tensors(tensors: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of each tensor, computed in float64; of whole numbers (counters) the first."""
-    found = {}
-    for name, first in tensors[0].items():
-        if first.is_floating_point():
-            total = sum((one[name].double() for one in tensors[1:]), first.double())
-            found[name] = (total / len(tensors)).to(first.dtype)
-        else:
-            found[name] = first
-    return found
-
-
-def differing_norms(model: nn.Module, tensors: Sequence[Mapping[str, Tensor]]) -> list[_BatchNorm]:
-    """Return the batch norms of `model` whose statistics are not the same in all of `tensors`.
-
-    Those of a frozen pretrained part are the same, and must stay as they are.
-    """
-    found = []
-    for name, module in model.named_modules():
-        if isinstance(module, _BatchNorm) and module.track_running_stats:
-            keys = [key for key in (f"{name}.running_mean", f"{name}.running_var") if key in tensors[0]]
-            same = all(torch.equal(one[key], tensors[0][key]) for one in tensors for key in keys)
-            found += [] if same else [module]
-    return found
-
-
-@torch.no_grad()
-def refresh_norms(
-    model: nn.Module, norms: Sequence[_BatchNorm], recipe: Recipe, dataset: PackedDataset, images: ImageSet
-) -> None:
-    """Compute the statistics of `norms` anew, from `NORM_IMAGES` of the training `images`, prepared as for judging.
-
-    Averaged weights give other activations than those whose statistics the networks stored. The network is left in
-    evaluation mode.
-    Source: Izmailov et al., 'Averaging weights leads to wider optima and better generalization', UAI 2018.
-    """
-    preprocessing = Preprocessing.of(recipe, dataset.image_size)
-    before = [norm.momentum for norm in norms]
-    model.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over all batches
-        norm.train()
-    with mixed_precision(images.device, preprocessing.dtype):
-        for batch in torch.split(_norm_positions(recipe, dataset), recipe.evaluation.batch_size):
-            model(preprocessing.finish(preprocessing.policy(images.take(batch)[0])))
-    for norm, momentum in zip(norms, before, strict=True):
-        norm.momentum = momentum
-    model.eval()
-
-
-def _norm_positions(recipe: Recipe, dataset: PackedDataset) -> Tensor:
-    """Return the positions of the training images that batch norm sees, shuffled: each batch has all classes."""
-    split = dataset.split("train", verify=False)
-    chosen = torch.from_numpy(balanced_selection(split.labels, subset_indices(split, "fit"), NORM_IMAGES))
-    generator = torch.Generator().manual_seed(derive_seed(recipe.seed, "soup"))
-    return chosen[torch.randperm(len(chosen), generator=generator)]
 
 
 def _choose(kitchen: Kitchen, tensors: Sequence[Mapping[str, Tensor]]) -> list[int]:
@@ -221,6 +161,12 @@ def _choose(kitchen: Kitchen, tensors: Sequence[Mapping[str, Tensor]]) -> list[i
         if found >= best:
             chosen, best = [*chosen, place], found
     return chosen
+
+
+def _selected_on(ingredients: Sequence[Ingredient]) -> list[str]:
+    """Return the splits whose images chose one of the ingredients before."""
+    found = (split for one in ingredients for split in choosing_splits(one.run, one.tag))
+    return list(dict.fromkeys(found))
 
 
 def _check_alike(first: Ingredient, other: Ingredient) -> None:
@@ -265,13 +211,21 @@ def _check_shapes(
         )
 
 
-def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, Any], command: str) -> RunDirectory:
-    """Write the filled network and what it says as a complete run, or nothing."""
+def _predict(kitchen: Kitchen, about: Mapping[str, Any]) -> dict[str, Predictions]:
+    """Return what the filled network says about each split, and that it is a soup."""
+    choice = splits_behind(about)
     predictions = {}
     for split in SPLITS:
         if split == "holdout" or split in kitchen.dataset.split_names:
             found = kitchen.judge(split)
-            predictions[split] = replace(found, provenance={**found.provenance, "soup": about["members"]})
+            soup = replace(found, provenance={**found.provenance, "soup": about["members"]})
+            predictions[split] = with_choice(soup, choice)
+    return predictions
+
+
+def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, Any], command: str) -> RunDirectory:
+    """Write the filled network and what it says as a complete run, or nothing."""
+    predictions = _predict(kitchen, about)
     scores = {
         split: one.scores().to_json()
         for split, one in predictions.items()
