@@ -3,31 +3,48 @@
     python -m benchmarks.quality RUN DATA --record records/quality.json
 
 Labels of val are flipped on purpose, to any other class or to those that the network finds alike, and searched by the
-run's stored predictions. The identical images of the whole data are searched and compared with the identical files
-that packing found. Training images are retouched, and each is compared with what it was.
+run's stored predictions. Labels of train are flipped likewise, and the heads of the cross-fit are fitted to them anew,
+on the run's features, which are computed once and kept in the cache. The body saw the true labels, which a user's body
+would not have: what is found is an upper bound.
+
+The identical images of the whole data are searched and compared with the identical files that packing found. Training
+images are retouched, and each is compared with what it was.
 """
 
 import argparse
 import io
 import itertools
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
+from scipy.special import softmax
+from torch import Tensor
 
 from benchmarks.flips import Method, by_margin, flip_labels, found, suspected
 from benchmarks.program import add_record, write
 from thumbnet import environment, packed
+from thumbnet.analysis import CrossFit
+from thumbnet.analysis.crossfit import cross_fitted_logits
+from thumbnet.data import whole_split
+from thumbnet.evaluate import Preprocessing
+from thumbnet.features.cache import features_folder
+from thumbnet.features.extraction import FrozenBody, Wanted, extract
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.quality import likeness
 from thumbnet.quality.duplicates import OUTLINE_MATCH, RADIUS, THRESHOLD, Duplicates, find_duplicates
 from thumbnet.run import RunDirectory
+from thumbnet.train.hardware import choose_device
+from thumbnet.workflows.judging import load_network
 
+HOW = CrossFit()
 SHARES = (0.02, 0.05, 0.1)
 SEEDS = 5
 RETOUCHED = 2000
@@ -42,8 +59,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How well wrong labels and duplicates are found.")
     parser.add_argument("run", type=Path, help="a complete run with predictions for val")
     parser.add_argument("data", type=Path, help="the packed data of the run")
+    parser.add_argument("--cache", type=Path, help="folder of cached features; by default the user's own")
+    parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
     add_record(parser)
     options = parser.parse_args()
+    device = choose_device("cpu", options.threads)
     run, dataset = RunDirectory.open(options.run), packed.load(options.data)
     predictions = run.predictions("val")
     figures = {
@@ -51,6 +71,7 @@ def main() -> None:
         "top1": predictions.scores().top1,
         "fingerprint": dataset.fingerprint,
         "flipped": measure_flips(predictions),
+        "flipped_train": measure_train_flips(predictions, train_features(run, dataset, device, options.cache)),
         "duplicates": measure_duplicates(dataset),
         "retouched": measure_retouched(dataset),
     }
@@ -63,44 +84,93 @@ def main() -> None:
 def measure_flips(predictions: Predictions) -> dict[str, Any]:
     """Return precision and recall of each method, by how labels were flipped and how many, as means over seeds."""
     probabilities, labels = predictions.probabilities(), predictions.labels
-    classes = len(predictions.classes)
-    alike = np.zeros((classes, classes))
-    np.add.at(alike, labels, probabilities)
-    kinds = {"to any class": np.ones((classes, classes)), "to similar classes": alike}
+
+    def searched(share: float, weights: NDArray[np.float64], method: Method, seed: int) -> dict[str, float]:
+        flipped = flip_labels(labels, share, np.random.default_rng(seed), weights)
+        return _searched(probabilities, flipped, flipped != labels, method)
+
     return {
         f"{share:g} {kind}": {
-            method: _mean(
-                [_searched(probabilities, labels, share, weights, method=method, seed=seed) for seed in range(SEEDS)]
-            )
+            method: _mean([searched(share, weights, method, seed) for seed in range(SEEDS)])
             for method in get_args(Method)
         }
-        for (kind, weights), share in itertools.product(kinds.items(), SHARES)
+        for (kind, weights), share in itertools.product(_kinds(predictions).items(), SHARES)
     }
 
 
+def train_features(
+    run: RunDirectory, dataset: PackedDataset, device: torch.device, cache: Path | None
+) -> tuple[Tensor, NDArray[np.int64]]:
+    """Return features f16[N,D] of the run's training images, computed where the cache lacks them, and their labels.
+
+    Args:
+        run: complete.
+        dataset: the packed data that it trained on.
+        device: where to compute.
+        cache: folder of cached features; `None` for the user's own.
+    """
+    recipe, train = run.recipe(), whole_split(dataset, "train", device)
+    body = FrozenBody.of(load_network(run, "last", device), recipe, dataset.fingerprint)
+    wanted = Wanted("train", Preprocessing.of(recipe, dataset.image_size).image_size, recipe.evaluation.policy)
+    found = extract(body, train.images, wanted, features_folder(cache), _tell)
+    return torch.from_numpy(found), train.labels.numpy()
+
+
+def measure_train_flips(
+    predictions: Predictions, features: tuple[Tensor, NDArray[np.int64]], how: CrossFit = HOW, seed: int = 0
+) -> dict[str, Any]:
+    """Return precision and recall on flipped labels of train, by heads that are cross-fitted to the flipped labels.
+
+    Args:
+        predictions: for val, which say what classes are alike.
+        features: of the training images, f16[N,D], and their labels.
+        how: the heads are fitted.
+        seed: of the flips, the folds and the batches; one draw of each, as every one takes minutes.
+    """
+    rows, labels = features
+    classes = len(predictions.classes)
+    figures: dict[str, Any] = {}
+    for (kind, weights), share in itertools.product(_kinds(predictions).items(), SHARES):
+        flipped = flip_labels(labels, share, np.random.default_rng(seed), weights)
+        given = torch.from_numpy(flipped)
+        logits = cross_fitted_logits(rows, given, classes, how, seed=seed, device=torch.device("cpu"), watch=_tell)
+        probabilities = softmax(logits.numpy().astype(np.float64), axis=1)
+        figures[f"{share:g} {kind}"] = _searched(probabilities, flipped, flipped != labels, "class")
+    return figures
+
+
+def _kinds(predictions: Predictions) -> dict[str, NDArray[np.float64]]:
+    """Return how labels are flipped: as weights f64[K,K] of the class that a label of each class becomes."""
+    classes = len(predictions.classes)
+    alike = np.zeros((classes, classes))
+    np.add.at(alike, predictions.labels, predictions.probabilities())
+    return {"to any class": np.ones((classes, classes)), "to similar classes": alike}
+
+
 def _searched(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    share: float,
-    weights: NDArray[np.float64],
-    *,
-    method: Method,
-    seed: int,
+    probabilities: NDArray[np.float64], flipped: NDArray[np.int64], wrong: NDArray[np.bool_], method: Method
 ) -> dict[str, float]:
-    flipped = flip_labels(labels, share, np.random.default_rng(seed), weights)
-    wrong = flipped != labels
     rows = suspected(probabilities, flipped, method)
     furthest = by_margin(rows, probabilities, flipped)
-    figures = found(np.isin(np.arange(len(labels)), rows), wrong)
-    surest = round(len(labels) * 0.01)
+    figures = found(np.isin(np.arange(len(flipped)), rows), wrong)
+    surest = max(1, round(len(flipped) * 0.01))
     return {
         "suspects": figures.suspects,
         "precision": figures.precision,
         "recall": figures.recall,
-        "precision_of_surest_1%": float(wrong[rows[:surest]].mean()),
-        "precision_of_surest_1%_by_margin": float(wrong[furthest[:surest]].mean()),
-        "precision_of_as_many_as_flipped": float(wrong[rows[: int(wrong.sum())]].mean()),
+        "precision_of_surest_1%": _share(wrong[rows[:surest]]),
+        "precision_of_surest_1%_by_margin": _share(wrong[furthest[:surest]]),
+        "precision_of_as_many_as_flipped": _share(wrong[rows[: int(wrong.sum())]]),
     }
+
+
+def _share(wrong: NDArray[np.bool_]) -> float:
+    """Return the share of wrong labels; 0 of none, as for all suspects."""
+    return float(wrong.mean()) if len(wrong) else 0.0
+
+
+def _tell(text: str, done: int, total: int) -> None:
+    print(f"{text}: {done:,} of {total:,}", file=sys.stderr)
 
 
 def measure_duplicates(dataset: PackedDataset) -> dict[str, Any]:
@@ -117,12 +187,12 @@ def measure_duplicates(dataset: PackedDataset) -> dict[str, Any]:
         "peak_memory_bytes": environment.peak_memory_bytes(),
         "known_identical_pairs": len(known),
         "identical_pairs": len(identical),
-        "identical_precision": len(known & identical) / len(identical),
-        "identical_recall": len(known & identical) / len(known),
+        "identical_precision": len(known & identical) / len(identical) if identical else None,
+        "identical_recall": len(known & identical) / len(known) if known else None,
         "identical_by_splits": result.by_splits(result.identical),
         "near_pairs": int((~result.identical).sum()),
         "near_by_splits": result.by_splits(~result.identical),
-        "least_agreement": float(result.agreement.min()),
+        "least_agreement": float(result.agreement.min()) if len(result.agreement) else None,
         "threshold": result.threshold,
         "radius_bits": result.radius,
     }
@@ -148,7 +218,7 @@ def _pairs(dataset: PackedDataset, result: Duplicates) -> set[frozenset[str]]:
 def measure_retouched(dataset: PackedDataset) -> dict[str, Any]:
     """Return for each way of retouching the share of images that are found as near duplicates of what they were."""
     images = dataset.split("train", verify=False).images
-    rows = np.sort(np.random.default_rng(0).choice(len(images), RETOUCHED, replace=False))
+    rows = np.sort(np.random.default_rng(0).choice(len(images), min(RETOUCHED, len(images)), replace=False))
     originals = [Image.fromarray(images[row]) for row in rows.tolist()]
     before = likeness.shrink(np.stack([np.asarray(one) for one in originals]))
     return {name: _found_again(before, [edit(one) for one in originals]) for name, edit in _edits().items()}

@@ -114,6 +114,16 @@ def private_file(path: Path) -> Iterator[IO[Any]]:
         yield handle
 
 
+def check_absent(path: Path) -> None:
+    """Check that nothing lies at `path` yet.
+
+    Raises:
+        StorageError: it exists.
+    """
+    if path.exists():
+        raise StorageError(f"{path}: exists already and is never overwritten; choose another place or remove it")
+
+
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `path` when the block ends well and vanishes when it does not.
@@ -135,8 +145,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 f"{path}: another process is writing this folder; wait for it or choose another place"
             ) from error
     try:
-        if path.exists():
-            raise StorageError(f"{path}: exists already and is never overwritten; choose another place or remove it")
+        check_absent(path)
         with storage_errors(path):
             _remove_leftovers(path)
             temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))

@@ -106,3 +106,23 @@ def test_leftovers_of_a_killed_writer_go(run: RunDirectory) -> None:
     with run.lock():
         assert not leftover.exists()
     assert analyses.read(run, analyses.Maps) is not None
+
+
+def test_why_parts_are_impossible_is_kept(run: RunDirectory) -> None:
+    origin = analyses.current_origin(run)
+    assert analyses.read_impossible(run) == {}
+    analyses.save_impossible(run, {}, origin)
+    analyses.save_impossible(run, {"maps": "no map", "layers": "no layer"}, origin)
+    assert analyses.read_impossible(run) == {"maps": "no map", "layers": "no layer"}
+    with run.weights_path("last").open("ab") as file:
+        file.write(b"0")
+    # What is impossible for other weights may be possible for these.
+    assert analyses.read_impossible(run) == {}
+
+
+@pytest.mark.parametrize("content", ["{", "3", "[1]", '{"maps": "no map"}', '{"maps": {"reason": "none"}}'])
+def test_damaged_reasons_are_refused(content: str, run: RunDirectory) -> None:
+    run.make_analysis_folder()
+    run.impossible_path.write_text(content)
+    with pytest.raises(RunError, match=r"impossible\.json: is damaged or not ours; remove it"):
+        analyses.read_impossible(run)

@@ -1,12 +1,15 @@
 """`thumbnet analyze` at the command line."""
 
+import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.calling import Shell, status
 from tests.helpers import copy_of
+from thumbnet.analyses import PARTS, Part
 from thumbnet.cli.printing import plain_watch
 from thumbnet.run import RunDirectory
 
@@ -43,17 +46,57 @@ def test_mistakes_are_one_line(own: Path, shell: Shell, tmp_path: Path) -> None:
     assert not (own / "analysis").exists()
 
 
+EMBEDDING = ("--class", "a sock", "--class", "n2")
+REST = tuple(word for part in tuple(PARTS)[1:] for word in ("--only", part))
+PLACES = ("--data", "my data", "--cache", "c", "--device", "cpu", "--threads", "1")
+
+
+@pytest.mark.parametrize(
+    ("given", "done", "left"),
+    [
+        ((), (), ()),
+        ((), ("layers",), ()),
+        (("--only", "maps", "--only", "layers"), ("layers",), ("--only", "maps", "--only", "layers")),
+        (PLACES, (), PLACES),
+        # What was computed anew is not computed once more.
+        (("--again",), (), ("--again",)),
+        (
+            ("--again", "--only", "maps", "--only", "layers", "--only", "robustness"),
+            ("layers", "maps"),
+            ("--only", "robustness", "--again"),
+        ),
+        (
+            ("--again",),
+            ("layers", "maps", "robustness", "neighbours"),
+            ("--only", "embedding", "--only", "crossfit", "--again"),
+        ),
+        (("--again", "--only", "maps"), ("maps",), ("--only", "maps")),
+        # An embedding of chosen classes is always computed.
+        (EMBEDDING, ("layers",), (*REST, *EMBEDDING)),
+        (EMBEDDING, tuple(PARTS)[:-1], ("--only", "crossfit")),
+        (("--only", "embedding", *EMBEDDING, *PLACES), (), ("--only", "embedding", *EMBEDDING, *PLACES)),
+    ],
+)
 def test_an_interruption_says_how_to_go_on(
-    own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    *,
+    given: tuple[str, ...],
+    done: tuple[Part, ...],
+    left: tuple[str, ...],
+    own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from thumbnet.workflows import analyzing
 
-    def interrupted(*_arguments: object, **_named: object) -> None:
+    def interrupted(*_arguments: object, tell: Callable[[analyzing.Done], None], **_named: object) -> None:
+        for part in done:
+            tell(analyzing.Done(part, "computed", 0.1))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(analyzing, "analyze", interrupted)
-    assert status("analyze", own) == 130
-    assert f"stopped; go on with: thumbnet analyze {own}" in capsys.readouterr().err
+    assert status("analyze", own, *given) == 130
+    said = capsys.readouterr().err.partition("stopped; go on with: ")[2]
+    assert shlex.split(said) == ["thumbnet", "analyze", str(own), *left]
 
 
 def test_a_line_of_progress_comes_now_and_then(

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.analyses.made import analyze
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.stored import ensure_duplicates
@@ -29,6 +30,19 @@ def pair(made: Made, data: PackedDataset, tmp_path_factory: pytest.TempPathFacto
         make_run(made, folder / "first", data, seed=0),
         make_run(made, folder / "second", data, seed=1, skill=2.5),
     ]
+
+
+@pytest.fixture(scope="package")
+def analyzed(made: Made, data: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run with its analysis, but for cross-fitted predictions; shared, so not to be changed."""
+    run = make_run(made, tmp_path_factory.mktemp("analyzed") / "run", data)
+    analyze(run, data)
+    return run
+
+
+@pytest.fixture(scope="package")
+def analyzed_report(analyzed: RunDirectory) -> Report:
+    return make_report([analyzed])
 
 
 @pytest.fixture(scope="package")

@@ -21,22 +21,16 @@ from thumbnet.augment.corruptions import CORRUPTIONS
 from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.report import Report, make_report
-from thumbnet.report.charts.mosaic import mosaic, overlay, ranged_tiles, signed_tiles
+from thumbnet.report.charts.mosaic import heat_tile, mosaic, overlay, ranged_tiles, signed_tiles
 from thumbnet.report.facts.maps import peak_of
 from thumbnet.report.facts.robustness import MEANINGS
+from thumbnet.report.pictures import png_uri
 from thumbnet.run import RunDirectory
 
 
-@pytest.fixture(scope="module")
-def analyzed(made: Made, data: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    run = make_run(made, tmp_path_factory.mktemp("analyzed") / "run", data)
-    analyze(run, data)
-    return run
-
-
-@pytest.fixture(scope="module")
-def report(analyzed: RunDirectory) -> Report:
-    return make_report([analyzed])
+@pytest.fixture
+def report(analyzed_report: Report) -> Report:
+    return analyzed_report
 
 
 def test_all_sections_are_drawn(report: Report) -> None:
@@ -111,6 +105,29 @@ def test_what_is_missing_is_said_with_its_command(made: Made, data: PackedDatase
     for part in PARTS:
         assert f"thumbnet analyze '{run.path}' --only {part}" in text
     assert report.figures["sections"]["robustness"]["my run"]["remedy"].endswith("--only robustness")
+
+
+def test_an_unfinished_run_is_to_be_finished_first(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    run = make_run(made, tmp_path / "run", data, complete=False)
+    report = make_report([run])
+    text, sections = " ".join(check(report).texts), report.figures["sections"]
+    assert "thumbnet analyze" not in text
+    for missing in (
+        *(sections["features"]["run"][key] for key in ("embedding", "neighbours")),
+        *(sections[key]["run"] for key in ("maps", "robustness")),
+        sections["filters"]["run"]["second"],
+    ):
+        assert missing == {"missing": "the run is unfinished", "remedy": f"finish it with: thumbnet resume {run.path}"}
+
+
+def test_what_is_impossible_is_not_advised(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    run = make_run(made, tmp_path / "run", data)
+    analyses.save_impossible(run, {"maps": "Grad-CAM: <b>there</b> is no map"}, analyses.current_origin(run))
+    report = make_report([run])
+    text = " ".join(check(report).texts)
+    assert [part for part in PARTS if f"--only {part}" in text] == [part for part in PARTS if part != "maps"]
+    assert "the run can have no maps of where it looked (Grad-CAM: <b>there</b> is no map)." in text
+    assert report.figures["sections"]["maps"]["run"]["remedy"] == ""
 
 
 def test_an_unfinished_analysis_shows_what_there_is(analyzed: RunDirectory, tmp_path: Path) -> None:
@@ -204,6 +221,47 @@ def test_overlays_are_hot_where_the_map_is() -> None:
     half = overlay(image, one, (0.5, 0, 0.5, 0.5)).astype(int)
     assert (half[:8, :, 0] < half[:8, :, 2]).all()
     np.testing.assert_array_equal(overlay(image, one * 0, (0, 0, 1, 1)), image)
+
+
+def test_the_gallery_holds_the_maps_of_its_images(analyzed: RunDirectory, report: Report) -> None:
+    found, stored = analyses.read(analyzed, analyses.Maps), analyzed.predictions("val")
+    assert found is not None
+    answers = stored.logits.argmax(axis=1)
+    wrong = (answers != stored.labels) & (answers == found.predicted)
+    laid = re.findall(r'<img class="map" src="([^"]+)" alt="[^"]+" style="([^"]+)"', report.html)
+    assert len(laid) == np.count_nonzero(wrong) > 0
+    assert f"{len(laid)} of the {np.count_nonzero(answers != stored.labels)} images here have a map" in report.html
+    shown = dict(re.findall(r'alt="(val_\d+\.png): [^"]+" [^>]*>\s*<img class="map" src="([^"]+)"', report.html))
+    tiles = {image: png_uri(heat_tile(found.for_predicted[stored.image_ids.index(image)])) for image in shown}
+    assert shown == tiles
+    assert len(shown) == len(laid)
+    assert {style for _, style in laid} == {"top:0%;left:0%;height:100%;width:100%"}
+    errors = np.count_nonzero(found.predicted != found.labels)
+    assert f"36 of the {errors} errors that have maps" in report.html
+    assert f"{min(12, 60 - errors)} of the {60 - errors} right answers that have maps" in report.html
+
+
+def test_a_part_of_the_image_is_mapped_where_it_lies(analyzed: RunDirectory, tmp_path: Path) -> None:
+    run = copy_of(analyzed, tmp_path / "run")
+    found = analyses.read(run, analyses.Maps)
+    assert found is not None
+    nothing = np.zeros_like(found.for_predicted)
+    save_analysis(run, replace(found, box=(0.125, 0.0625, 0.75, 0.875)))
+    assert "top:12.5%;left:6.25%;height:75%;width:87.5%" in make_report([run]).html
+    # A map of zeros, one for another answer, and one of another split are none of an item's.
+    for change in ({"for_predicted": nothing}, {"predicted": found.labels}, {"subset": "holdout"}):
+        save_analysis(run, replace(found, **change))
+        assert 'class="map"' not in make_report([run]).html
+
+
+def test_tiles_of_a_map_have_the_colours_of_an_overlay() -> None:
+    one = np.array([[0, 1], [2, 4]], np.float32)
+    tile = heat_tile(one)
+    assert tile.shape == (2, 2, 3)
+    assert tile[0, 0].tolist() == [20, 20, 110]
+    assert tile[1, 1].tolist() == [220, 40, 20]
+    black = overlay(np.zeros((2, 2, 3), np.uint8), one, (0, 0, 1, 1))
+    np.testing.assert_allclose(black, 0.55 * tile, atol=1)
 
 
 def test_peaks_are_places_in_the_image() -> None:

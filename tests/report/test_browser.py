@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator
 
 from tests.browser import overflow
 from tests.report.browser import click_through, opened
@@ -14,6 +14,12 @@ from thumbnet.report import Report, make_report, write_report
 from thumbnet.run import RunDirectory
 
 KINDS = ["theme", ".gallery", ".heat", ".one-class", "svg.lines", "table.sortable"]
+
+
+def sources(images: Locator) -> list[str]:
+    """Where the images come from, of which there is at least one."""
+    assert images.count() > 0
+    return [str(image.get_attribute("src")) for image in images.all()]
 
 
 @pytest.fixture
@@ -27,6 +33,10 @@ def test_a_report_of_one_run(browser: Browser, single_report: Report, file: Path
         assert click_through(page) == KINDS
         page.locator("[data-tip]").first.hover()
         assert re.match(r"class \d: \d", page.locator("#tip").inner_text())
+        # Within a bar a gap has another colour than above it, so that its outline tells it, and none is named.
+        assert page.locator("svg.reliability .gap").first.evaluate("gap => getComputedStyle(gap).strokeOpacity") == "1"
+        assert "the outlined part" in page.locator("#run-1-calibration").inner_text()
+        assert "orange" not in page.locator("#run-1-calibration").inner_text()
         page.keyboard.press("Escape")
         assert not page.locator("#tip").is_visible()
 
@@ -35,7 +45,38 @@ def test_a_comparison(browser: Browser, pair_report: Report, file: Path) -> None
     write_report(pair_report, file)
     with opened(browser, file) as page:
         assert click_through(page) == KINDS
-        assert page.locator("#pair-compare .verdict").inner_text().startswith(("The difference", "No difference"))
+        compared, tip = page.locator("#pair-compare"), page.locator("#tip")
+        assert compared.locator(".verdict").inner_text().startswith(("The difference", "No difference"))
+        assert compared.locator(".items").count() == 2
+        assert all(uri.startswith("data:image/") for uri in sources(compared.locator(".items img")))
+        compared.locator("svg.dots [data-tip]").first.hover()
+        assert re.fullmatch(r"class \d: [+-][\d.]+ points, \d+ fixed, \d+ broken", tip.inner_text())
+
+
+def test_an_analysed_run(browser: Browser, analyzed_report: Report, file: Path) -> None:
+    write_report(analyzed_report, file)
+    with opened(browser, file) as page:
+        assert click_through(page) == KINDS
+        maps, lay = page.locator(".gallery .items > li:visible .map"), page.locator(".lay input")
+        assert maps.first.is_hidden()
+        lay.check()
+        for image in maps.all():
+            assert image.is_visible()
+            assert image.bounding_box() == image.locator("xpath=preceding-sibling::img").bounding_box()
+        lay.uncheck()
+        assert maps.first.is_hidden()
+    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True}
+    with opened(browser, file, **phone) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert overflow(page) == 0
+        point, tip = page.locator("#run-1-features svg.scatter .point").last, page.locator("#tip")
+        point.scroll_into_view_if_needed()
+        point.tap()
+        assert re.fullmatch(r"class \d\nval_\d+\.png", tip.inner_text())
+        for section in ("features .image-map", "features .neighbours", "filters", "maps", "robustness .examples"):
+            images = page.locator(f"#run-1-{section} img")
+            assert images.count() >= 1, section
+            assert images.first.evaluate("image => image.decode().then(() => image.naturalWidth > 0)"), section
 
 
 def test_a_run_that_was_trained(browser: Browser, short_run: RunDirectory, file: Path) -> None:

@@ -2,13 +2,15 @@
 
 import math
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest, sem, t
+from scipy.special import softmax
+from scipy.stats import binomtest, norm, sem, t
 from sklearn import metrics as oracle
 
 from tests.report.made import make_data, make_run, simple
@@ -16,6 +18,28 @@ from tests.report.reading import rows_of
 from thumbnet.predictions import Predictions
 from thumbnet.report import Report, make_report
 from thumbnet.run import RunDirectory
+
+CLASSES = 12
+"""So many that the five likeliest are not all."""
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[RunDirectory]:
+    """Two runs on the same data; shared, so not to be changed."""
+    folder, made = tmp_path_factory.mktemp("figures"), simple(CLASSES)
+    data = make_data(made, folder / "packed")
+    skills = {"first": 1.5, "second": 2.5}
+    return [make_run(made, folder / name, data, seed=n, skill=s) for n, (name, s) in enumerate(skills.items())]
+
+
+@pytest.fixture(scope="module")
+def single_report(pair: list[RunDirectory]) -> Report:
+    return make_report(pair[:1])
+
+
+@pytest.fixture(scope="module")
+def pair_report(pair: list[RunDirectory]) -> Report:
+    return make_report(pair)
 
 
 def section(report: Report, name: str) -> Any:
@@ -28,12 +52,21 @@ def column(rows: list[dict[str, str]], name: str) -> list[float]:
     return [float(row[name]) if row[name] else math.nan for row in rows]
 
 
-def test_header_and_scores(single_report: Report) -> None:
+def test_header_and_scores(single_report: Report, pair: list[RunDirectory]) -> None:
     images, (run,) = rows_of(single_report, "images"), rows_of(single_report, "runs")
     true, named = [[row[key] for row in images] for key in ("true", "predicted")]
     assert float(run["top1"]) == pytest.approx(oracle.accuracy_score(true, named), abs=1e-12)
     assert float(run["nll"]) == pytest.approx(np.mean(column(images, "loss")))
-    assert float(run["top5"]) == np.mean(column(images, "in_top5"))
+    stored = Predictions.load(pair[0].predictions_path("val"))
+    assert [row["image"] for row in images] == list(stored.image_ids)
+    top5 = oracle.top_k_accuracy_score(stored.labels, stored.logits, k=5, labels=range(CLASSES))
+    assert float(run["top1"]) < top5 < 1
+    assert [float(run["top5"]), np.mean(column(images, "in_top5"))] == pytest.approx([top5, top5])
+    for row, label, logits in zip(images, stored.labels, stored.logits, strict=True):
+        hit = oracle.top_k_accuracy_score([label], logits[None], k=5, labels=range(CLASSES))
+        assert float(row["in_top5"]) == hit, row["image"]
+    sure, hits = np.array(column(images, "probability")), np.array(column(images, "right"))
+    assert float(run["ece"]) == pytest.approx(expected_error(sure, hits))
     right = sum(map(int, column(images, "right")))
     interval = binomtest(right, len(images)).proportion_ci(0.95, "wilson")
     assert [float(run["top1_low"]), float(run["top1_high"])] == pytest.approx([interval.low, interval.high])
@@ -92,26 +125,48 @@ def test_mistakes(single_report: Report) -> None:
 def test_calibration(single_report: Report, pair: list[RunDirectory]) -> None:
     images, bins = rows_of(single_report, "images"), rows_of(single_report, "calibration")
     found = section(single_report, "calibration")
-    sure, right = np.array(column(images, "probability")), np.array(column(images, "right"))
-    assert found["ece"] == pytest.approx(expected_error(sure, right))
-    plain = [row for row in bins if row["probabilities"] == "as it is"]
-    for row in plain:
-        inside = (sure > float(row["above"])) & (sure <= float(row["up_to"]))
-        assert int(row["images"]) == inside.sum()
-        if inside.any():
-            assert float(row["accuracy"]) == pytest.approx(right[inside].mean())
-            assert float(row["confidence"]) == pytest.approx(sure[inside].mean())
-    scaled = column(rows_of(single_report, "calibrated-images"), "scaled_probability")
-    assert found["scaled"]["ece"] == pytest.approx(expected_error(np.array(scaled), right))
-    held = Predictions.load(pair[0].predictions_path("holdout"))
-
-    def loss(inverse: float) -> float:
-        powers = np.exp(held.logits.astype(np.float64) * inverse)
-        return float(oracle.log_loss(held.labels, powers / powers.sum(1, keepdims=True)))
-
-    best = minimize_scalar(loss, bounds=(0.01, 10), method="bounded", options={"xatol": 1e-8})
+    right = np.array(column(images, "right"))
+    val, held = (Predictions.load(pair[0].predictions_path(split)) for split in ("val", "holdout"))
+    best = minimize_scalar(
+        lambda inverse: loss(held, inverse), bounds=(0.01, 10), method="bounded", options={"xatol": 1e-8}
+    )
     assert found["scaled"]["temperature"] == pytest.approx(1 / best.x, rel=1e-3)
     assert found["scaled"]["fitted_on"] == len(held.labels)
+    scaled = column(rows_of(single_report, "calibrated-images"), "scaled_probability")
+    powers = softmax(val.logits.astype(np.float64) / found["scaled"]["temperature"], axis=1)
+    np.testing.assert_allclose(scaled, powers.max(axis=1), rtol=1e-9)
+    both = {"as it is": (found, column(images, "probability"), 1.0)}
+    both["with the temperature"] = found["scaled"], scaled, 1 / found["scaled"]["temperature"]
+    assert {row["probabilities"] for row in bins} == set(both)
+    for name, (stated, sure, inverse) in both.items():
+        assert stated["ece"] == pytest.approx(expected_error(np.array(sure), right))
+        assert stated["nll"] == pytest.approx(loss(val, inverse))
+        check_bins([row for row in bins if row["probabilities"] == name], stated, np.array(sure), right)
+    assert found["scaled"]["nll"] != pytest.approx(found["nll"])
+
+
+def loss(of: Predictions, inverse: float) -> float:
+    """The log-likelihood loss of predictions whose logits are multiplied by `inverse`."""
+    return float(oracle.log_loss(of.labels, softmax(of.logits.astype(np.float64) * inverse, axis=1)))
+
+
+def check_bins(
+    rows: list[dict[str, str]],
+    stated: dict[str, Any],
+    sure: np.ndarray[Any, np.dtype[np.float64]],
+    right: np.ndarray[Any, np.dtype[np.float64]],
+) -> None:
+    """Check the rows of a reliability diagram, and that the JSON data says the same."""
+    counts, edges = np.histogram(sure, bins=15, range=(0, 1))
+    np.testing.assert_allclose([[float(row["above"]), float(row["up_to"])] for row in rows], list(pairwise(edges)))
+    assert [int(row["images"]) for row in rows] == counts.tolist() == stated["counts"]
+    for row, accuracy, confidence in zip(rows, stated["bin_accuracy"], stated["confidence"], strict=True):
+        inside = (sure > float(row["above"])) & (sure <= float(row["up_to"]))
+        if inside.any():
+            assert float(row["accuracy"]) == accuracy == pytest.approx(right[inside].mean())
+            assert float(row["confidence"]) == confidence == pytest.approx(sure[inside].mean())
+        else:
+            assert (row["accuracy"], row["confidence"], accuracy, confidence) == ("", "", None, None)
 
 
 def expected_error(sure: np.ndarray[Any, np.dtype[np.float64]], right: np.ndarray[Any, np.dtype[np.float64]]) -> float:
@@ -133,6 +188,11 @@ def test_comparison(pair_report: Report) -> None:
     assert [found["fixed"], found["broken"]] == [fixed, broken]
     assert found["p_value"] == pytest.approx(binomtest(fixed, fixed + broken).pvalue)
     assert found["difference"] == pytest.approx(np.mean(second) - np.mean(first))
+    # Bonett and Price's interval is Wald's with one image more each way.
+    apart = np.array([*np.subtract(second, first, dtype=float), 1, -1])
+    expected = norm.interval(0.95, loc=apart.mean(), scale=apart.std() / np.sqrt(len(apart)))
+    assert found["interval"] == pytest.approx(list(expected))
+    assert found["interval"][0] < found["difference"] < found["interval"][1]
     assert len(found["fixed_images"]) == fixed
     assert sum(int(row["fixed"]) for row in classes) == fixed
     for row in classes:
@@ -193,7 +253,12 @@ def test_only_classes_that_differ_for_sure_are_named(pair_report: Report, tmp_pa
         fixed, broken = int(row["fixed"]), int(row["broken"])
         expected = binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0
         assert float(row["p_value"]) == pytest.approx(expected)
-        assert min(1.0, expected * len(rows)) >= float(row["adjusted_p_value"]) >= float(row["p_value"])
+    # Holm's: the p-value of rank r is multiplied by the number of those from r on, and none is below an earlier one.
+    order = np.argsort(column(rows, "p_value"), kind="stable")
+    raised = np.sort(column(rows, "p_value")) * np.arange(len(rows), 0, -1)
+    adjusted = np.minimum(np.maximum.accumulate(raised), 1)
+    np.testing.assert_allclose(np.array(column(rows, "adjusted_p_value"))[order], adjusted)
+    assert len(set(adjusted)) > 2
     sure = [row for row in rows if float(row["adjusted_p_value"]) < 0.05]
     listed = re.findall(r"<b>[+-][\d.]+ points</b> ([\w ]+) <span", pair_report.html)
     assert sorted(listed) == sorted(row["name"] for row in sure)

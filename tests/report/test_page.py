@@ -17,6 +17,7 @@ from tests.report.reading import Reader, check
 from thumbnet.errors import DataError, RunError, StorageError
 from thumbnet.packed import PackedDataset, PackedSplit
 from thumbnet.predictions import Predictions
+from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.section import amount, percent
 from thumbnet.report.subject import short_names
@@ -217,24 +218,55 @@ def test_each_split_is_checked_once_a_page_and_only_where_it_is_shown(
     assert opened == ["val"]
 
 
-def test_a_page_of_ten_analysed_runs_keeps_to_its_bytes(
-    made: Made, data: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = [make_run(made, tmp_path / f"run {number}", data, seed=number) for number in range(10)]
-    for run in runs:
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> list[RunDirectory]:
+    """Ten runs on images of 64 pixels that do not compress; all are analysed but for the second."""
+    folder, made = tmp_path_factory.mktemp("noise"), simple(size=64)
+    data = make_data(made, folder / "packed")
+    ensure_duplicates(data)
+    runs = [make_run(made, folder / f"run {number}", data, seed=number) for number in range(10)]
+    for run in (runs[0], *runs[2:]):
         analyze(run, data)
-    report = make_report(runs)
-    check(report)
-    assert "images were left out" not in report.html
-    assert "at most 16 of them" in report.html
-    room = len(report.html.encode())
-    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", room * 3 // 4)
+    return runs
+
+
+def images_by_section(report: Report) -> dict[str, tuple[int, int]]:
+    """Return how many images each section shows, and how many it says were left out."""
+    sections = re.findall(r'<section id="([^"]+)"(.*?)</section>', report.html, re.DOTALL)
+    said = {key: re.search(r"([\d,]+) of this section's images w", html) for key, html in sections}
+    return {
+        key: (html.count("data:image"), 0 if (found := said[key]) is None else int(found[1].replace(",", "")))
+        for key, html in sections
+    }
+
+
+@pytest.mark.parametrize(
+    ("chosen", "share"), [((0, 2), 0.9), ((0, 2), 0.5), ((0, 1), 0.7), ((1, 2), 0.3), (tuple(range(10)), None)]
+)
+def test_sections_share_the_bytes_of_a_page(
+    chosen: tuple[int, ...], share: float | None, noise: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a section or a run leaves goes to others, and no section is without images for the sake of another."""
+    runs = [noise[number] for number in chosen]
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", 10**9)
+    whole = make_report(runs)
+    assert "left out" not in whole.html
+    room = 9_700_000 if share is None else round(share * len(whole.html))
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", room)
     less = make_report(runs)
     check(less)
-    assert len(less.html.encode()) <= room * 3 // 4
-    assert "images were left out" in less.html
-    assert less.html.count("data:image") < report.html.count("data:image")
-    assert less.tables == report.tables
+    assert 0.93 * room < len(less.html.encode()) <= room
+    before, after = images_by_section(whole), images_by_section(less)
+    assert before.keys() == after.keys()
+    for key, (images, left_out) in after.items():
+        assert images + left_out == before[key][0], key
+        assert images >= min(1, before[key][0]), key
+    assert f"{sum(left_out for _, left_out in after.values())} images were left out" in less.html
+    assert less.tables == whole.tables
+
+
+def test_many_runs_show_fewer_channels(noise: list[RunDirectory]) -> None:
+    assert "at most 16 of them" in make_report(noise[:3]).html
 
 
 def test_headings_go_down_by_one(single_report: Report, pair_report: Report) -> None:

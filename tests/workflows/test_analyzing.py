@@ -19,6 +19,7 @@ from thumbnet.analyses import PARTS, Part
 from thumbnet.errors import DataError, RecipeError, RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Model
+from thumbnet.report import make_report
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
 from thumbnet.watch import silent
@@ -172,6 +173,7 @@ def test_without_val_after_training_on_all(without_val: PackedDataset, tmp_path:
     # What needs no image to judge is computed all the same.
     states = {done.part: done.state for done in go(run)}
     assert states == {part: "computed" if part == "crossfit" else "impossible" for part in PARTS}
+    assert analyses.read_impossible(run).keys() == PARTS.keys() - {"crossfit"}
 
 
 def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Path) -> None:
@@ -179,15 +181,31 @@ def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Pa
     run = train.start(recipe, dataset, tmp_path / "run", QUIET, "a test")
     done = {one.part: one for one in go(run, AnalysisWish.of(["layers", "crossfit"]))}
     assert done["crossfit"].state == "computed"
-    with pytest.raises(RecipeError, match="Grad-CAM"):
+    with pytest.raises(RecipeError, match="Grad-CAM") as refused:
         go(run, AnalysisWish.of(["maps"]))
+    assert analyses.read_impossible(run) == {"maps": str(refused.value)}
+    maps = make_report([run]).figures["sections"]["maps"]["run"]
+    assert str(refused.value) in maps["missing"]
+    assert maps["remedy"] == ""
     found = {one.part: one for one in go(run)}
+    assert analyses.read_impossible(run) == {"maps": found["maps"].reason}
     assert found["maps"].state == "impossible"
     assert "Grad-CAM" in str(found["maps"].reason)
     parts = summary(run, list(found.values()))["parts"]
     assert isinstance(parts, dict)
     assert parts["maps"]["file"] is None
     assert parts["layers"]["file"] == str(run.analysis_path("layers"))
+
+
+def test_what_is_computed_is_no_longer_called_impossible(analyzed: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(analyzed, tmp_path / "run")
+    origin = analyses.current_origin(found)
+    analyses.save_impossible(found, {"maps": "no map", "layers": "no layer"}, origin)
+    go(found, AnalysisWish(("maps",), again=True))
+    assert analyses.read_impossible(found) == {"layers": "no layer"}
+    go(found, AnalysisWish(("layers",), again=True))
+    assert analyses.read_impossible(found) == {}
+    assert not found.impossible_path.exists()
 
 
 def go_until(path: Path, cache: Path, wish: AnalysisWish, moment: int) -> None:

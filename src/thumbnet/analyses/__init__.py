@@ -12,8 +12,10 @@ from thumbnet.analyses.places import (
     current_origin,
     read,
     read_cross_fitted,
+    read_impossible,
     save_analysis,
     save_cross_fitted,
+    save_impossible,
 )
 from thumbnet.analyses.results import Embedding, Layers, Maps, Neighbours, Robustness
 from thumbnet.analyses.storage import Analysis, Origin
@@ -34,7 +36,9 @@ __all__ = [
     "filter_change",
     "read",
     "read_cross_fitted",
+    "read_impossible",
     "recorded_filters",
     "save_analysis",
     "save_cross_fitted",
+    "save_impossible",
 ]

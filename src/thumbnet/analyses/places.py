@@ -7,8 +7,8 @@ from typing import Literal, TypeVar
 
 from thumbnet.analyses.results import Embedding, Layers, Maps, Neighbours, Robustness
 from thumbnet.analyses.storage import Analysis, Origin, again
-from thumbnet.errors import PredictionError, RunError
-from thumbnet.files import sha256
+from thumbnet.errors import PredictionError, RunError, StorageError
+from thumbnet.files import read_json, sha256, storage_errors, write_json
 from thumbnet.predictions import Predictions
 from thumbnet.run import RunDirectory
 
@@ -102,6 +102,44 @@ def save_cross_fitted(run: RunDirectory, found: Predictions, origin: Origin) -> 
     Predictions(found.split, found.image_ids, found.logits, found.labels, found.classes, stated).save(
         run.analysis_path("crossfit")
     )
+
+
+def read_impossible(run: RunDirectory, origin: Origin | None = None) -> dict[Part, str]:
+    """Return why parts of an analysis are impossible for the run, as far as `thumbnet analyze` found them to be.
+
+    What was found of other weights or data is left out.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = run.impossible_path
+    if not path.exists():
+        return {}
+    try:
+        stored = dict(read_json(path))
+        known = {part: stored[part] for part in PARTS if part in stored}
+        found = {part: (str(one["reason"]), Origin(**one["origin"])) for part, one in known.items()}
+    except (StorageError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: is damaged or not ours; remove it, and what it says is found anew") from error
+    wanted = origin or current_origin(run)
+    return {part: reason for part, (reason, made_from) in found.items() if made_from.difference(wanted) is None}
+
+
+def save_impossible(run: RunDirectory, reasons: Mapping[Part, str], origin: Origin) -> None:
+    """Store in the run why parts of its analysis are impossible, instead of what was stored of that before.
+
+    Raises:
+        StorageError: the place cannot be written or the disk is full.
+    """
+    if reasons:
+        run.make_analysis_folder()
+        write_json(
+            run.impossible_path,
+            {part: {"reason": reason, "origin": asdict(origin)} for part, reason in reasons.items()},
+        )
+    else:
+        with storage_errors(run.impossible_path):
+            run.impossible_path.unlink(missing_ok=True)
 
 
 def _check(part: str, made_from: Origin, wanted: Origin, run: RunDirectory) -> None:

@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -10,7 +12,7 @@ from thumbnet.cli.options import CacheOption, ComputeOptions, JsonFlag, OwnDataO
 from thumbnet.cli.printing import plain_watch, print_json, tell
 
 if TYPE_CHECKING:
-    from thumbnet.workflows.analyzing import Done
+    from thumbnet.workflows.analyzing import AnalysisWish, Done
 
 
 def analyze(
@@ -40,12 +42,21 @@ def analyze(
 
     opened, wish = open_run(run), analyzing.AnalysisWish.of(only or (), again=again, classes=classes or ())
     place = compute.choose()
+    told: list[Done] = []
+
+    def tell_part(done: "Done") -> None:
+        told.append(done)
+        if done.state != "kept":
+            tell(_describe(done))
+
     try:
         found = analyzing.analyze(
-            opened, wish, device=place, watch=plain_watch(), tell=_tell_part, data=data, cache=cache
+            opened, wish, device=place, watch=plain_watch(), tell=tell_part, data=data, cache=cache
         )
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"stopped; go on with: thumbnet analyze {shlex.quote(str(run))}") from error
+        rest = wish.without({done.part for done in told})
+        places = {"--data": data, "--cache": cache, **compute.given()}
+        raise KeyboardInterrupt(f"stopped; go on with: {_command(run, rest, places)}") from error
     if as_json:
         print_json(analyzing.summary(opened, found))
         return
@@ -53,9 +64,13 @@ def analyze(
         sys.stdout.write(f"{_describe(done)}\n")
 
 
-def _tell_part(done: "Done") -> None:
-    if done.state != "kept":
-        tell(_describe(done))
+def _command(run: Path, wish: "AnalysisWish", places: Mapping[str, object]) -> str:
+    """Return the command line that fulfils a wish, with the options of `places` that have a value."""
+    words = ["thumbnet", "analyze", str(run)]
+    words += [word for part in wish.only for word in ("--only", part)]
+    words += [word for name in wish.classes for word in ("--class", name)]
+    words += [word for option, value in places.items() if value is not None for word in (option, str(value))]
+    return shlex.join([*words, *["--again"] * wish.again])
 
 
 def _describe(done: "Done") -> str:

@@ -17,7 +17,7 @@ from thumbnet.predictions import Predictions
 from thumbnet.report.facts.judged import Judged, judge_images
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.pictures import Budget, Library
-from thumbnet.report.section import Made, Scene, Section, render
+from thumbnet.report.section import Drawn, Made, Scene, draw_within, render
 from thumbnet.report.sections import SECTIONS
 from thumbnet.report.subject import Subject, read_subjects
 from thumbnet.run import RunDirectory
@@ -48,10 +48,6 @@ class _Block:
     title: str
     key: str
     sections: Sequence[Made]
-
-    def draw(self, budget: Budget) -> list[tuple[Section[Any], str, Markup]]:
-        """Return each section with its anchor and its HTML."""
-        return [(one.section, one.scene.key, one.draw(budget)) for one in self.sections]
 
 
 def make_report(runs: Sequence[RunDirectory], data: Path | None = None) -> Report:
@@ -178,13 +174,19 @@ def _tables(parts: Sequence[Made]) -> dict[str, str]:
 
 
 def _page(subjects: Sequence[Subject], blocks: Sequence[_Block]) -> str:
-    """Return the page; what its text leaves of its bytes is shared evenly between the runs, and the comparison."""
+    """Return the page; its sections share the bytes that its text leaves for images."""
     title = " and ".join(one.label for one in subjects[:3]) + (" and others" if len(subjects) > 3 else "")
-    bare = whole_page(title, [(block, block.draw(Budget(0))) for block in blocks], 0, subjects)
-    share = max(0, PAGE_BYTES - len(bare.encode())) // max(1, len(blocks) - 1)
-    budgets = [Budget(0 if block.key == "all" else share) for block in blocks]
-    drawn = [(block, block.draw(budget)) for block, budget in zip(blocks, budgets, strict=True)]
-    return whole_page(title, drawn, sum(one.omitted for one in budgets), subjects)
+    parts = [one for block in blocks for one in block.sections]
+
+    def page(drawn: Sequence[Drawn]) -> str:
+        html = {one.scene.key: found.html for one, found in zip(parts, drawn, strict=True)}
+        filled = [
+            (block, [(one.section, one.scene.key, html[one.scene.key]) for one in block.sections]) for block in blocks
+        ]
+        return whole_page(title, filled, sum(found.omitted for found in drawn), subjects)
+
+    bare = page([one.draw(0) for one in parts])
+    return page(draw_within(parts, PAGE_BYTES - len(bare.encode())))
 
 
 def whole_page(title: str, blocks: Sequence[Any], omitted: int, subjects: Sequence[Subject] = ()) -> str:

@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,9 +110,14 @@ class Pictures:
 
     def uri(self, image: str) -> str | None:
         """Return a data URI of the image with this id; `None` where there are no pixels or no room on the page."""
+        found = self.uris(image)
+        return None if found is None else found[0]
+
+    def uris(self, image: str, *more: Callable[[], str]) -> list[str] | None:
+        """Return data URIs of the image with this id and of what `more` makes; `None` where not all can be shown."""
         if self.source is None or (not self.budget.is_spent and image not in self.source.rows):
             return None
-        return self.budget.fit(lambda: self._encoded(image))
+        return self.budget.fit_all([partial(self._encoded, image), *more])
 
     def _encoded(self, image: str) -> str:
         assert self.source is not None

@@ -1,7 +1,7 @@
 """What a section of a report is: figures that are made from runs, and a drawing of them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
@@ -92,6 +92,21 @@ class Section(Generic[F]):
 
 
 @dataclass(frozen=True, eq=False)
+class Drawn:
+    """A section that is drawn.
+
+    Args:
+        html: with a note of the images that were left out.
+        used: bytes that its images take.
+        omitted: how many images were left out.
+    """
+
+    html: Markup
+    used: int
+    omitted: int
+
+
+@dataclass(frozen=True, eq=False)
 class Made:
     """A section with its figures, to be drawn."""
 
@@ -99,12 +114,33 @@ class Made:
     scene: Scene
     facts: Facts
 
-    def draw(self, budget: Budget) -> Markup:
-        """Return its HTML with the images that the `budget` allows; a note where there are no figures."""
+    def draw(self, room: int) -> Drawn:
+        """Return it with the images that fit into `room` bytes; a note where there are no figures."""
+        budget = Budget(room)
         scene = replace(self.scene, budget=budget)
         if isinstance(self.facts, Missing):
-            return scene.render("missing.html", missing=self.facts)
-        return self.section.draw(self.facts, scene)
+            html = scene.render("missing.html", missing=self.facts)
+        else:
+            html = self.section.draw(self.facts, scene)
+        if budget.omitted:
+            html += scene.render("omitted.html", omitted=budget.omitted)
+        return Drawn(html, room - budget.left, budget.omitted)
+
+
+def draw_within(parts: Sequence[Made], room: int) -> list[Drawn]:
+    """Return all sections with images of at most `room` bytes together.
+
+    Each section may take as much as every other. What the smaller ones leave is shared by the larger, so that none is
+    without images for the sake of another, and room is left only where every image is on the page.
+    """
+    drawn = [one.draw(max(0, room)) for one in parts]
+    order = sorted(range(len(parts)), key=lambda place: drawn[place].used)
+    for number, place in enumerate(order):
+        share = max(0, room) // (len(parts) - number)
+        if drawn[place].used > share:
+            drawn[place] = parts[place].draw(share)
+        room -= drawn[place].used
+    return drawn
 
 
 def for_judged(make: Callable[[Judged], F]) -> Callable[[Scene], F | Missing]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thumbnet import packed
-from thumbnet.analyses import Origin, Part, current_origin
+from thumbnet.analyses import Maps, Origin, Part, current_origin, read, read_impossible
 from thumbnet.errors import DataError, PredictionError, RunError
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions, judged_split, trained_on
@@ -62,8 +62,22 @@ class Subject:
         """What the run's analyses must have been made from."""
         return current_origin(self.run)
 
+    @cached_property
+    def maps(self) -> Maps | None:
+        """The maps of where the network looked, where they are stored."""
+        return read(self.run, Maps, self.origin)
+
+    @cached_property
+    def impossible(self) -> Mapping[Part, str]:
+        """Why parts of the analysis cannot be had of this run, as far as it was tried."""
+        return read_impossible(self.run, self.origin)
+
     def not_analyzed(self, what: str, part: Part) -> Missing:
-        """Return that `what` is missing, with the command that computes this part of an analysis."""
+        """Return that `what` is missing, with the command that computes this part of an analysis, if one can."""
+        if self.result is None:
+            return _unfinished(self.run)
+        if part in self.impossible:
+            return Missing(f"the run can have no {what} ({self.impossible[part]})")
         return Missing(
             f"the run has no {what} yet", f"thumbnet analyze {shlex.quote(str(self.run.path))} --only {part}"
         )

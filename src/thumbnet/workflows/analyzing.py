@@ -1,8 +1,8 @@
 """`thumbnet analyze`: everything about a finished run that needs its network, part by part, stored in the run."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, assert_never
 
@@ -75,6 +75,18 @@ class AnalysisWish:
     def parts(self) -> list[Part]:
         """The parts that are wanted, in the order in which they are computed."""
         return [part for part in PARTS if not self.only or part in self.only]
+
+    def without(self, done: Collection[Part]) -> "AnalysisWish":
+        """Return what is left to wish once these parts are done, so that none of them is computed twice.
+
+        A part that is begun is begun anew where everything was to be: what is stored of it may be from before.
+        """
+        left = tuple(part for part in self.parts if part not in done)
+        if not left:
+            return replace(self, again=False, classes=())
+        # What is stored is kept, unless it was to be computed anew, or is the embedding of these classes.
+        anew = bool(done) and (self.again or bool(self.classes))
+        return AnalysisWish(left if anew else self.only, self.again, self.classes if "embedding" in left else ())
 
 
 def analyze(
@@ -186,12 +198,17 @@ def _is_stored(run: RunDirectory, part: Part, origin: analyses.Origin, wish: Ana
 
 def _compute(run: RunDirectory, subject: Subject, part: Part, wish: AnalysisWish) -> Done:
     started = time.perf_counter()
+    impossible = analyses.read_impossible(run, subject.origin)
     try:
         _compute_part(run, subject, part, wish)
     except (RecipeError, _NothingJudgedError) as error:
+        # The report then says why, instead of how to get it.
+        analyses.save_impossible(run, {**impossible, part: str(error)}, subject.origin)
         if wish.only:
             raise
         return Done(part, "impossible", reason=str(error))
+    if impossible.pop(part, None) is not None:
+        analyses.save_impossible(run, impossible, subject.origin)
     return Done(part, "computed", time.perf_counter() - started)
 
 

@@ -55,8 +55,17 @@ def overlay(
     large = Image.fromarray(scaled).resize((max(1, width), max(1, height)), Image.Resampling.BICUBIC)
     heat = np.zeros((side, side))
     heat[top : top + height, left : left + width] = np.clip(np.asarray(large), 0, 1)
-    places = heat * (len(_HEAT) - 1)
-    colours = np.stack([np.interp(places, np.arange(len(_HEAT)), _HEAT[:, channel]) for channel in range(3)], axis=2)
     grey = image.mean(axis=2, keepdims=True)
     share = 0.55 if one.max() > 0 else 0.0
-    return np.asarray(np.round(grey * (1 - share) + colours * share), dtype=np.uint8)
+    return np.asarray(np.round(grey * (1 - share) + _colours(heat) * share), dtype=np.uint8)
+
+
+def heat_tile(one: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a map f32[h,w], 0 or more and not all zeros, as u8[h,w,3] in the colours of `overlay`."""
+    return np.asarray(np.round(_colours(one.astype(np.float64) / one.max())), dtype=np.uint8)
+
+
+def _colours(heat: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the colours f64[h,w,3], in [0, 255], of values f[h,w] in [0, 1]."""
+    places = heat * (len(_HEAT) - 1)
+    return np.stack([np.interp(places, np.arange(len(_HEAT)), _HEAT[:, channel]) for channel in range(3)], axis=2)

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from thumbnet.metrics import Scores
+from thumbnet.metrics import Accuracy, Scores
+from thumbnet.packed import subset_indices
 from thumbnet.predictions import Predictions
-from thumbnet.report.facts.table import Cell, Table
+from thumbnet.report.facts.table import Cell, Missing, Table
 from thumbnet.report.subject import Subject
 
 
@@ -22,12 +23,19 @@ class RunHeader:
         steps: optimiser steps that it has made.
         split: the split that is judged; `None` where there is none.
         scores: on that split; `None` where there is none.
+        last: of an unfinished run its last evaluation, by 'split', 'top1', 'epoch', and 'images' and 'top1_interval',
+            which are `None` where the number of images is unknown; `None` for a complete run and without evaluations.
         views: scores on val with the test-time views that the recipe names, by 'name' and 'scores'; or `None`.
         best: the best epoch, by 'split', 'top1', 'top1_interval' and 'epoch'; `None` where the recipe chooses none.
         figures: `epochs`, `parameters`, `multiply_adds`, `train_seconds`, `total_seconds`, `images_per_second` and
             `peak_memory_bytes`, as far as the run states them.
         pretrained: whether its weights were pretrained.
         train_on: 'fit' or 'all'.
+        train_count: how many of those images it trained on, drawn by the seed; `None` for all of them.
+        fraction: part of the full length that it trained, in (0, 1]; below 1 it is a quick look.
+        soup: of a network whose weights are an average its `members`, those `left_out`, the split `selected_on`
+            ('none' where all that were given are members), and `ingredients_selected_on`, the splits that chose some
+            of them before, as snapshots; `None` for others.
         device: type, name and count of CPUs of the last session.
         threads: CPU threads of the last session.
         versions: of the last session.
@@ -35,7 +43,7 @@ class RunHeader:
         sessions: how often the run was started or resumed.
         data: `name`, `path`, `fingerprint`, `image_size` and `counts` of the data set, and its number of `classes`.
         command: the command line that started the run.
-        again: the command line that runs it again, from its stored recipe.
+        again: the command line that runs it again: from its stored recipe, or a soup from its members.
     """
 
     label: str
@@ -44,11 +52,15 @@ class RunHeader:
     steps: int
     split: str | None
     scores: Scores | None
+    last: Mapping[str, Any] | None
     views: Mapping[str, Any] | None
     best: Mapping[str, Any] | None
     figures: Mapping[str, float]
     pretrained: bool
     train_on: str
+    train_count: int | None
+    fraction: float
+    soup: Mapping[str, Any] | None
     device: Mapping[str, Any]
     threads: int | None
     versions: Mapping[str, str | None]
@@ -109,23 +121,27 @@ def make_header(subjects: Sequence[Subject]) -> Header:
 
 
 def _head(subject: Subject) -> RunHeader:
-    run, data, result = subject.run, subject.data, subject.result or {}
+    run, data, recipe, result = subject.run, subject.data, subject.recipe, subject.result or {}
     status, sessions = run.status(), run.sessions()
     judged = subject.judged if isinstance(subject.judged, Predictions) else None
     total = "" if status["total_steps"] is None else f" of {status['total_steps']:,}"
     complete = status["state"] == "complete"
     return RunHeader(
         label=subject.label,
-        recipe=subject.recipe.name,
+        recipe=recipe.name,
         state="complete" if complete else f"{status['state']} at step {status['step']:,}{total}",
         steps=status["step"],
         split=None if judged is None else judged.split,
         scores=None if judged is None else judged.scores(),
+        last=None if complete else _last(subject),
         views=result.get("views"),
         best=result.get("best"),
         figures={key: result[key] for key in _FIGURES if result.get(key) is not None},
-        pretrained=subject.recipe.model.pretrained,
-        train_on=subject.recipe.train_on,
+        pretrained=recipe.model.pretrained,
+        train_on=recipe.train_on,
+        train_count=recipe.train_count,
+        fraction=recipe.fraction,
+        soup=_soup(result),
         device=sessions[-1].get("device", {}),
         threads=sessions[-1].get("threads"),
         versions=sessions[-1].get("versions", {}),
@@ -134,10 +150,51 @@ def _head(subject: Subject) -> RunHeader:
         data={key: data[key] for key in ("name", "path", "fingerprint", "image_size", "counts")}
         | {"classes": len(data["classes"])},
         command=sessions[0].get("command", ""),
-        again=_again(subject),
+        again=_again(subject, sessions[0].get("command", "")),
     )
 
 
-def _again(subject: Subject) -> str:
-    words = ["thumbnet", "train", str(subject.run.recipe_path), "--data", str(subject.data["path"]), "--out"]
-    return shlex.join([*words, f"{subject.run.path}-again"])
+def _last(subject: Subject) -> dict[str, Any] | None:
+    """Return the last evaluation on val, or else on a holdout that the run does not train on."""
+    for split in ("val", "holdout") if subject.recipe.train_on == "fit" else ("val",):
+        rows = [row for row in subject.evaluations() if row.get(f"{split}_top1") is not None]
+        if rows:
+            top1, images = float(rows[-1][f"{split}_top1"]), _images(subject, split)
+            interval = None if images is None else Accuracy(round(top1 * images), images).top1_interval
+            epoch = rows[-1]["epoch"]
+            return {"split": split, "top1": top1, "top1_interval": interval, "images": images, "epoch": epoch}
+    return None
+
+
+def _images(subject: Subject, split: str) -> int | None:
+    """Return how many images `split` has; `None` for the holdout of data that is not at hand."""
+    if split == "val":
+        return int(subject.data["counts"]["val"])
+    if isinstance(subject.dataset, Missing):
+        return None
+    return len(subset_indices(subject.dataset.split("train", verify=False), "holdout"))
+
+
+def _soup(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    about = result.get("soup")
+    if about is None:
+        return None
+    # A soup that an older version made does not state the latter.
+    before = list(about.get("ingredients_selected_on", ()))
+    found = {key: about[key] for key in ("members", "left_out", "selected_on")}
+    return found | {"ingredients_selected_on": before}
+
+
+def _again(subject: Subject, command: str) -> str:
+    """Return the command that makes the run again beside itself; what made a soup is called as it was then."""
+    out = f"{subject.run.path}-again"
+    if "soup" not in (subject.result or {}):
+        recipe, data = str(subject.run.recipe_path), str(subject.data["path"])
+        return shlex.join(["thumbnet", "train", recipe, "--data", data, "--out", out])
+    words = shlex.split(command)
+    for place, word in enumerate(words):
+        if word == "--out":
+            words[place + 1 : place + 2] = [out]
+        elif word.startswith("--out="):
+            words[place] = f"--out={out}"
+    return shlex.join(words)

@@ -7,7 +7,6 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from thumbnet import analyses
 from thumbnet.report.charts.mosaic import overlay
 from thumbnet.report.facts.maps import Looked
 from thumbnet.report.facts.places import ids_of
@@ -31,7 +30,7 @@ class Seen(NamedTuple):
 def make(scene: Scene) -> Looked | Missing:
     """Return the figures of the section's run."""
     subject = scene.subject
-    found = analyses.read(subject.run, analyses.Maps, subject.origin)
+    found = subject.maps
     if found is None:
         return subject.not_analyzed("maps of where it looked", "maps")
     return Looked(found, ids_of(subject, found.split, found.positions), subject.run.class_ids(), subject.names)
@@ -40,14 +39,16 @@ def make(scene: Scene) -> Looked | Missing:
 def draw(facts: Looked, scene: Scene) -> Markup:
     """Return the section."""
     pictures = scene.pictures_of(facts.maps.split)
-    errors, right = np.flatnonzero(~facts.right)[:_ERRORS], np.flatnonzero(facts.right)
+    errors, right = np.flatnonzero(~facts.right), np.flatnonzero(facts.right)
+    stored = {"errors": len(errors), "right": len(right)}
     # They are stored from sure to unsure: some of all along.
     right = right[np.unique(np.linspace(0, max(len(right) - 1, 0), min(_RIGHT, len(right))).round().astype(int))]
     return scene.render(
         "maps.html",
         facts=facts,
-        errors=_shown(facts, errors.tolist(), pictures),
+        errors=_shown(facts, errors[:_ERRORS].tolist(), pictures),
         right=_shown(facts, right.tolist(), pictures),
+        stored=stored,
         side=facts.maps.for_label.shape[1],
         at_hand=pictures.at_hand,
     )
