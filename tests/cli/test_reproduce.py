@@ -51,20 +51,46 @@ def where(data: PackedDataset, out: Path) -> list[object]:
 
 
 def test_without_rows_all_are_listed_and_nothing_runs(
-    few: PackedDataset, recorded: Path, tmp_path: Path, shell: Shell
+    recorded: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("THUMBNET_DATA", str(tmp_path / "none"))  # then Tiny ImageNet is meant
     out = tmp_path / "runs"
-    printed = shell.text("reproduce", *where(few, out), "--records", recorded)
+    command = ("reproduce", "--out", out, "--records", recorded)
+    printed = shell.text(*command)
     names = [line.split()[0] for line in printed.splitlines() if line.strip() and line.split()[0] in ROWS]
     assert names == all_rows()
-    assert row_of(printed, "mkrtchyan-m4").split() == ["mkrtchyan-m4", "new", "20", "20", "2.5", "h"]
-    able = [one for one in shell.json("reproduce", *where(few, out), "--records", recorded) if not one["problem"]]
+    assert row_of(printed, "mkrtchyan-m4").split() == ["mkrtchyan-m4", "new", "15,640", "20", "2.5", "h"]
+    able = [one for one in shell.json(*command) if not one["problem"]]
     rows = len(able) - 2  # two studies take their only run from a row above them
     assert f"Expected in all: 12.8 h on 1 of 2 CPU cores for 3 of {rows} rows; an estimate." in printed
     assert row_of(printed, "milani-snapshots").endswith("its runs are counted above")
     assert "pretrained weights" in row_of(printed, "ma-finetune")
     assert "Run rows with: thumbnet reproduce ROW ..., or --all." in printed
     assert not out.exists()
+
+
+def test_other_data_has_no_recorded_times(few: PackedDataset, recorded: Path, tmp_path: Path, shell: Shell) -> None:
+    command = ("reproduce", *where(few, tmp_path / "runs"), "--records", recorded)
+    printed = shell.text(*command)
+    assert row_of(printed, "mkrtchyan-m4").split() == ["mkrtchyan-m4", "new", "20", "20"]
+    assert "Expected in all" not in printed
+    assert all(one["expected_seconds"] in (None, 0) for one in shell.json(*command))
+
+
+def test_all_rows_leave_out_those_that_are_shorter(
+    few: PackedDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status("reproduce", "--epochs", "6", *where(few, tmp_path / "runs")) == 0
+    printed = capsys.readouterr()
+    assert row_of(printed.out, ROW).split()[:2] == [ROW, "new"]
+    assert "yu-vgg" not in printed.out
+    assert row_of(printed.out, "ma-overfit-scratch").split()[:3] == ["ma-overfit-scratch", "cannot", "run"]
+    short = len(ROWS) - sum(line.split()[:1] != [] and line.split()[0] in ROWS for line in printed.out.splitlines())
+    assert f"{short} rows are shorter than --epochs 6, and left out\n" in printed.err
+    assert status("reproduce", "yu-vgg", ROW, "--dry-run", "--epochs", "6", *where(few, tmp_path / "runs")) == 0
+    assert "--epochs 6: 'yu-vgg' has 5 epochs in all; give fewer or none" in capsys.readouterr().out
+    assert status("reproduce", "hansen-solvers") == 1
+    assert "a study that is no row; run it with: thumbnet study hansen-solvers" in capsys.readouterr().err
 
 
 def test_dry_run_times_what_would_run_and_writes_nothing(

@@ -123,10 +123,8 @@ def make_task(name: str, look: Look, shape: DataShape, out: Path) -> Task:
 
 
 def as_long(names: Sequence[str], look: Look, shape: DataShape) -> list[str]:
-    """Return those of the rows `names` that have as many epochs as `look` asks for."""
-    if look.epochs is None:
-        return list(names)
-    return [name for name in names if full_epochs(_first_recipe(name), shape) >= look.epochs]
+    """Return those of the rows `names` that have as many epochs as `look` asks for, or that do not fit the data."""
+    return [name for name in names if not _is_shorter(name, look, shape)]
 
 
 def run_rows(
@@ -185,6 +183,13 @@ def _fraction(recipe: Recipe, look: Look, shape: DataShape) -> float:
     if look.epochs > full:
         raise RecipeError(f"--epochs {look.epochs:g}: {recipe.name!r} has {_counted(full)} in all; give fewer or none")
     return look.epochs / full
+
+
+def _is_shorter(name: str, look: Look, shape: DataShape) -> bool:
+    try:
+        return look.epochs is not None and full_epochs(_first_recipe(name), shape) < look.epochs
+    except RecipeError:  # it does not fit the data, which running it says
+        return False
 
 
 def _counted(count: float) -> str:
