@@ -28,7 +28,6 @@ REPORT: tuple[View, ...] = (
     ("#run-1-maps", "dark"),
 )
 COMPARISON: tuple[View, ...] = (("#all-curves", "light"), ("#pair-compare", "dark"))
-_COLOURS = 64
 
 
 def main() -> None:
@@ -65,13 +64,12 @@ def shot(browser: Browser, path: Path, view: View) -> Image.Image:
 
 
 def side_by_side(shots: list[Image.Image]) -> Image.Image:
-    """Return pictures of one size in rows of two, at half their size, in few colours."""
+    """Return pictures of one size in rows of two, at half their size."""
     width, height = shots[0].size
     sheet = Image.new("RGB", (2 * width, -(-len(shots) // 2) * height))
     for number, one in enumerate(shots):
         sheet.paste(one, (number % 2 * width, number // 2 * height))
-    half = sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.LANCZOS)
-    return half.quantize(_COLOURS)
+    return sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.LANCZOS)
 
 
 if __name__ == "__main__":
