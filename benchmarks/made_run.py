@@ -49,7 +49,8 @@ def make_data(path: Path, size: Size) -> PackedDataset:
     """Pack noise, 64 pixels wide, with a few images that are there twice."""
     random = np.random.default_rng(0)
     names = [ClassInfo(f"n{number:08d}", f"class {number}") for number in range(size.classes)]
-    again = random.integers(0, 256, (TWINS, SIDE, SIDE, 3), dtype=np.uint8)
+    twins = min(TWINS, size.val, size.train // 2)
+    again = random.integers(0, 256, (twins, SIDE, SIDE, 3), dtype=np.uint8)
     with create(path, name="noise", image_size=SIDE, classes=names) as writer:
         for split, images in (("train", size.train), ("val", size.val)):
             ids = [f"{split}_{number:06d}.JPEG" for number in range(images)]

@@ -71,6 +71,9 @@ def test_a_study_is_recorded(folder: Path, dataset: PackedDataset, shell: Shell)
     assert path.name == "tiny-seeds.json"
     assert isinstance(made, records.Measurement)
     assert [run["folder"] for run in made.figures["variants"][0]["runs"]] == ["tiny", "tiny-seed1"]
+    again = ["study", "demo", *set_options({**TINY, "name": "same"}), *command[2 + len(SET) :]]
+    shell.text(*again, "--name", "demo", "--records", "records")
+    assert "--name demo" in records.load(folder / "records" / "demo.json").command
     assert made.figures["seconds"] > 0
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from tests.models.hub import put, use_hub
 from thumbnet.errors import RecipeError
 from thumbnet.models import build_model, check_model, head_of, without_weights
+from thumbnet.models.fitting import fit
 from thumbnet.models.heads import put_head
 from thumbnet.models.stored import _Source
 from thumbnet.recipe import Head, InitialWeights, Model
@@ -209,3 +210,17 @@ def test_all_classifiers_of_a_network_are_fresh_for_other_classes(tmp_path: Path
     }
     with pytest.raises(RecipeError, match="2 classifiers"):
         build_model(replace(model, head=Head(start="classifier")), 2, 224, class_ids=[GOLDFISH, AFGHAN])
+
+
+def test_classifiers_of_other_classes_are_not_kept_for_as_many() -> None:
+    name = "timm/deit_tiny_distilled_patch16_224"
+    network, other = build_model(Model(name), 5, 224), build_model(Model(name), 5, 224).state_dict()
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    fit(network, other, "a file", 5, with_head=False)
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(tensor, (before if key.startswith("head") else other)[key]), key
+    ending = build_model(Model("torchvision/squeezenet1_1"), 5, 64)
+    with pytest.raises(
+        RecipeError, match="a file is of other classes, and the network ends in no fully connected layer"
+    ):
+        fit(ending, ending.state_dict(), "a file", 5, with_head=False)

@@ -8,7 +8,6 @@ from thumbnet.api.training import path_of
 from thumbnet.comparison import Comparison
 from thumbnet.ensemble import Over
 from thumbnet.metrics import Scores
-from thumbnet.predictions import SPLITS
 from thumbnet.report import check_place, make_report, write_report
 from thumbnet.run import RunDirectory
 from thumbnet.train.hardware import choose_device
@@ -16,10 +15,10 @@ from thumbnet.watch import silent
 from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze
 from thumbnet.workflows.comparing import compare_sources
 from thumbnet.workflows.ensembling.completing import complete_kept
-from thumbnet.workflows.ensembling.ensemble import Ensemble, asked_splits, write_ensemble
+from thumbnet.workflows.ensembling.ensemble import Ensemble, ask, write_ensemble
 from thumbnet.workflows.ensembling.ensemble import Wish as EnsembleWish
 from thumbnet.workflows.ensembling.ensemble import make_ensemble as combine
-from thumbnet.workflows.ensembling.members import find_lacking, load_members, which
+from thumbnet.workflows.ensembling.members import load_members, which
 from thumbnet.workflows.ensembling.souping import find_ingredients
 from thumbnet.workflows.ensembling.souping import make_soup as average_weights
 from thumbnet.workflows.judging import judge
@@ -157,11 +156,10 @@ def make_ensemble(
     """
     paths, place, of = [Path(one) for one in members], path_of(out), which(snapshots=snapshots, kept=kept)
     wish = EnsembleWish(split, over, select, size, replacement)
-    asked = asked_splits(wish, place)
-    lacking = find_lacking(paths, asked, of=of, judged=split)
-    if lacking:
-        complete_kept(lacking, data=path_of(data), device=choose_device(device, threads))
-    made = combine(load_members(paths, list(dict.fromkeys([*asked, *SPLITS])), of=of), wish)
+    asked = ask(paths, wish, of=of, out=place, has_data=data is not None)
+    if asked.lacking:
+        complete_kept(asked.lacking, data=path_of(data), device=choose_device(device, threads))
+    made = combine(load_members(paths, asked.splits, of=of), wish)
     if out is not None:
         write_ensemble(made, Path(out), "thumbnet.make_ensemble")
     return made

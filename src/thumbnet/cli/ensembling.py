@@ -64,7 +64,7 @@ def ensemble(
     from thumbnet.workflows.ensembling.ensemble import Wish, make_ensemble, to_json, write_ensemble
     from thumbnet.workflows.ensembling.figure import draw_curve
 
-    _check_places(curve, record, out)
+    _check_places(curve, record)
     wish = Wish(split, over, select, size, replacement)
     made = make_ensemble(_load(members, wish, out, networks.of(), data=data, compute=compute), wish)
     found = to_json(made)
@@ -80,8 +80,7 @@ def ensemble(
         _show_ensemble(found, made)
 
 
-def _check_places(curve: Path | None, record: Path | None, out: Path | None) -> None:
-    from thumbnet.files import check_absent
+def _check_places(curve: Path | None, record: Path | None) -> None:
     from thumbnet.records import check_place
     from thumbnet.workflows.ensembling.figure import check_figure
 
@@ -89,29 +88,24 @@ def _check_places(curve: Path | None, record: Path | None, out: Path | None) -> 
         check_figure(curve)
     if record is not None:
         check_place(record)
-    if out is not None and out.suffix != ".npz":
-        check_absent(out)
 
 
 def _load(
     paths: list[Path], wish: "Wish", out: Path | None, of: "Of", *, data: Path | None, compute: ComputeOptions
 ) -> "list[Member]":
     """Return the members at `paths`, once the kept networks among them have predicted what they are asked for."""
-    from thumbnet.workflows.ensembling.ensemble import asked_splits
-    from thumbnet.workflows.ensembling.members import find_lacking, load_members
+    from thumbnet.workflows.ensembling.ensemble import ask
+    from thumbnet.workflows.ensembling.members import load_members
 
-    if of == "last" and data is not None:
-        raise PredictionError("--data: saved predictions need no data; leave it out, or add --snapshots or --kept")
-    asked = asked_splits(wish, out)
-    lacking = find_lacking(paths, asked, of=of, judged=wish.split)
-    if lacking:
+    asked = ask(paths, wish, of=of, out=out, has_data=data is not None)
+    if asked.lacking:
         from thumbnet.workflows.ensembling.completing import complete_kept
 
         try:
-            complete_kept(lacking, data=data, device=compute.choose(), watch=plain_watch())
+            complete_kept(asked.lacking, data=data, device=compute.choose(), watch=plain_watch())
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(f"stopped; go on with: {command_line()}") from error
-    return load_members(paths, list(dict.fromkeys([*asked, "holdout"])), of=of)
+    return load_members(paths, asked.splits, of=of)
 
 
 def soup(

@@ -122,8 +122,11 @@ def _long_enough(rows: Sequence[str], look: "Look", shape: "DataShape") -> list[
     from thumbnet.workflows.reproduction.runs import as_long
 
     found = as_long(rows, look, shape)
-    if len(found) < len(rows):
-        tell(f"{len(rows) - len(found)} rows are shorter than --epochs {look.epochs:g}, and left out")
+    left = len(rows) - len(found)
+    if not found:
+        raise RecipeError(f"--epochs {look.epochs:g}: every row is shorter; give fewer, or none")
+    if left:
+        tell(f"{left} {'row is' if left == 1 else 'rows are'} shorter than --epochs {look.epochs:g}, and left out")
     return found
 
 

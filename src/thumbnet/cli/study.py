@@ -56,7 +56,7 @@ def study(
 
     Runs that are there already are used or resumed. Without NAME, the studies are listed.
     """
-    from thumbnet.studies import look_at
+    from thumbnet.studies import STUDIES, look_at
 
     if name is None or list_all:
         _list(as_json)
@@ -72,7 +72,7 @@ def study(
         check_recordable(chosen, dataset, records)
     result = run_study(chosen, dataset, out, training.options(), command=command_line(), tell=tell)
     if records is not None:
-        record_study(result, records, "" if name == chosen.name else command_line())
+        record_study(result, records, "" if name == chosen.name and name in STUDIES else command_line())
     show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
 
 
@@ -119,8 +119,9 @@ def _described(study: "Study") -> dict[str, Any]:
 
 def _show_states(study: "Study", out: Path, data: Path | None, training: TrainingOptions, as_json: bool) -> None:
     from thumbnet.workflows.reproduction.survey import expected_left, shape_at, timed
-    from thumbnet.workflows.study.running import state_of
+    from thumbnet.workflows.study.running import check_folder, state_of
 
+    check_folder(study, out / study.name)
     shape = shape_at(data)
     expect = timed(training.choose(), shape, tell)
     planned, paths, states = study.planned(), list[str](), list[str]()

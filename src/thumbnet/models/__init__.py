@@ -10,7 +10,7 @@ from thumbnet.models.parts import (
     placed,
 )
 from thumbnet.models.preprocessing import OwnPreprocessing, own_preprocessing, published_options
-from thumbnet.models.pretrained import is_packaged
+from thumbnet.models.pretrained import has_classifier, is_packaged
 from thumbnet.models.registry import build_model, check_model, model_names, without_weights
 from thumbnet.models.stored import resolve_init
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_model",
     "evaluation_mode",
     "first_convolution",
+    "has_classifier",
     "head_of",
     "is_packaged",
     "last_layer",

@@ -1,14 +1,14 @@
 """Fitting a state dict to a network: what may stay fresh, and what is said of the rest."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError
-from thumbnet.models.heads import head_of
+from thumbnet.models.heads import head_of, several_classifiers
 
 IMAGENET_CLASSES = 1000
 """Outputs of a classifier that was trained on ImageNet."""
@@ -65,6 +65,9 @@ def fit(
     if not with_head or (their_head and len(_layers(our_head)) != len(_layers(their_head))):
         fresh = set(our_head)
         theirs = {name: one for name, one in theirs.items() if not _inside(name, head)}
+    if not with_head and not head:
+        fresh = _ending(network, list(own), where, key)
+        theirs = {name: one for name, one in theirs.items() if name not in fresh}
     candidates = our_head if head else list(ours)
     fresh |= {name for name in candidates if name in theirs and _other_classes(ours[name], theirs[name], classes)}
     fresh |= {name for name in ours if name.endswith(_COUNTER) and name not in theirs}
@@ -84,6 +87,21 @@ def _head_name(network: nn.Module) -> str:
         return head_of(network)[0]
     except RecipeError:
         return ""
+
+
+def _ending(network: nn.Module, names: Sequence[str], where: str, key: str) -> set[str]:
+    """Return the tensors that give the logits of a network without a head of its own: of all its classifiers.
+
+    Raises:
+        RecipeError: they cannot be told, so that weights of other classes would be kept.
+    """
+    ends = several_classifiers(network)
+    if not ends:
+        raise RecipeError(
+            f"{key}: {where} is of other classes, and the network ends in no fully connected layer that could begin "
+            "anew; choose a network that does"
+        )
+    return {name for name in names if any(_inside(name, one) for one in ends)}
 
 
 def _inside(name: str, head: str) -> bool:

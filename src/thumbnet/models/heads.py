@@ -55,13 +55,18 @@ def put_head(model: nn.Module, head: Head, classes: int) -> None:
     model.set_submodule(name, ClassifierHead(dropout, own))
 
 
-def _check_single(model: nn.Module) -> None:
-    """Check that a network of timm's, which names its classifiers, has not several of them, as distilled ones do."""
+def several_classifiers(model: nn.Module) -> list[str]:
+    """Return the names of a network's classifiers where it is timm's and has several, as distilled ones have."""
     config = getattr(model, "pretrained_cfg", None)
     stated = config.get("classifier") if isinstance(config, dict) else None
     parts = dict(model.named_modules())
-    found = [name for name in stated or () if name in parts] if isinstance(stated, list | tuple) else []
-    if len(found) > 1:
+    found = [name for name in stated if name in parts] if isinstance(stated, list | tuple) else []
+    return found if len(found) > 1 else []
+
+
+def _check_single(model: nn.Module) -> None:
+    found = several_classifiers(model)
+    if found:
         raise RecipeError(
             f"{type(model).__name__}: the network has {len(found)} classifiers ({', '.join(found)}), of which none "
             "alone is its head; train all of it with the head that it has, or choose a network with one"

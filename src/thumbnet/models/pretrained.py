@@ -106,7 +106,7 @@ def load_weights(network: nn.Module, model: Model, classes: int, rows: Tensor | 
         RecipeError: the weights cannot be downloaded or read, or do not fit the network's options.
     """
     where = f"the ImageNet classifier {model.name}"
-    with_head = _has_classifier(model.name)
+    with_head = has_classifier(model.name)
     fit(network, _state(network, model), where, classes, rows=rows, with_head=with_head, key="model.weights")
 
 
@@ -129,7 +129,7 @@ def _check_imagenet(model: Model) -> None:
 
         if not timm.is_model_pretrained(model.name.removeprefix(TIMM_PREFIX)):
             raise RecipeError(f"model {model.name}: timm publishes no weights of it; leave model.weights out")
-        if model.head.start == "classifier" and not _has_classifier(model.name):
+        if model.head.start == "classifier" and not has_classifier(model.name):
             raise RecipeError(
                 f"model.head.start: timm's weights of {model.name} have no classifier of ImageNet's "
                 f"{IMAGENET_CLASSES:,} classes; use start='fresh', or others of its weights (timm/<name>.<weights>)"
@@ -143,7 +143,7 @@ def _check_imagenet(model: Model) -> None:
             raise RecipeError(f"model {model.name}: ImageNet weights fit only {option}={fitting}; leave {option} out")
 
 
-def _has_classifier(name: str) -> bool:
+def has_classifier(name: str) -> bool:
     """Return whether the weights of a library's network `name` have a head of ImageNet's 1,000 classes."""
     if not name.startswith(TIMM_PREFIX):
         return True

@@ -160,7 +160,7 @@ _V2 = Reported("Milani 2017, table 2", val=0.761, test=0.686)
 _V3 = Reported("Milani 2017, table 2", val=0.767, test=0.691)
 
 ROWS: Mapping[str, Row] = {
-    "milani-inception": Row(Reported("Milani 2017, table 1", train=0.8, val=0.485), inception),
+    "milani-inception": Row(Reported("Milani 2017, table 1 and section 3.3", train=0.8, val=0.485), inception),
     "milani-snapshots": Row(Reported("Milani 2017, table 1", val=0.522, test=0.477), study="milani-snapshots"),
     "milani-inception-regularized": Row(Reported("Milani 2017, table 1", val=0.461), inception_regularized),
     "milani-snapshots-regularized": Row(

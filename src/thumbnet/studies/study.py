@@ -45,7 +45,7 @@ class Study:
 
     Raises:
         RecipeError: nothing runs, two runs share a folder, they differ in more than `varies` says, or the name is not
-            that of a folder.
+            that of a folder, or is that of a run's.
     """
 
     name: str
@@ -64,6 +64,8 @@ class Study:
             raise RecipeError(f"study {self.name!r}: not a plain name of a folder; leave out '/' and '..'")
         if len({recipe.name for recipe in self.runs.values()}) < len(self.runs):
             raise RecipeError(f"study {self.name}: two of its recipes have one name, and so one folder; rename one")
+        if self.name in {one.folder for one in self.planned()}:
+            raise RecipeError(f"study {self.name}: one of its runs has that folder; give the study another name")
         for key in differing_keys(list(self.runs.values())):
             if not any(f"{key}.".startswith(f"{claimed}.") for claimed in (*self.varies, "name")):
                 raise RecipeError(f"study {self.name}: its runs differ in {key}, which is not what it varies")

@@ -57,7 +57,7 @@ def judge(
     check_over(how.over)
     stored = find_stored(run, split, how) if data is None else None
     if stored is not None:
-        return stored
+        return with_choice(stored, choosing_splits(run, how.weights))
     run.require_complete()
     dataset = load_run_data(run, data)
     place = device or torch.device("cpu")

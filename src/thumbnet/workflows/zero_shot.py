@@ -10,7 +10,7 @@ import torch
 from thumbnet.data import judged_subset
 from thumbnet.errors import RecipeError
 from thumbnet.evaluate import predict_subset
-from thumbnet.models import is_packaged, placed, published_options
+from thumbnet.models import has_classifier, is_packaged, placed, published_options
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Head, Model, Optimizer, Phase, Recipe, epochs, to_json
@@ -91,6 +91,11 @@ def zero_shot(
     Raises:
         ThumbnetError: weights that cannot be had, other classes, or a split that is missing or without labels.
     """
+    if recipe.model.weights == "imagenet" and not has_classifier(recipe.model.name):
+        raise RecipeError(
+            f"model {recipe.model.name}: its weights have no classifier of ImageNet's classes, so they know none; "
+            "give others of its weights (timm/<name>.<weights>)"
+        )
     stated = begun(_as_classifier(recipe), dataset)
     subset = judged_subset(dataset, split, device)
     model = placed(initial_model(stated, dataset), stated, device)

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import thumbnet
 from tests.helpers import QUIET, copy_of, mtimes
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import CLASSES, shapes_recipe
 from thumbnet.ensemble import average
-from thumbnet.errors import DataError, PredictionError
+from thumbnet.errors import DataError, PredictionError, StorageError
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import SPLITS
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.train import start
 from thumbnet.workflows.ensembling.completing import complete_kept
-from thumbnet.workflows.ensembling.ensemble import Wish, asked_splits, make_ensemble, write_ensemble
+from thumbnet.workflows.ensembling.ensemble import Wish, ask, make_ensemble, write_ensemble
 from thumbnet.workflows.ensembling.members import Of, find_lacking, kept_networks, load_members
 from thumbnet.workflows.judging import judge
 from thumbnet.workflows.stored import How, Source
@@ -40,7 +41,7 @@ def test_what_is_lacking_is_computed_once_and_stored(
     kept: RunDirectory, tmp_path: Path, of: Of, lacks: list[str]
 ) -> None:
     networks = kept_networks(kept, of)
-    asked = asked_splits(Wish(), tmp_path / "e")
+    asked = ask([kept.path], Wish(), of=of, out=tmp_path / "e").splits
     assert asked == ["val", "holdout", "test"]
     lacking = find_lacking([kept.path], asked, of=of, judged="val")
     assert [(one.split, one.kept) for one in lacking] == [(split, one) for split in lacks for one in networks]
@@ -69,11 +70,37 @@ def test_older_snapshots_are_known_as_chosen_and_kept_epochs_are_not(kept: RunDi
     assert not any("networks were chosen" in note for note in plain.notes)
 
 
-def test_only_what_is_asked_for_is_computed(tmp_path: Path) -> None:
-    assert asked_splits(Wish()) == ["val"]
-    assert asked_splits(Wish(select="holdout")) == ["val", "holdout"]
-    assert asked_splits(Wish(size=2)) == ["val", "holdout"]
-    assert asked_splits(Wish(split="test"), tmp_path / "test.npz") == ["test"]
+def test_only_what_is_asked_for_is_computed(kept: RunDirectory, tmp_path: Path) -> None:
+    paths = [kept.path]
+    assert ask(paths, Wish(), of="snapshots").splits == ["val", "holdout"]  # the latter gives the members' order
+    assert ask(paths, Wish(select="holdout"), of="kept").splits == ["val", "holdout"]
+    assert ask(paths, Wish(split="test"), of="kept", out=tmp_path / "test.npz").splits == ["test", "holdout"]
+    assert ask(paths, Wish(), of="kept", out=tmp_path / "e").splits == ["val", "holdout", "test"]
+    assert ask(paths, Wish(), out=tmp_path / "e").lacking == []
+
+
+def test_the_order_does_not_depend_on_what_was_computed_before(kept: RunDirectory, tmp_path: Path) -> None:
+    first = thumbnet.make_ensemble([kept.path], kept=True)
+    thumbnet.make_ensemble([kept.path], tmp_path / "e", kept=True)
+    again = thumbnet.make_ensemble([kept.path], kept=True)
+    assert first.ordered_by == again.ordered_by == "holdout"
+    assert first.notes == again.notes
+    assert first.curve is not None
+    np.testing.assert_array_equal(first.curve, again.curve)
+
+
+def test_what_cannot_be_is_refused_before_anything_is_computed(
+    kept: RunDirectory, dataset: PackedDataset, tmp_path: Path
+) -> None:
+    before = mtimes(kept.path)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(StorageError, match="exists already"):
+        thumbnet.make_ensemble([kept.path], tmp_path / "there", kept=True)
+    with pytest.raises(PredictionError, match="a size of 0 has no members"):
+        thumbnet.make_ensemble([kept.path], size=0, kept=True)
+    with pytest.raises(PredictionError, match="saved predictions need no data"):
+        thumbnet.make_ensemble([kept.path], data=dataset.path)
+    assert mtimes(kept.path) == before
 
 
 def test_images_that_a_run_trained_on_are_left_out_unless_they_judge(dataset: PackedDataset, tmp_path: Path) -> None:
@@ -90,6 +117,10 @@ def test_images_that_a_run_trained_on_are_left_out_unless_they_judge(dataset: Pa
     assert {one.split for one in found} == {"test"}
     found = find_lacking([run.path], SPLITS, of="snapshots", judged="holdout")
     assert {one.split for one in found} == {"holdout", "test"}
+    before = mtimes(run.path)
+    with pytest.raises(PredictionError, match="nothing can be chosen on the holdout, for this member trained on the"):
+        ask([run.path], Wish(select="holdout"), of="snapshots")
+    assert mtimes(run.path) == before
     members = load_members([run.path], SPLITS, of="snapshots")
     with pytest.raises(PredictionError, match="nothing can be chosen on the holdout, for this member trained on the"):
         make_ensemble(members, Wish(select="holdout"))

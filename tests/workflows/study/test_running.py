@@ -26,7 +26,7 @@ from thumbnet.sources import pack
 from thumbnet.studies import STUDIES, look_at, vary
 from thumbnet.workflows.study import panels
 from thumbnet.workflows.study.result import FIGURES, StudyResult, read_run, spread
-from thumbnet.workflows.study.running import check_recordable, record_study, run_study, state_of
+from thumbnet.workflows.study.running import check_folder, check_recordable, record_study, run_study, state_of
 
 RATES = ["optimizer.lr=0.02,0.002"]
 
@@ -181,7 +181,7 @@ def test_nothing_is_trained_where_something_does_not_fit(tmp_path: Path, dataset
         run_study(vary(tiny(), ["model.name=small,nonsense"]), dataset, tmp_path, QUIET)
     assert list(tmp_path.iterdir()) == []
     run_study(vary(tiny(), RATES, seeds=3), dataset, out, QUIET)
-    other = vary(replace(tiny(), batch_size=5), RATES, seeds=3)
+    other = vary(replace(tiny(), batch_size=5), RATES, seeds=3, name="other")
     with pytest.raises(
         RunError, match=r"not of the recipe 'tiny,optimizer\.lr=0\.02' as it stands now; remove it, or choose"
     ):
@@ -216,9 +216,14 @@ def test_what_another_study_found_is_kept(
     path = record_study(found, tmp_path)
     recorded = path.read_bytes()
     more = vary(tiny(), ["optimizer.lr=0.02,0.002,0.2"], seeds=4)
-    for other in (vary(tiny(), ["optimizer.lr=0.02,0.2"], seeds=3), vary(tiny(), RATES, seeds=2)):
+    others = [
+        vary(tiny(), ["optimizer.lr=0.02,0.2"], seeds=3),
+        vary(tiny(), RATES, seeds=2),
+        vary(replace(tiny(), batch_size=5), RATES, seeds=3),
+    ]
+    for other in others:
         with pytest.raises(
-            RunError, match=r"another study of that name found \(.*=0\.02; .*=0\.002; seeds: 3\); keep it"
+            RunError, match=r"another study of that name found \(.*=0\.02; .*=0\.002; seeds: 3\); move"
         ):
             run_study(other, dataset, out, QUIET)
         with pytest.raises(
@@ -229,19 +234,55 @@ def test_what_another_study_found_is_kept(
     assert (out / found.study.name / "study.json").read_bytes() == stored
     assert path.read_bytes() == recorded
     check_recordable(more, dataset, tmp_path)
-    with pytest.raises(RunError, match="holds something else than a study; give the study another name with --name"):
-        run_study(replace(found.study, name="tiny,optimizer.lr=0.02"), dataset, out, QUIET)
+    elsewhere = replace(dataset, fingerprint="0" * 64)
+    with pytest.raises(RunError, match="the study's record on other data; move or remove it"):
+        check_recordable(found.study, elsewhere, tmp_path)
     with pytest.raises(StorageError, match="not the file of a record"):
         check_recordable(replace(found.study, name="my study"), dataset, tmp_path)
     write_json(tmp_path / "mine.json", json.loads(path.read_text()) | {"name": "mine", "figures": {"top1": 1}})
-    with pytest.raises(RunError, match=r"mine\.json: holds what another study of that name found; keep it"):
+    with pytest.raises(RunError, match=r"mine\.json: holds something else than a study's figures; move it"):
         check_recordable(replace(found.study, name="mine"), dataset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[1]",
+        "{}",
+        '{"variants": [1], "seeds": 1}',
+        '{"variants": [{"label": "x"}]}',
+        '{"variants": [], "seeds": null}',
+    ],
+)
+def test_a_studys_folder_that_is_no_study_is_left_alone(content: str, tmp_path: Path) -> None:
+    study = vary(tiny(), RATES)
+    folder = tmp_path / study.name
+    check_folder(study, folder)
+    folder.mkdir()
+    for left in ("figure.png", "figure.svg", ".DS_Store"):  # as a kill leaves them, and a file manager
+        (folder / left).touch()
+    check_folder(study, folder)
+    (folder / "study.json").write_text(content)
+    with pytest.raises(RunError, match="holds something else than a study's figures; move it, or remove it"):
+        check_folder(study, folder)
+    (folder / "study.json").rename(folder / "recipe.json")
+    with pytest.raises(RunError, match="holds something else than a study; move it, or give the study another name"):
+        check_folder(study, folder)
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="file"):
+        check_folder(study, tmp_path / "file")
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "/a"])
 def test_a_study_is_named_as_a_folder(name: str) -> None:
     with pytest.raises(RecipeError, match=r"study '.*': not a plain name of a folder"):
         replace(vary(tiny(), RATES), name=name)
+
+
+@pytest.mark.parametrize("name", ["tiny,optimizer.lr=0.02", "tiny,optimizer.lr=0.002-seed1"])
+def test_a_study_is_not_named_as_one_of_its_runs(name: str) -> None:
+    with pytest.raises(RecipeError, match="one of its runs has that folder; give the study another name"):
+        replace(vary(tiny(), RATES, seeds=2), name=name)
 
 
 def test_records_under_our_names_are_of_our_studies(dataset: PackedDataset, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,10 @@ from thumbnet.ensemble import (
     ranking,
 )
 from thumbnet.errors import PredictionError
-from thumbnet.files import storage_errors
+from thumbnet.files import check_absent, storage_errors
 from thumbnet.predictions import SPLITS, Predictions, align, chosen_on, trained_on
-from thumbnet.workflows.ensembling.members import Member
-from thumbnet.workflows.stored import choice_note, require_labels, with_choice
+from thumbnet.workflows.ensembling.members import Lack, Member, Of, find_lacking
+from thumbnet.workflows.stored import Source, choice_note, require_labels, with_choice
 
 Select = Literal["holdout", "val"]
 
@@ -40,7 +40,7 @@ class Wish:
         replacement: whether greedy selection may take a member more than once.
 
     Raises:
-        PredictionError: replacement without a selection.
+        PredictionError: replacement without a selection, or a size below 1.
     """
 
     split: str = "val"
@@ -52,6 +52,8 @@ class Wish:
     def __post_init__(self) -> None:
         if self.replacement and self.select is None:
             raise PredictionError("replacement: only greedy selection takes a member again; add --select holdout")
+        if self.size is not None and self.size < 1:
+            raise PredictionError(f"ensemble: a size of {self.size} has no members; give 1 or more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +105,45 @@ class Ensemble:
         return self.right
 
 
-def asked_splits(wish: Wish, out: Path | None = None) -> list[str]:
-    """Return the splits that every member needs predictions for: for `wish`, and for all that `out` will hold.
+@dataclass(frozen=True)
+class Asked:
+    """What an ensemble needs of its members: predictions for `splits`, of which kept networks are `lacking` some."""
 
-    The holdout is among them where it decides which members a size takes.
+    splits: Sequence[str]
+    lacking: Sequence[Lack]
+
+
+def ask(
+    paths: Sequence[Path], wish: Wish, *, of: Of = "last", out: Path | None = None, has_data: bool = False
+) -> Asked:
+    """Return what an ensemble needs: predictions for the judged split, that of the order, and all that `out` holds.
+
+    What cannot be is refused here, before anything is computed.
+
+    Args:
+        paths: folders of runs and of ensembles, and files of predictions.
+        wish: what the ensemble is asked for.
+        of: which weights of the runs.
+        out: where it will be written: a folder, or a file of predictions for the judged split.
+        has_data: whether the place of data was given, which only kept networks need.
+
+    Raises:
+        ThumbnetError: as in `load_members`, and where `out` exists, the data is needless, or nothing can be chosen.
     """
-    named = [one for one in (wish.split, wish.select) if one is not None]
-    ordering = ["holdout"] if wish.size is not None else []
-    written = SPLITS if out is not None and out.suffix != ".npz" else ()
-    return list(dict.fromkeys([*named, *ordering, *written]))
+    if of == "last" and has_data:
+        raise PredictionError("--data: saved predictions need no data; leave it out, or add --snapshots or --kept")
+    is_folder = out is not None and out.suffix != ".npz"
+    if out is not None and is_folder:
+        check_absent(out)
+    selecting = () if wish.select is None else (wish.select,)
+    splits = list(dict.fromkeys([wish.split, *selecting, "holdout", *(SPLITS if is_folder else ())]))
+    if of == "last":
+        return Asked(splits, [])
+    for path in paths if wish.select is not None else []:
+        run = Source.open(path).run
+        if run is not None and trained_on({"train_on": run.recipe().train_on}, wish.select or ""):
+            _refuse_selection(str(path), "trained on the holdout")
+    return Asked(splits, find_lacking(paths, splits, of=of, judged=wish.split))
 
 
 def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
@@ -121,12 +153,10 @@ def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
     predictions for it and none trained on it; else as they were given.
 
     Raises:
-        PredictionError: members that do not fit together or that nothing can be chosen among, or a size below 1.
+        PredictionError: members that do not fit together or that nothing can be chosen among.
     """
     check_over(wish.over)
     align([member.on(wish.split) for member in members])
-    if wish.size is not None and wish.size < 1:
-        raise PredictionError(f"ensemble: a size of {wish.size} has no members; give 1 or more")
     if wish.select is not None:
         for member in members:
             _check_selects(member, wish.select)
@@ -253,10 +283,14 @@ def _check_selects(member: Member, split: str) -> None:
     seen = trained_on(member.provenance, split)
     if seen is not False:
         reason = "trained on the holdout" if seen else "does not say that it did not train on it"
-        raise PredictionError(
-            f"{member.name}: nothing can be chosen on the holdout, for this member {reason}; leave it out, or "
-            "choose with --select val and say so"
-        )
+        _refuse_selection(member.name, reason)
+
+
+def _refuse_selection(name: str, reason: str) -> NoReturn:
+    raise PredictionError(
+        f"{name}: nothing can be chosen on the holdout, for this member {reason}; leave it out, or choose with "
+        "--select val and say so"
+    )
 
 
 def _notes(members: Sequence[Member], wish: Wish, ordering: str | None) -> list[str]:

@@ -138,7 +138,9 @@ def _member(source: Source, name: str, splits: Collection[str]) -> Member:
     if source.run is not None:
         source.run.require_complete()
         there = [split for split in splits if source.run.predictions_path(split).exists()]
-        predictions = {split: source.run.predictions(split) for split in there}
+        # Older code stored soups that do not say what chose them.
+        chosen = choosing_splits(source.run, "last")
+        predictions = {split: with_choice(source.run.predictions(split), chosen) for split in there}
     elif source.ensemble is not None:
         there = [split for split in splits if split in source.ensemble.splits()]
         predictions = {split: source.ensemble.predictions(split) for split in there}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from thumbnet import comparison, ensemble, metrics
 from thumbnet.metrics import Accuracy
 from thumbnet.predictions import Predictions
+from thumbnet.recipe import to_json
 from thumbnet.run import RunDirectory, evaluations, iterations, steps_to_perfect
 from thumbnet.studies import PlannedRun, Study
 
@@ -148,6 +149,7 @@ class StudyResult:
             "varies": list(self.study.varies),
             "seeds": self.study.seeds,
             "split": self.split,
+            "recipes": {label: to_json(recipe) for label, recipe in self.study.runs.items()},
             "variants": [_variant_json(variant) for variant in self.variants],
             "ensemble": None if self.ensemble is None else ensemble_json(self.study, self.ensemble),
         }

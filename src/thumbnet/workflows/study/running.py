@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from thumbnet import records
-from thumbnet.errors import RunError, TrainingError
+from thumbnet.errors import RecipeError, RunError, TrainingError
 from thumbnet.files import read_json, storage_errors, write_json
 from thumbnet.packed import PackedDataset
-from thumbnet.recipe import to_json
+from thumbnet.recipe import from_json
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import STUDIES, PlannedRun, Study
@@ -20,6 +20,7 @@ from thumbnet.workflows.study.figure import draw_study
 from thumbnet.workflows.study.result import StudyResult, collect, read_run
 
 _FILE = "study.json"
+_FIGURES = ("figure.png", "figure.svg")
 
 
 def is_study(folder: Path) -> bool:
@@ -53,7 +54,7 @@ def run_study(
         ThumbnetError: what does not fit (then nothing is trained), or no run could be trained.
         Interrupted: somebody asked to stop; the same call goes on.
     """
-    _check_folder(study, out / study.name)
+    check_folder(study, out / study.name)
     planned = study.planned()
     for one in planned:
         _check(one, dataset, out)
@@ -93,7 +94,7 @@ def write_study(study: Study, out: Path, failures: Mapping[str, str] | None = No
     folder = out / study.name
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    draw_study(result, [folder / "figure.png", folder / "figure.svg"])
+    draw_study(result, [folder / name for name in _FIGURES])
     write_json(folder / _FILE, result.to_json())
     return result
 
@@ -112,6 +113,21 @@ def state_of(planned: PlannedRun, out: Path) -> str:
         return "complete"
     done = "" if status["total_steps"] is None else f", step {status['step']} of {status['total_steps']}"
     return f"{'failed' if status['state'] == 'failed' else 'unfinished'}{done}"
+
+
+def check_folder(study: Study, folder: Path) -> None:
+    """Check that a study's `folder` is free, or holds what the same study found, maybe of fewer variants or seeds.
+
+    Raises:
+        RunError: it holds something else.
+        StorageError: it cannot be read.
+    """
+    with storage_errors(folder):
+        others = [one.name for one in folder.iterdir() if one.name not in _FIGURES] if folder.exists() else []
+    if _FILE in others:
+        _check_same(study, read_json(folder / _FILE), folder)
+    elif any(not name.startswith(".") for name in others):
+        raise RunError(f"{folder}: holds something else than a study; move it, or give the study another name")
 
 
 def check_recordable(study: Study, dataset: PackedDataset, folder: Path) -> None:
@@ -137,7 +153,10 @@ def check_recordable(study: Study, dataset: PackedDataset, folder: Path) -> None
     records.check_place(path)
     if path.exists():
         found = records.load(path)
-        _check_same(study, found.figures if isinstance(found, Measurement) else {}, path)
+        figures = found.figures if isinstance(found, Measurement) else {}
+        _check_same(study, figures, path)
+        if figures.get("data", dataset.fingerprint) != dataset.fingerprint:
+            raise RunError(f"{path}: the study's record on other data; move or remove it, or choose another folder")
 
 
 def record_study(result: StudyResult, folder: Path, command: str = "") -> Path:
@@ -171,29 +190,29 @@ def _figures(result: StudyResult) -> dict[str, Any]:
     outcomes = [run.run.result() for run in result.runs]
     return {
         **result.to_json(),
+        "data": result.runs[0].run.data()["fingerprint"],
         "pretrained": any(recipe.model.pretrained for recipe in result.study.runs.values()),
         "epochs": max(outcome["epochs"] for outcome in outcomes),
         "seconds": sum(outcome["train_seconds"] for outcome in outcomes),
-        "recipes": {label: to_json(recipe) for label, recipe in result.study.runs.items()},
     }
 
 
-def _check_folder(study: Study, folder: Path) -> None:
-    """Check that `folder` is free, or holds what the same study found, maybe of fewer variants or seeds."""
-    if is_study(folder):
-        _check_same(study, read_json(folder / _FILE), folder)
-    elif folder.exists() and any(folder.iterdir()):
-        raise RunError(f"{folder}: holds something else than a study; give the study another name with --name")
-
-
 def _check_same(study: Study, found: Mapping[str, Any], place: Path) -> None:
-    """Check that `study` has every variant and seed of what is stored at `place`, which it replaces."""
-    labels = [variant["label"] for variant in found.get("variants", [])]
-    if not labels or set(labels) - set(study.runs) or found["seeds"] > study.seeds:
+    """Check that `study` has every variant and seed of what is stored at `place`, which it replaces.
+
+    Raises:
+        RunError: it has not, or what is stored there is no study's.
+    """
+    try:
+        labels, seeds = [str(variant["label"]) for variant in found["variants"]], int(found["seeds"])
+        recipes = {label: from_json(recipe) for label, recipe in found.get("recipes", {}).items()}
+    except (AttributeError, KeyError, TypeError, ValueError, RecipeError) as error:
+        raise RunError(f"{place}: holds something else than a study's figures; move it, or remove it") from error
+    ours = study.runs
+    if seeds > study.seeds or any(one not in ours or recipes.get(one, ours[one]) != ours[one] for one in labels):
         raise RunError(
-            f"{place}: holds what another study of that name found"
-            + (f" ({'; '.join(labels)}; seeds: {found['seeds']})" if labels else "")
-            + "; keep it and give this study a name with --name, or remove it"
+            f"{place}: holds what another study of that name found ({'; '.join(labels)}; seeds: {seeds}); "
+            "move or remove it, or give this study another name"
         )
 
 
