@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.analyses import made
 
 from benchmarks.program import made_up_predictions
 from thumbnet import analyses, environment
-from thumbnet.analyses import Analysis, Embedding, Layers, Maps, Neighbours, Origin, Robustness
+from thumbnet.analyses import Analysis, Embedding, Maps, Origin
 from thumbnet.packed import ClassInfo, PackedDataset, create, load, subset_indices
 from thumbnet.recipes import find_recipe
 from thumbnet.run import RunDirectory
@@ -19,12 +20,10 @@ TWINS = 60
 """So many images of val are images of train, and so many of train are others of train."""
 
 _CHUNK = 1000
-_SEVERITIES = {
-    "noise": (0.04, 0.08, 0.12, 0.15, 0.18),
+_SEVERITIES = made.SEVERITIES | {
     "blur": (0.5, 0.75, 1.0, 1.25, 1.5),
     "contrast": (0.4, 0.3, 0.2, 0.1, 0.05),
     "pixelation": (0.9, 0.8, 0.7, 0.6, 0.5),
-    "jpeg": (65.0, 58.0, 50.0, 40.0, 25.0),
 }
 
 
@@ -73,16 +72,8 @@ def _noise(images: int, random: np.random.Generator) -> Iterator[NDArray[np.uint
 def make_run(folder: Path, dataset: PackedDataset, size: Size, seed: int) -> RunDirectory:
     """Return a complete run, right about half of the images, with all of its analyses."""
     random = np.random.default_rng(seed)
-    about = {
-        "name": dataset.name,
-        "path": str(dataset.path),
-        "fingerprint": dataset.fingerprint,
-        "image_size": dataset.image_size,
-        "classes": [{"id": one.id, "name": one.name} for one in dataset.classes],
-        "counts": dict(dataset.counts),
-    }
-    described = environment.describe("cpu", 1)
-    run = RunDirectory.create(folder, find_recipe("resnet18-64"), about, described, "thumbnet train resnet18-64")
+    recipe, device = find_recipe("resnet18-64"), environment.describe("cpu", 1)
+    run = RunDirectory.create(folder, recipe, dataset.described(), device, "thumbnet train resnet18-64")
     run.metrics.append(
         [
             {
@@ -117,12 +108,13 @@ def every_kind(
     origin: Origin, train: NDArray[np.int64], val: NDArray[np.int64], random: np.random.Generator
 ) -> list[Analysis]:
     """Return all analyses but the cross-fitted predictions, of the sizes that `thumbnet analyze` gives them."""
+    content = made.Content(train, val, random.integers(0, 256, (4, SIDE, SIDE, 3), np.uint8), int(train.max()) + 1)
     return [
         _embedding(origin, train, val, random),
-        _neighbours(origin, train, val, random),
+        made.neighbours(origin, content, nearest=8),
         _maps(origin, val, random),
-        _layers(origin, val, random),
-        _robustness(origin, val, random),
+        made.layers(origin, content, channels=(64, 64), side=SIDE),
+        made.robustness(origin, content, _SEVERITIES),
     ]
 
 
@@ -155,22 +147,6 @@ def _embedding(
     )
 
 
-def _neighbours(
-    origin: Origin, train: NDArray[np.int64], val: NDArray[np.int64], random: np.random.Generator
-) -> Neighbours:
-    found = random.integers(0, len(train), (len(val), 8))
-    return Neighbours(
-        origin,
-        positions=np.arange(len(val)),
-        labels=val,
-        found=found,
-        found_labels=train[found],
-        similarity=np.sort(random.random(found.shape, np.float32))[:, ::-1].copy(),
-        split="val",
-        subset="val",
-    )
-
-
 def _maps(origin: Origin, val: NDArray[np.int64], random: np.random.Generator) -> Maps:
     errors, right = min(200, len(val) // 2), min(40, len(val) // 4)
     rows = random.permutation(len(val))[: errors + right]
@@ -190,40 +166,4 @@ def _maps(origin: Origin, val: NDArray[np.int64], random: np.random.Generator) -
         channels=512,
         box=(0.0, 0.0, 1.0, 1.0),
         note=None,
-    )
-
-
-def _layers(origin: Origin, val: NDArray[np.int64], random: np.random.Generator) -> Layers:
-    return Layers(
-        origin,
-        positions=np.arange(4),
-        labels=val[:4],
-        inputs=random.integers(0, 256, (4, SIDE, SIDE, 3), np.uint8),
-        first=random.normal(size=(4, 64, SIDE, SIDE)).astype(np.float16),
-        second=random.normal(size=(4, 64, SIDE, SIDE)).astype(np.float16),
-        weights=random.normal(size=(64, 64, 3, 3)).astype(np.float32),
-        split="val",
-        subset="val",
-        names=("act1", "layer1.0.act1"),
-        channels=(64, 64),
-        convolution="layer1.0.conv1",
-    )
-
-
-def _robustness(origin: Origin, val: NDArray[np.int64], random: np.random.Generator) -> Robustness:
-    kinds, classes = len(_SEVERITIES), int(val.max()) + 1
-    return Robustness(
-        origin,
-        positions=np.arange(len(val)),
-        labels=val,
-        clean=random.integers(0, classes, len(val)),
-        predicted=random.integers(0, classes, (kinds, 5, len(val))),
-        examples=random.integers(0, 256, (kinds, 5, SIDE, SIDE, 3), np.uint8),
-        example=0,
-        split="val",
-        subset="val",
-        corruptions=tuple(_SEVERITIES),
-        parameters=tuple(_SEVERITIES.values()),
-        seed=0,
-        definition=1,
     )

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from thumbnet.errors import StorageError
+from thumbnet.errors import StorageError, reason_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -218,7 +218,7 @@ def _array_errors() -> Iterator[None]:
     # A dozen kinds, none of them documented, and no base class of theirs but this one: struct.error, zlib.error,
     # tokenize's, numpy's, ...
     except Exception as error:
-        raise ValueError(" ".join(str(error).split())[:120]) from error
+        raise ValueError(reason_of(error)) from error
 
 
 def cache_folder() -> Path:

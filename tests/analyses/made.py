@@ -1,5 +1,6 @@
 """Analyses with made-up content: of nothing in particular, or as `thumbnet analyze` would leave them in a made run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,15 @@ from thumbnet.run import RunDirectory
 
 COARSE = "the last feature map has 2x2 places"
 
+SEVERITIES = {"noise": (0.04, 0.08, 0.12, 0.15, 0.18), "jpeg": (65.0, 58.0, 50.0, 40.0, 25.0)}
+"""The parameters of two corruptions, mildest first."""
+
 ORIGIN = Origin("last", "a" * 64, "f" * 64)
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the analyses are of: labels i64[N] of train and of what is judged, and the latter's first two images."""
+    """What the analyses are of: labels i64[N] of train and of what is judged, and the latter's first few images."""
 
     train: NDArray[np.int64]
     judged: NDArray[np.int64]
@@ -81,9 +85,9 @@ def embedding(origin: Origin = ORIGIN, content: Content = SMALL) -> Embedding:
     )
 
 
-def neighbours(origin: Origin = ORIGIN, content: Content = SMALL) -> Neighbours:
+def neighbours(origin: Origin = ORIGIN, content: Content = SMALL, nearest: int = 3) -> Neighbours:
     random, judged, train = np.random.default_rng(2), content.judged, content.train
-    found = random.integers(0, len(train), (len(judged), 3))
+    found = random.integers(0, len(train), (len(judged), nearest))
     return Neighbours(
         origin,
         positions=np.arange(len(judged)),
@@ -116,38 +120,43 @@ def maps(origin: Origin = ORIGIN, content: Content = SMALL, side: int = 2) -> Ma
     )
 
 
-def robustness(origin: Origin = ORIGIN, content: Content = SMALL) -> Robustness:
+def robustness(
+    origin: Origin = ORIGIN, content: Content = SMALL, severities: Mapping[str, tuple[float, ...]] = SEVERITIES
+) -> Robustness:
     random, judged, size = np.random.default_rng(4), content.judged, content.images.shape[1]
+    kinds = len(severities)
     return Robustness(
         origin,
         positions=np.arange(len(judged)),
         labels=judged,
         clean=random.integers(0, content.classes, len(judged)),
-        predicted=random.integers(0, content.classes, (2, 5, len(judged))),
-        examples=random.integers(0, 256, (2, 5, size, size, 3), np.uint8),
+        predicted=random.integers(0, content.classes, (kinds, 5, len(judged))),
+        examples=random.integers(0, 256, (kinds, 5, size, size, 3), np.uint8),
         example=0,
         split="val",
         subset="val",
-        corruptions=("noise", "jpeg"),
-        parameters=((0.04, 0.08, 0.12, 0.15, 0.18), (65.0, 58.0, 50.0, 40.0, 25.0)),
+        corruptions=tuple(severities),
+        parameters=tuple(severities.values()),
         seed=0,
         definition=1,
     )
 
 
-def layers(origin: Origin = ORIGIN, content: Content = SMALL) -> Layers:
+def layers(
+    origin: Origin = ORIGIN, content: Content = SMALL, channels: tuple[int, int] = (6, 8), side: int = 4
+) -> Layers:
     random, images, size = np.random.default_rng(6), content.images, content.images.shape[1]
     return Layers(
         origin,
         positions=np.arange(len(images)),
         labels=content.judged[: len(images)],
         inputs=images,
-        first=random.normal(size=(len(images), 6, size, size)).astype(np.float16),
-        second=random.normal(size=(len(images), 8, 4, 4)).astype(np.float16),
-        weights=random.normal(size=(8, 6, 3, 3)).astype(np.float32),
+        first=random.normal(size=(len(images), channels[0], size, size)).astype(np.float16),
+        second=random.normal(size=(len(images), channels[1], side, side)).astype(np.float16),
+        weights=random.normal(size=(*channels[::-1], 3, 3)).astype(np.float32),
         split="val",
         subset="val",
         names=("act", "layer1.act"),
-        channels=(6, 8),
+        channels=channels,
         convolution="layer1.conv",
     )

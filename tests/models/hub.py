@@ -1,10 +1,9 @@
 """A cache of Hugging Face's that tests fill, and a hub of Hugging Face's on this machine."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ import timm
 import torch
 from huggingface_hub import constants
 from torch import Tensor
+
+from tests.serving import serving
 
 COMMIT = 40 * "a"
 
@@ -73,11 +74,5 @@ def hub(files: Mapping[str, bytes], asked: list[str]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address

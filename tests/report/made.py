@@ -91,15 +91,7 @@ def make_run(
 ) -> RunDirectory:
     """Return a run whose network is the better the higher its `skill` is, with predictions for `splits`."""
     recipe = recipe or two_phases()
-    about = {
-        "name": dataset.name,
-        "path": str(dataset.path),
-        "fingerprint": dataset.fingerprint,
-        "image_size": dataset.image_size,
-        "classes": [{"id": one.id, "name": one.name} for one in dataset.classes],
-        "counts": dict(dataset.counts),
-    }
-    run = RunDirectory.create(folder, recipe, about, ENVIRONMENT, "thumbnet train short --out 'a run'")
+    run = RunDirectory.create(folder, recipe, dataset.described(), ENVIRONMENT, "thumbnet train short --out 'a run'")
     run.metrics.append(metric_rows())
     if not complete:
         run.write_status("interrupted", 10, 20)

@@ -112,8 +112,10 @@ def reproduce(
     if not dry_run and (names or every_row):
         _run(chosen, look, data, out=out, folder=records or out / "records", training=training, as_json=as_json)
         return
-    here = (timed(training.choose(), shape, tell), "this machine") if dry_run else None
-    expect, where = here or recorded_times(records, shape)
+    if dry_run:
+        expect, where = timed(training.choose(), shape, tell), "this machine"
+    else:
+        expect, where = recorded_times(records, shape)
     _show_pending(survey(chosen, look, shape, out, expect), as_json, where, hint=not dry_run)
 
 

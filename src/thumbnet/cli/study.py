@@ -124,10 +124,8 @@ def _show_states(study: "Study", out: Path, data: Path | None, training: Trainin
     check_folder(study, out / study.name)
     shape = shape_at(data)
     expect = timed(training.choose(), shape, tell)
-    planned, paths, states = study.planned(), list[str](), list[str]()
-    for one in planned:
-        paths.append(str(out / one.folder))
-        states.append(state_of(one, out))
+    planned = study.planned()
+    paths, states = [str(out / one.folder) for one in planned], [state_of(one, out) for one in planned]
     expected = [expected_left(out / one.folder, one.recipe, shape, expect) or 0.0 for one in planned]
     rows = list(zip((one.label for one in planned), paths, states, expected, strict=True))
     if as_json:

@@ -4,9 +4,6 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
 
 _ASK_SECONDS = 10.0
 """How long the first answer may take."""
@@ -43,21 +40,6 @@ def hub_cache() -> str:
     from huggingface_hub import constants
 
     return str(constants.HF_HUB_CACHE)
-
-
-def read_tensors(path: Path) -> dict[str, Any]:
-    """Return the state dict in a file: safetensors, or what torch.save wrote, of which no code is ever run.
-
-    Raises:
-        Exception: of nearly any kind, where the file is damaged.
-    """
-    from safetensors.torch import load_file
-
-    is_safe = path.suffix == ".safetensors"
-    found: Any = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(found, dict) or not found:
-        raise TypeError("it holds no tensors by name")
-    return found
 
 
 def _download(repository: str, names: tuple[str, str], revision: str | None) -> Path:

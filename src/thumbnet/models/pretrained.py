@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError, reason_of
 from thumbnet.models.fitting import IMAGENET_CLASSES, fit
-from thumbnet.models.hub import hub_cache, hub_file, read_tensors
+from thumbnet.models.hub import hub_cache, hub_file
 from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX
+from thumbnet.models.tensors import unpack
 from thumbnet.recipe import Model
 
 _PACKAGES: Mapping[str, tuple[str, str]] = {
@@ -184,7 +185,10 @@ def _hub_state(name: str, config: Any) -> dict[str, Any]:
     with _downloading(name, config.hf_hub_id, hub_cache()):
         path = hub_file(config.hf_hub_id, config.hf_hub_filename or "pytorch_model.bin")
     try:
-        return read_tensors(path)
+        found = unpack(path.read_bytes())
+        if not isinstance(found, dict) or not found:
+            raise TypeError("it holds no tensors by name")
+        return found
     except MemoryError:
         raise
     except Exception as error:  # torch answers damaged files with nearly anything, by where the damage is

@@ -1,20 +1,18 @@
 """Weights to start from that lie on this machine: a file of tensors, or the last weights of a run."""
 
 import hashlib
-import io
 import pickle
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError, reason_of
 from thumbnet.files import storage_errors
 from thumbnet.models.fitting import IMAGENET_CLASSES, fit
+from thumbnet.models.tensors import unpack
 from thumbnet.recipe import InitialWeights
 from thumbnet.run import RunDirectory
 
@@ -113,13 +111,8 @@ def _check_classifier(source: _Source, class_ids: Sequence[str], rows: Tensor) -
 
 
 def _unpack(content: bytes, path: Path) -> Any:
-    from safetensors.torch import load
-
     try:
-        if content[8:9] == b"{":  # behind eight bytes of length: the header of safetensors
-            return load(content)
-        with warnings.catch_warnings(action="ignore"):  # about pickles that torch did not write
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return unpack(content)
     except pickle.UnpicklingError as error:
         raise RecipeError(
             f"model.init: {path} is damaged, no file of weights, or a pickle of more than tensors, which is never "

@@ -81,6 +81,17 @@ class PackedDataset:
         """Names of the splits, in the order train, val, test where they exist."""
         return tuple(self.counts)
 
+    def described(self) -> dict[str, Any]:
+        """Return what a run states of the data that it trains on, as JSON data."""
+        return {
+            "name": self.name,
+            "path": str(self.path.resolve()),
+            "fingerprint": self.fingerprint,
+            "image_size": self.image_size,
+            "classes": [{"id": info.id, "name": info.name} for info in self.classes],
+            "counts": dict(self.counts),
+        }
+
     def split(self, name: str, verify: bool = True) -> PackedSplit:
         """Open one split.
 

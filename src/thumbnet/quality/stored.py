@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thumbnet.errors import DataError
+from thumbnet.errors import DataError, reason_of
 from thumbnet.files import atomic_file, cache_folder, read_arrays, storage_errors
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.duplicates import Duplicates, find_duplicates
@@ -68,9 +68,9 @@ def _load(path: Path, dataset: PackedDataset) -> Duplicates:
         )
         _check(found, dataset)
     except (OSError, KeyError, TypeError, ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:120]
         raise DataError(
-            f"{path}: the stored duplicates are damaged or of other data ({reason}); delete this file, then go on"
+            f"{path}: the stored duplicates are damaged or of other data ({reason_of(error)}); "
+            "delete this file, then go on"
         ) from error
     return found
 

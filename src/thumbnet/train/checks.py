@@ -4,7 +4,7 @@ import torch
 
 from thumbnet.augment import MIXING_OPERATIONS, build_policy
 from thumbnet.data import training_positions
-from thumbnet.errors import DataError, RecipeError
+from thumbnet.errors import DataError, RecipeError, reason_of
 from thumbnet.evaluate import Preprocessing
 from thumbnet.features.body import check_body
 from thumbnet.models import first_convolution, multiply_adds
@@ -58,9 +58,9 @@ def _check_size(model: torch.nn.Module, recipe: Recipe, size: int, where: str) -
     try:
         multiply_adds(model, size)
     except (RuntimeError, ValueError, AssertionError) as error:
-        reason = str(error).splitlines()[0][:160]
         raise RecipeError(
-            f"model {recipe.model.name}: cannot take images of {size} pixels ({reason}); set {where}.image_size"
+            f"model {recipe.model.name}: cannot take images of {size} pixels ({reason_of(error)}); "
+            f"set {where}.image_size"
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from thumbnet import environment
-from thumbnet.errors import TrainingError
+from thumbnet.errors import TrainingError, reason_of
 
 
 def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
@@ -34,8 +34,9 @@ def choose_device(name: str = "auto", threads: int | None = None) -> torch.devic
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"device {name!r} cannot be used here ({reason}); use --device cpu or auto") from error
+        raise TrainingError(
+            f"device {name!r} cannot be used here ({reason_of(error)}); use --device cpu or auto"
+        ) from error
     return device
 
 

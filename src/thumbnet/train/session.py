@@ -63,7 +63,7 @@ def start(
     """
     device = choose_device(options.device, options.threads)
     recipe = check_recipe(recipe, dataset)
-    run = RunDirectory.create(out, recipe, _describe_data(dataset), describe_hardware(device), command)
+    run = RunDirectory.create(out, recipe, dataset.described(), describe_hardware(device), command)
     return _go_on(run, recipe, dataset, device, options=options)
 
 
@@ -155,17 +155,6 @@ def _failures_noted(run: RunDirectory, plan: Plan, trainer: Trainer) -> Iterator
     except TrainingError as error:
         run.write_status("failed", trainer.state.step, plan.total_steps, str(error))
         raise
-
-
-def _describe_data(dataset: PackedDataset) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "path": str(dataset.path.resolve()),
-        "fingerprint": dataset.fingerprint,
-        "image_size": dataset.image_size,
-        "classes": [{"id": info.id, "name": info.name} for info in dataset.classes],
-        "counts": dict(dataset.counts),
-    }
 
 
 def load_run_data(run: RunDirectory, data: Path | None) -> PackedDataset:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from thumbnet.errors import RunError, StorageError, TrainingError
+from thumbnet.errors import RunError, StorageError, TrainingError, reason_of
 from thumbnet.files import atomic_file, storage_errors
 from thumbnet.recipe import Ema
 
@@ -104,9 +104,7 @@ def restore_state(state: State, packed: Mapping[str, Any], path: Path) -> None:
         state.train_seconds, state.total_seconds = packed["train_seconds"], packed["total_seconds"]
         state.snapshots = tuple(packed.get("snapshots", ()))  # older checkpoints know of none
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise RunError(
-            f"{path}: the checkpoint does not fit its recipe ({_first_line(error)}); train again"
-        ) from error
+        raise RunError(f"{path}: the checkpoint does not fit its recipe ({reason_of(error)}); train again") from error
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -124,7 +122,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     try:
         model.load_state_dict(tensors)
     except (RuntimeError, TypeError, AttributeError) as error:
-        raise RunError(f"{path}: the weights do not fit the network: {_first_line(error)}") from error
+        raise RunError(f"{path}: the weights do not fit the network: {reason_of(error)}") from error
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
@@ -141,7 +139,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise RunError(f"{path}: the checkpoint is damaged ({_first_line(error)}); train again") from error
+        raise RunError(f"{path}: the checkpoint is damaged ({reason_of(error)}); train again") from error
     if not isinstance(loaded, dict):
         raise RunError(f"{path}: the checkpoint holds {type(loaded).__name__}, not named tensors; train again")
     return loaded
@@ -171,9 +169,5 @@ def _save(value: object, path: Path) -> None:
             torch.save(value, handle)
     except RuntimeError as error:  # torch's writer hides the operating system's error behind its own
         raise StorageError(
-            f"{path}: cannot be written ({_first_line(error)}); check that the disk is not full"
+            f"{path}: cannot be written ({reason_of(error)}); check that the disk is not full"
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]

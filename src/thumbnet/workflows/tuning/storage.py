@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from thumbnet.errors import RunError, StorageError
+from thumbnet.errors import RunError, StorageError, reason_of
 from thumbnet.files import storage_errors
 from thumbnet.randomness import derive_seed
 from thumbnet.studies import Search
@@ -245,5 +245,5 @@ def _storage_errors(where: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
-        reason = " ".join(str(getattr(cause, "orig", None) or cause).split())[:200]
+        reason = reason_of(getattr(cause, "orig", None) or cause)
         raise StorageError(f"{where}: the study cannot be read or written ({reason}); check --storage") from error
