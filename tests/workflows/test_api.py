@@ -92,9 +92,13 @@ def test_runs_are_compared_averaged_and_souped(runs: list[RunDirectory], tmp_pat
     assert thumbnet.make_ensemble([tmp_path / "kept"], split="test").predictions.split == "test"
     soup = thumbnet.make_soup(paths, tmp_path / "soup", threads=1)
     compared = thumbnet.compare_runs(runs[0], soup, threads=1)
-    assert compared.second_top1 == soup.result()["scores"]["val"]["top1"]
+    assert compared.comparison.second_top1 == soup.result()["scores"]["val"]["top1"]
     looked = thumbnet.compare_runs(runs[0], runs[0], views=("none", "flip"), threads=1)
-    assert looked.second_top1 == runs[0].result()["views"]["scores"]["val"]["top1"]
+    assert looked.comparison.second_top1 == runs[0].result()["views"]["scores"]["val"]["top1"]
+    assert f"{paths[0]} (flip)" in looked.sentence
+    assert looked.notes == []
+    seen = thumbnet.compare_runs(runs[0], soup, "train", threads=1)
+    assert seen.notes == [f"{path} trained on images of train" for path in (paths[0], soup.path)]
 
 
 def test_guesses_for_image_files(run: RunDirectory, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 from thumbnet.api.training import path_of
-from thumbnet.comparison import Comparison
 from thumbnet.ensemble import Over
 from thumbnet.metrics import Scores
 from thumbnet.report import check_place, make_report, write_report
@@ -13,7 +12,7 @@ from thumbnet.run import RunDirectory
 from thumbnet.train.hardware import choose_device
 from thumbnet.watch import silent
 from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze
-from thumbnet.workflows.comparing import compare_sources
+from thumbnet.workflows.comparing import Compared, compare_sources
 from thumbnet.workflows.ensembling.completing import complete_kept
 from thumbnet.workflows.ensembling.ensemble import Ensemble, ask, write_ensemble
 from thumbnet.workflows.ensembling.ensemble import Wish as EnsembleWish
@@ -98,8 +97,8 @@ def compare_runs(
     over: Over = "probabilities",
     device: str = "auto",
     threads: int | None = None,
-) -> Comparison:
-    """Return how `second` stands to `first`: the difference of their accuracies, its interval, and McNemar's p-value.
+) -> Compared:
+    """Return how `second` stands to `first`: `comparison` (difference, interval, p-value), `sentence` and `notes`.
 
     Args:
         first: a complete run.
@@ -116,7 +115,7 @@ def compare_runs(
     place = choose_device(device, threads)
     runs, looks = (first, second), (views, views) if isinstance(views, str) else views
     found = [judge(run, split, How(look, over), device=place) for run, look in zip(runs, looks, strict=True)]
-    return compare_sources([Source(run.path, run) for run in runs], found).comparison
+    return compare_sources([Source(run.path, run) for run in runs], found)
 
 
 def make_ensemble(
