@@ -20,14 +20,13 @@ def crop_boxes(images: Tensor, generator: Generator, scale: tuple[float, float],
     height, width = images.shape[2:]
     heights, widths = _shapes(images, generator, scale, (math.log(ratio[0]), math.log(ratio[1])))
     fits = (widths >= 1) & (widths <= width) & (heights >= 1) & (heights <= height)
-    drawn = torch.stack(_first(fits, heights, widths), 1)
-    fallback = torch.tensor(_central(height, width, ratio), device=images.device)
-    extent = torch.where(fits.any(0)[:, None], drawn, fallback)
-    top = draws.places(images, generator, height - extent[:, 0] + 1)
-    left = draws.places(images, generator, width - extent[:, 1] + 1)
-    corner = torch.stack([top, left], 1)
-    centre = ((torch.tensor([height, width], device=images.device) - fallback) / 2).floor()
-    return torch.cat([torch.where(fits.any(0)[:, None], corner, centre), extent], 1)
+    starts, extents = list[Tensor](), list[Tensor]()
+    sides = zip((height, width), _first(fits, heights, widths), _central(height, width, ratio), strict=True)
+    for length, drawn, central in sides:
+        extents.append(torch.where(fits.any(0), drawn, central))
+        start = draws.places(images, generator, length - extents[-1] + 1)
+        starts.append(torch.where(fits.any(0), start, (length - central) // 2))
+    return torch.stack([*starts, *extents], 1)
 
 
 def erasing_boxes(

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from thumbnet.augment.constants import constant
+
 _GREY = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in a grey value, as torchvision uses them (ITU-R BT.601)."""
 
@@ -50,9 +52,9 @@ def normalize(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
         mean: C values.
         std: C positive values.
     """
-    scale = torch.tensor([1 / s for s in std], device=images.device, dtype=images.dtype)[:, None, None]
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=images.device, dtype=images.dtype)
-    return (images * scale).add_(shift[:, None, None])
+    scale = constant(tuple(1 / s for s in std), images.device, images.dtype)
+    shift = constant(tuple(-m / s for m, s in zip(mean, std, strict=True)), images.device, images.dtype)
+    return (images * scale[:, None, None]).add_(shift[:, None, None])
 
 
 def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:

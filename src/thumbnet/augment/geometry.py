@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from thumbnet.augment.constants import constant
+
 Interpolation = Literal["nearest", "bilinear"]
 """How a rotation reads between pixels."""
 
@@ -112,7 +114,7 @@ def center_crop(images: Tensor, crop_size: tuple[int, int], size: tuple[int, int
     top, left = round((height - crop_size[0]) / 2), round((width - crop_size[1]) / 2)
     if crop_size == size:
         return images[:, :, top : top + size[0], left : left + size[1]].contiguous()
-    box = torch.tensor([top, left, *crop_size], device=images.device)
+    box = constant((top, left, *crop_size), images.device, torch.int64)
     return crop_resize(images, box.expand(len(images), 4), size)
 
 
@@ -132,27 +134,15 @@ def corner_crop(
         size: height and width of the result.
         interpolation: 'bilinear' or 'bicubic'.
     """
-    height, width = images.shape[2:]
-    if interpolation == "bicubic":
-        return _each_corner(images, corner, crop_size, size)
+    below, beside = images.shape[2] - crop_size[0], images.shape[3] - crop_size[1]
     whole = corner == 4
-    window = torch.tensor([*crop_size], device=images.device).expand(len(images), 2)
-    extent = torch.where(whole[:, None], torch.tensor([height, width], device=images.device), window)
-    top = (corner // 2 == 1) * (height - crop_size[0])
-    left = ((corner % 2 == 1) & ~whole) * (width - crop_size[1])
-    return crop_resize(images, torch.cat([top[:, None], left[:, None], extent], 1).float(), size)
-
-
-def _each_corner(images: Tensor, corner: Tensor, crop_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Return what `corner_crop` does, bicubic: the images of each corner are resized together."""
-    height, width = images.shape[2:]
-    result = images.new_empty(*images.shape[:2], *size)
-    for place in range(5):
-        chosen = corner == place
-        high, wide = (height, width) if place == 4 else crop_size
-        top, left = (place // 2 == 1) * (height - high), (place % 2 == 1) * (width - wide)
-        result[chosen] = resize(images[chosen][:, :, top : top + high, left : left + wide], size, "bicubic")
-    return result
+    top, left = (corner // 2 == 1) * below, (corner % 2 == 1) * beside
+    if interpolation == "bicubic":
+        # Choosing first would resize each image once, but the host would wait for a GPU to say how many are whole.
+        windows = resize(crop(images, top, left, crop_size), size, "bicubic")
+        return torch.where(whole[:, None, None, None], resize(images, size, "bicubic"), windows).contiguous()
+    extent = [crop_size[0] + whole * below, crop_size[1] + whole * beside]
+    return crop_resize(images, torch.stack([top, left, *extent], 1).float(), size)
 
 
 def rotate(images: Tensor, degrees: Tensor, interpolation: Interpolation = "nearest") -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from thumbnet.augment import boxes, color, draws, geometry
+from thumbnet.augment.constants import constant
 from thumbnet.augment.limits import check_fits, check_options
 from thumbnet.registry import Registry
 
@@ -153,7 +154,8 @@ def random_erasing(
     if fill == "noise":
         values = torch.rand(images.shape, generator=generator, device=images.device)
     else:
-        values = torch.tensor(fill, device=images.device, dtype=images.dtype).reshape(-1, 1, 1)
+        colour = fill if isinstance(fill, tuple) else (fill,)
+        values = constant(colour, images.device, images.dtype)[:, None, None]
     return color.erase(images, erased, values)
 
 

@@ -35,9 +35,9 @@ class ImageSet:
         Augmentation is twice as fast on contiguous images as on channels-last ones, and moving single bytes into that
         order costs less than moving floats.
         """
-        positions = positions.to(self.images.device)
-        images = self.images.index_select(0, positions).to(self.device, non_blocking=True)
-        labels = self.labels.index_select(0, positions).to(self.device, non_blocking=True)
+        positions = to_device(positions, self.images.device)
+        images = to_device(self.images.index_select(0, positions), self.device)
+        labels = to_device(self.labels.index_select(0, positions), self.device)
         return images.permute(0, 3, 1, 2).contiguous().to(torch.float32).mul_(1 / 255), labels
 
 
@@ -53,6 +53,16 @@ def place(split: PackedSplit, device: torch.device) -> ImageSet:
 def place_rows(rows: Tensor, device: torch.device) -> Tensor:
     """Put memory-mapped rows on `device`, or leave them where they would take over half of the free memory."""
     return rows.to(device) if has_room(rows, device) else rows
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return `tensor` on `device`; the host does not wait for what a GPU has yet to compute.
+
+    A copy from pinned memory is queued behind that, and torch keeps the memory as long; any other copy waits for it.
+    """
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def has_room(tensor: Tensor, device: torch.device) -> bool:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from thumbnet.data.batches import EpochOrder
+from thumbnet.data.resident import to_device
 
 
 @dataclass
@@ -46,9 +47,9 @@ class RowBatches:
             take_rows(of_policy, self.positions[chosen[part]], self.device)
             for of_policy, part in zip(copy, parts, strict=True)
         ]
-        return torch.cat(rows), self.labels[chosen[torch.cat(parts)]].to(self.device)
+        return torch.cat(rows), to_device(self.labels[chosen[torch.cat(parts)]], self.device)
 
 
 def take_rows(rows: Tensor, positions: Tensor, device: torch.device) -> Tensor:
     """Return the rows at `positions` (i64[B]) as f32[B,D] on `device`."""
-    return rows.index_select(0, positions.to(rows.device)).to(device).float()
+    return to_device(rows.index_select(0, to_device(positions, rows.device)), device).float()
