@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.manifold import trustworthiness
 
@@ -75,6 +76,14 @@ def test_the_holdout_appears_once(held_out: Subject) -> None:
     found = embed(held_out)
     assert len(set(found.positions.tolist())) == len(found.positions) == 64
     assert found.judged.sum() == 8
+
+
+def test_a_collapsed_network_has_no_variance(subject: Subject) -> None:
+    same = {"train": torch.ones(len(subject.train.labels), 8), "val": torch.ones(len(subject.judged.labels), 8)}
+    found = embed(replace(subject, _known=same), ["red circle"])
+    assert np.isnan(found.explained).all()
+    assert not found.pca.any()
+    assert np.isfinite(found.tsne).all()
 
 
 def test_two_images_are_too_few(subject: Subject) -> None:

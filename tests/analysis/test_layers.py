@@ -1,10 +1,13 @@
 """First layers: the right parts of each network, and what they give."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from thumbnet.analyses import Layers
 from thumbnet.analysis import Subject, find_layers
 from thumbnet.analysis.layers import first_stages, sure_images
 from thumbnet.analysis.traced import run_parts
@@ -36,16 +39,21 @@ def test_a_network_without_convolutions_is_refused() -> None:
         first_stages(run_parts(model, torch.rand(1, 3, 2, 2)))
 
 
+def finished(subject: Subject, found: Layers) -> Tensor:
+    """Return the images of `found` as the network takes them, f32[A,3,S,S]."""
+    normalization = subject.recipe.normalization
+    pixels = torch.from_numpy(found.inputs) / 255
+    return ((pixels - torch.tensor(normalization.mean)) / torch.tensor(normalization.std)).permute(0, 3, 1, 2)
+
+
 def test_layers_of_a_run(subject: Subject) -> None:
     found = find_layers(subject)
     model = subject.model
     assert isinstance(model, nn.Sequential)
     pixels = subject.judged.images.images[torch.from_numpy(found.positions)]
     np.testing.assert_array_equal(found.inputs, pixels)
-    normalization = subject.recipe.normalization
-    inputs = (pixels / 255 - torch.tensor(normalization.mean)) / torch.tensor(normalization.std)
     with torch.no_grad():
-        first = model[:3](inputs.permute(0, 3, 1, 2))
+        first = model[:3](finished(subject, found))
         second = model[3:7](first.clone())
     np.testing.assert_allclose(found.first, first, atol=2e-3)
     np.testing.assert_allclose(found.second, second, atol=1e-2)
@@ -57,8 +65,6 @@ def test_layers_of_a_run(subject: Subject) -> None:
 
 
 def test_one_convolution_is_enough(subject: Subject) -> None:
-    from dataclasses import replace
-
     model = nn.Sequential(
         nn.Conv2d(3, 70, 3, padding=1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(70, 4)
     )
@@ -68,6 +74,34 @@ def test_one_convolution_is_enough(subject: Subject) -> None:
     assert found.second.shape[1] == 0
     assert found.weights.size == 0
     assert found.convolution == ""
+
+
+def test_a_block_that_shares_its_activation_has_one_output(subject: Subject) -> None:
+    model = build_model(Model("yu-resnet20"), 4, 32).eval()
+    assert isinstance(model, nn.Sequential)
+    found = find_layers(replace(subject, model=model, _known={}))
+    assert found.names == ("2", "4.0.relu")
+    assert found.channels == (64, 64)
+    block = [model.get_submodule(f"4.0.{name}") for name in ("conv1", "bn1", "relu")]
+    with torch.no_grad():
+        first = model[:3](finished(subject, found))
+        second = nn.Sequential(model[3], *block)(first)
+    np.testing.assert_allclose(found.first, first, atol=1e-2)
+    np.testing.assert_allclose(found.second, second, atol=1e-2)
+
+
+def test_stages_that_share_one_activation_have_each_their_own_output(subject: Subject) -> None:
+    shared = nn.ReLU()
+    one, other = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1)
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+    model = nn.Sequential(one, shared, other, shared, head).eval()
+    found = find_layers(replace(subject, model=model, _known={}))
+    assert found.channels == (4, 6)
+    with torch.no_grad():
+        first = one(finished(subject, found)).relu()
+        second = other(first).relu()
+    np.testing.assert_allclose(found.first, first, atol=2e-3)
+    np.testing.assert_allclose(found.second, second, atol=2e-3)
 
 
 def test_sure_images_are_of_different_classes() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from timm.optim._optim_factory import create_optimizer_v2
+from timm.optim import create_optimizer_v2
 from torch import nn
 from torch.nn import functional
 

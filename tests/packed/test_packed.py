@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import random
 import shutil
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,6 +101,31 @@ def test_a_damaged_array_header_is_found(folder: Path, flip: int, verify: bool) 
             packed.load(folder).split("train", verify=verify)
 
 
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize(
+    ("intact", "damaged"),
+    [
+        (b"'shape'", b"1234567"),  # keys of two kinds, which cannot be sorted
+        (b"'descr'", b"b'descr"),
+        (b"'|u1'", b"{1:2}"),
+        (b"'|u1'", b"[[]] "),
+        (b"(20, 6,", b"(2**9, "),
+        (b"(20, 6,", b"(-1, 6,"),
+        (b"(20, 6,", b"(20, 6."),
+        (b"(20, 6, 6, 3)", b"(99999999999)"),
+        (b"\x93NUMPY", b"PK\x03\x04PY"),
+        (b"{'descr':", b"{[1]:'': "),
+    ],
+)
+def test_an_array_header_of_nonsense_is_damage(folder: Path, intact: bytes, damaged: bytes, verify: bool) -> None:
+    path = folder / "train.images.npy"
+    content = path.read_bytes()
+    assert content.count(intact) == 1
+    path.write_bytes(content.replace(intact, damaged))
+    with pytest.raises(DataError, match=r"train\.images\.npy: .* damaged; pack it again"):
+        packed.load(folder).split("train", verify=verify)
+
+
 def test_a_missing_or_cut_file_is_named_on_loading(folder: Path) -> None:
     path = folder / "test.images.npy"
     path.write_bytes(path.read_bytes()[:-1])
@@ -161,6 +188,21 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     ):
         packed.SplitWriter(full, (8, 64, 64, 3)).append(np.zeros((8, 64, 64, 3), dtype=np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_file_is_on_the_disk_before_the_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    place = tmp_path / "pets"
+
+    def fsync(descriptor: int) -> None:
+        if not place.exists():
+            synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(place)
+    assert [file.name for file in place.iterdir() if file.stat().st_ino not in synced] == []
 
 
 def test_a_writer_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -238,4 +280,8 @@ def test_the_default_path_comes_from_the_environment(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("THUMBNET_DATA", str(tmp_path))
     assert packed.default_path() == tmp_path
     monkeypatch.delenv("THUMBNET_DATA")
-    assert packed.default_path().name == "tiny-imagenet-200"
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "cache"))
+    assert packed.default_path() == tmp_path / "cache" / "tiny-imagenet-200"
+    monkeypatch.delenv("THUMBNET_CACHE")
+    assert packed.default_path() == Path(platformdirs.user_cache_dir("thumbnet")) / "tiny-imagenet-200"
+    assert packed.default_path("pets") == Path(platformdirs.user_cache_dir("thumbnet")) / "pets"

@@ -12,7 +12,7 @@ from tests.packing import write_packed
 from thumbnet.errors import DataError
 from thumbnet.packed import ClassInfo, PackedDataset
 from thumbnet.quality import duplicates, likeness
-from thumbnet.quality.duplicates import candidate_pairs, find_duplicates
+from thumbnet.quality.duplicates import find_duplicates
 from thumbnet.quality.stored import duplicates_path, ensure_duplicates, stored_duplicates
 
 SIDE = 64
@@ -96,24 +96,6 @@ def test_conflicts_and_twins(planted: PackedDataset) -> None:
     assert found.twins("train", "train", every).tolist() == [0, 150, 200, 201]
     assert found.twins("test", "train", every).tolist() == []
     assert found.twins("val", "elsewhere", every).tolist() == []
-
-
-def test_candidates_are_those_of_comparing_all_bits() -> None:
-    random = np.random.default_rng(0)
-    hashes = random.integers(0, 1 << 56, (2, 700), dtype=np.uint64)
-    hashes[:, 600:] = hashes[:, :100] ^ (np.uint64(1) << random.integers(0, 56, (2, 100), dtype=np.uint64))
-    bits = [(int(one) << 56 | int(other)) for one, other in hashes.T.tolist()]
-    distances = {(i, j): (bits[i] ^ bits[j]).bit_count() for i in range(700) for j in range(i + 1, 700)}
-    for radius in (2, 36):
-        found, kept = candidate_pairs(hashes, radius=radius)
-        assert kept == radius
-        assert {tuple(pair) for pair in found.tolist()} == {pair for pair, d in distances.items() if d <= radius}
-        assert len(found) >= 100
-    # With a limit the radius falls until the pairs fit, and all pairs of that radius are there.
-    found, kept = candidate_pairs(hashes, radius=44, most=500)
-    assert kept < 44
-    assert {tuple(pair) for pair in found.tolist()} == {pair for pair, d in distances.items() if d <= kept}
-    assert 100 <= len(found) <= 500
 
 
 def slow_agreement(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -252,20 +234,6 @@ def test_many_plain_images_do_not_hide_near_duplicates(tmp_path: Path, monkeypat
     found = find_duplicates(flat_and_planted(tmp_path, 60))
     assert (found.first.tolist(), found.second.tolist()) == ([0], [1])
     assert found.radius == duplicates.RADIUS
-
-
-def test_the_radius_stops_at_nothing_and_one_stands_for_many_of_one_hash() -> None:
-    hashes = np.zeros((2, 90), dtype=np.uint64)
-    hashes[:, 70:] = np.random.default_rng(0).integers(0, 1 << 56, (2, 20), dtype=np.uint64)
-    pairs, radius = candidate_pairs(hashes, most=100)
-    assert radius == 0
-    assert len(pairs) == 70 * 69 // 2
-    places, extra = duplicates._thinned(hashes)
-    assert places.tolist() == [0, *range(70, 90)]
-    assert extra.tolist() == [[0, other] for other in range(1, 70)]
-    few = duplicates._thinned(hashes[:, 40:])
-    assert few[0].tolist() == list(range(50))
-    assert len(few[1]) == 0
 
 
 def test_copies_do_not_raise_the_threshold(tmp_path: Path) -> None:

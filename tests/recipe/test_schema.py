@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from thumbnet.errors import RecipeError
 from thumbnet.recipe import (
+    Checkpointing,
     Ema,
     Evaluation,
     Length,
@@ -97,6 +98,11 @@ def test_an_operation_in_one_call() -> None:
         (lambda: Evaluation(every=epochs(0)), "evaluation.every"),
         (lambda: Evaluation(train_images=-1), "evaluation.train_images: -1"),
         (lambda: Evaluation(batch_size=0), "evaluation.batch_size: 0"),
+        (lambda: Evaluation(splits=("val", "holdout", "val")), "evaluation.splits: names a split twice"),
+        (lambda: Evaluation(image_size=0), "evaluation.image_size: 0"),
+        (lambda: Checkpointing(keep=(1, 0)), "checkpointing.keep: 0 is no epoch"),
+        (lambda: Checkpointing(filters=(-2, 3)), "checkpointing.filters: -2 is no epoch"),
+        (lambda: Checkpointing(snapshots=-1), "checkpointing.snapshots: -1"),
         (lambda: dataclasses.replace(sample(), phases=()), "phases: "),
         (lambda: dataclasses.replace(sample(), batch_size=0), "batch_size: 0"),
         (lambda: dataclasses.replace(sample(), seed=-1), "seed: -1"),

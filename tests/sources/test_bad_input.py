@@ -11,23 +11,11 @@ from typing import Any
 import pytest
 
 from tests.shapes import class_ids, make_tiny_imagenet, zip_folder
+from tests.sources.helpers import image_in, refusal
 from thumbnet.errors import DataError, StorageError, ThumbnetError
 from thumbnet.sources import pack
 
 ONE = class_ids(4)[0]
-
-
-def refusal(source: Path, tmp_path: Path, kind: type[ThumbnetError] = DataError) -> str:
-    """Pack a bad source, see that nothing is left behind, and return the message."""
-    out = tmp_path / "target" / "out"
-    with pytest.raises(kind) as caught:
-        pack(source, out)
-    assert not out.exists()
-    assert not out.parent.exists() or list(out.parent.iterdir()) == []
-    message = str(caught.value)
-    assert "\n" not in message
-    assert "Traceback" not in message
-    return message
 
 
 @pytest.fixture
@@ -240,35 +228,6 @@ def test_missing_words_are_a_note_and_no_error(folder: Path, tmp_path: Path) -> 
 def test_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "empty: no images; give" in refusal(tmp_path / "empty", tmp_path)
-
-
-def image_in(path: Path, shapes_folder: Path) -> None:
-    path.parent.mkdir(parents=True)
-    shutil.copy(shapes_folder / "test" / "images" / "test_0.JPEG", path)
-
-
-@pytest.mark.parametrize("nested", ["", "train/"])
-def test_a_folder_with_one_class(nested: str, shapes_folder: Path, tmp_path: Path) -> None:
-    image_in(tmp_path / f"pets/{nested}cat/1.jpg", shapes_folder)
-    assert "one class (cat); a classifier needs at least two" in refusal(tmp_path / "pets", tmp_path)
-
-
-def test_class_folders_with_a_class_without_images(shapes_folder: Path, tmp_path: Path) -> None:
-    image_in(tmp_path / "pets/cat/1.jpg", shapes_folder)
-    (tmp_path / "pets" / "dog").mkdir()
-    assert "pets: dog: this class has no images" in refusal(tmp_path / "pets", tmp_path)
-
-
-def test_class_folders_with_a_val_class_that_train_does_not_know(shapes_folder: Path, tmp_path: Path) -> None:
-    for name in ("train/cat/1.jpg", "train/dog/1.jpg", "val/dig/1.jpg"):
-        image_in(tmp_path / "pets" / name, shapes_folder)
-    assert "val/dig: this class is not in train; did you mean dog?" in refusal(tmp_path / "pets", tmp_path)
-
-
-def test_a_class_too_small_to_cut_val_from(shapes_folder: Path, tmp_path: Path) -> None:
-    for name in ("cat/1.jpg", "dog/1.jpg"):
-        image_in(tmp_path / "pets" / name, shapes_folder)
-    assert "leaves the class cat without training images" in refusal(tmp_path / "pets", tmp_path)
 
 
 def test_symbolic_links_in_a_circle_and_to_nowhere(shapes_folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Decoding: Pillow's pixels for every kind of image, and an error for every kind of damage."""
 
 import io
+import struct
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -91,6 +94,76 @@ def test_16_bit_grey_is_divided_by_257() -> None:
     decoded = decode(encoded(Image.fromarray(values), "PNG"), SIZE)
     np.testing.assert_array_equal(decoded.pixels[..., 1], np.rint(values / 257))
     assert decoded.conversions == ("16 bit", "greyscale")
+
+
+@pytest.mark.parametrize("size", [(16, 16), (160, 120), (1600, 16)])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "GIF", "WEBP"])
+def test_sides_of_16_pixels_are_no_16_bits(kind: str, size: tuple[int, int]) -> None:
+    for mode in ("RGB", "L"):
+        image = Image.new(mode, size, "white")
+        conversions = decode(encoded(image, kind), 16).conversions
+        assert "16 bit" not in conversions
+        assert ("resized" in conversions) == (size != (16, 16))
+
+
+def deep_png(values: NDArray[np.uint16]) -> bytes:
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", SIZE, SIZE, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    parts = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def deep_tiff(values: NDArray[np.uint16]) -> bytes:
+    # Of 8 bits and twice as wide, which has the same bytes, with the header then changed.
+    data = encoded(Image.fromarray(values.astype("<u2").view(np.uint8).reshape(SIZE, 2 * SIZE, 3)), "TIFF")
+    assert data.count(b"\x08\0" * 3) == 1
+    wide, narrow = (struct.pack("<IHH", 1, width, 0) for width in (2 * SIZE, SIZE))
+    return data.replace(b"\x08\0" * 3, b"\x10\0" * 3).replace(wide, narrow, 1)
+
+
+def deep_ppm(values: NDArray[np.uint16]) -> bytes:
+    return f"P6 {SIZE} {SIZE} 65535\n".encode() + values.astype(">u2").tobytes()
+
+
+def deep_plain_ppm(values: NDArray[np.uint16]) -> bytes:
+    return f"P3 {SIZE} {SIZE} 65535\n{' '.join(map(str, values.ravel().tolist()))}\n".encode()
+
+
+@pytest.mark.parametrize("write", [deep_png, deep_tiff, deep_ppm, deep_plain_ppm])
+def test_16_bit_colour_is_scaled_to_8(write: Callable[[NDArray[np.uint16]], bytes]) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint16) * 257
+    decoded = decode(write(values), SIZE)
+    np.testing.assert_array_equal(decoded.pixels, values // 257)
+    assert decoded.conversions == ("16 bit",)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("PPM", {})])
+def test_16_bit_grey_of_other_kinds_is_told_too(kind: str, options: dict[str, Any]) -> None:
+    values = np.linspace(0, 65535, SIZE * SIZE).reshape(SIZE, SIZE).astype(np.uint16)
+    decoded = decode(encoded(Image.fromarray(values), kind, **options), SIZE)
+    np.testing.assert_array_equal(decoded.pixels[..., 1], np.rint(values / 257))
+    assert decoded.conversions == ("16 bit", "greyscale")
+
+
+def test_a_bmp_of_16_bits_for_three_channels_is_not_16_bit() -> None:
+    header = struct.pack("<IiiHHIIiiII", 40, SIZE, SIZE, 1, 16, 3, 0, 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+    start = 14 + len(header) + len(masks)
+    pixels = struct.pack("<H", 0xF800) * SIZE * SIZE
+    data = b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + masks + pixels
+    decoded = decode(data, SIZE)
+    assert (decoded.pixels == (255, 0, 0)).all()
+    assert decoded.conversions == ()
+
+
+def test_a_plain_bitmap_is_greyscale() -> None:
+    decoded = decode(f"P1 {SIZE} {SIZE}\n".encode() + b"1 " * (SIZE * SIZE), SIZE)
+    assert (decoded.pixels == 0).all()
+    assert decoded.conversions == ("greyscale",)
 
 
 def test_values_without_a_known_range_are_refused() -> None:

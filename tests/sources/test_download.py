@@ -10,7 +10,6 @@ import pytest
 from filelock import FileLock
 
 from thumbnet.errors import DataError, StorageError
-from thumbnet.sources import download as module
 from thumbnet.sources import pack
 from thumbnet.sources.download import download
 
@@ -63,7 +62,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def fetch(server: Server, folder: Path) -> Path:
+def fetch(server: Server, folder: Path | None) -> Path:
     return download(folder, url=server.url, size=len(CONTENT), sha256=SHA256)
 
 
@@ -120,6 +119,11 @@ def test_a_finished_archive_that_was_damaged_is_found(server: Server, tmp_path: 
     assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
+def test_the_archive_lies_in_the_cache(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "cache"))
+    assert fetch(server, None) == tmp_path / "cache" / "data.zip"
+
+
 def test_an_http_error_is_one_line(server: Server, tmp_path: Path) -> None:
     server.status = 404
     with pytest.raises(DataError, match=r"cannot download .*Not Found.*data pack FILE"):
@@ -131,7 +135,7 @@ def test_a_refused_connection_says_what_to_do(server: Server, tmp_path: Path, mo
     server.server_close()
     with pytest.raises(DataError, match=r"refused.*get the archive by other means and run `thumbnet data pack FILE`"):
         fetch(server, tmp_path)
-    monkeypatch.setattr(module, "platformdirs", type("_", (), {"user_cache_dir": lambda _: str(tmp_path)}))
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path))
     monkeypatch.setattr(download, "__kwdefaults__", {**(download.__kwdefaults__ or {}), "url": server.url})
     with pytest.raises(DataError, match=r"by other means"):
         pack(None, tmp_path / "out")

@@ -1,6 +1,5 @@
 """Packing of good sources: the same content from every packaging, and facts that are true."""
 
-import hashlib
 import shutil
 import zipfile
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.shapes import class_ids, class_name, draw, make_tiny_imagenet, zip_folder
+from tests.shapes import class_ids, class_name, make_tiny_imagenet, zip_folder
 from thumbnet.sources import pack, tiny_imagenet
 
 
@@ -110,56 +109,6 @@ def test_train_images_numbered_from_zero_in_each_class_get_their_class_in_the_id
     assert train.boxes is None
 
 
-def class_folders(folder: Path, split: str, classes: list[str], images: int, seed: int) -> Path:
-    random = np.random.default_rng(seed)
-    for label, name in enumerate(classes):
-        (folder / split / name).mkdir(parents=True)
-        for index in range(images):
-            draw(label, 40, random)[0].save(folder / split / name / f"{index:03d}.png")
-    return folder
-
-
-def test_class_folders_with_train_val_and_flat_test(tmp_path: Path) -> None:
-    folder = class_folders(tmp_path / "pets", "train", ["cat", "dog", "émeu"], 5, seed=0)
-    class_folders(folder, "val", ["cat", "dog", "émeu"], 2, seed=1)
-    (folder / "test").mkdir()
-    shutil.copy(folder / "val" / "cat" / "000.png", folder / "test" / "question.png")
-    (folder / "train" / "cat" / "notes.txt").write_text("not an image")
-    (folder / "train" / ".DS_Store").write_text("")
-    dataset = pack(folder, tmp_path / "out", size=32)
-    assert [item.name for item in dataset.classes] == ["cat", "dog", "émeu"]
-    assert dataset.counts == {"train": 15, "val": 6, "test": 1}
-    assert dataset.image_size == 32
-    assert dataset.split("train").image_ids[0] == "cat/000.png"
-    assert dataset.split("test").labels.tolist() == [-1]
-    assert dataset.facts["notes"] == [
-        "left out, as not named like an image: 1 of the files, first train/cat/notes.txt"
-    ]
-    assert "val_cut_from_train" not in dataset.facts
-    assert (
-        pack(zip_folder(folder, tmp_path / "pets.zip"), tmp_path / "two", size=32).fingerprint == dataset.fingerprint
-    )
-
-
-def test_a_test_split_of_class_folders_is_labelled(tmp_path: Path) -> None:
-    folder = class_folders(tmp_path / "pets", "train", ["cat", "dog"], 3, seed=0)
-    class_folders(folder, "test", ["cat", "dog"], 1, seed=1)
-    test = pack(folder, tmp_path / "out").split("test")
-    assert test.labels.tolist() == [0, 1]
-
-
-@pytest.mark.parametrize("nested", ["", "train"])
-def test_val_is_cut_from_train_by_hash_where_there_is_none(tmp_path: Path, nested: str) -> None:
-    folder = class_folders(tmp_path / "pets", nested, ["cat", "dog"], 20, seed=0)
-    dataset = pack(folder, tmp_path / "out", val_fraction=0.2)
-    assert dataset.counts == {"train": 32, "val": 8}
-    assert dataset.facts["val_cut_from_train"]["fraction"] == 0.2
-    ids = sorted(f"cat/{index:03d}.png" for index in range(20))
-    expected = sorted(sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())[:4])
-    assert [name for name in dataset.split("val").image_ids if name.startswith("cat")] == expected
-    assert not set(dataset.split("val").image_ids) & set(dataset.split("train").image_ids)
-
-
 def test_digits(tmp_path: Path) -> None:
     dataset = pack("digits", tmp_path / "out")
     train, val, test = (dataset.split(name) for name in ("train", "val", "test"))
@@ -179,13 +128,6 @@ def test_progress_counts_every_image_once(shapes_zip: Path, tmp_path: Path) -> N
     pack(shapes_zip, tmp_path / "out", watch=lambda *told: seen.append(told))
     assert seen[-1] == ("reading", 80, 80)
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
-
-
-def test_a_symbolic_link_to_a_class_is_followed(tmp_path: Path) -> None:
-    folder = class_folders(tmp_path / "pets", "train", ["cat", "dog"], 3, seed=0)
-    shutil.move(folder / "train" / "dog", tmp_path / "elsewhere")
-    (folder / "train" / "dog").symlink_to(tmp_path / "elsewhere")
-    assert pack(folder, tmp_path / "out").counts == {"train": 4, "val": 2}
 
 
 def test_member_names_that_climb_write_nothing_outside(shapes_folder: Path, tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ def test_an_existing_folder_is_left_alone(shapes_zip: Path, tmp_path: Path) -> N
     with pytest.raises(StorageError, match="never overwritten"):
         pack(shapes_zip, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "none")
+    with pytest.raises(StorageError, match="never overwritten"):
+        pack(shapes_zip, link)
 
 
 def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:

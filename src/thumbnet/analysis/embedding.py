@@ -112,7 +112,7 @@ def embed(subject: Subject, given: Sequence[str] = ()) -> Embedding:
 def _project(
     features: NDArray[np.float32], seed: int
 ) -> tuple[NDArray[np.float32], tuple[float, float], NDArray[np.float32], float]:
-    """Return PCA f32[P,2], its shares of variance, t-SNE f32[P,2] and its perplexity."""
+    """Return PCA f32[P,2], its shares of variance (nan without any), t-SNE f32[P,2] and its perplexity."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -121,7 +121,8 @@ def _project(
     if count < 3 or features.shape[1] < 2:
         raise DataError(f"embedding: {count} images of {features.shape[1]} features; there must be at least 3 of 2")
     perplexity = min(_PERPLEXITY, (count - 1) / 3)
-    with threadpool_limits(torch.get_num_threads()):
+    # Features that are all the same have no variance: its shares are 0 / 0.
+    with threadpool_limits(torch.get_num_threads()), np.errstate(invalid="ignore"):
         pca = PCA(min(_COMPONENTS, count, features.shape[1]), svd_solver="full")
         components = pca.fit_transform(features)
         start = components[:, :2] / max(float(components[:, 0].std()), np.finfo(np.float32).tiny) * 1e-4

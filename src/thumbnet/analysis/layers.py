@@ -1,5 +1,6 @@
 """Images on their way through the first layers, and the second layer's weights (Hansen 2015, figure 4)."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -95,19 +96,25 @@ def _works_on_values(part: Part) -> bool:
 
 
 def _outputs(model: nn.Module, inputs: Tensor, parts: list[Part]) -> list[Tensor]:
-    found: list[Tensor] = []
-    # Copies: what follows may work in place.
-    hooks = [
-        part.module.register_forward_hook(lambda _module, _inputs, output: found.append(output.detach().clone()))
-        for part in parts
-    ]
+    """Return what each of `parts` gives for `inputs`, the time that it is: one module may run several times."""
+    calls: Counter[nn.Module] = Counter()
+    found: dict[tuple[nn.Module, int], Tensor] = {}
+    wanted = {(part.module, part.before) for part in parts}
+
+    def note(module: nn.Module, _inputs: object, output: Tensor) -> None:
+        call = module, calls[module]
+        if call in wanted:
+            found[call] = output.detach().clone()  # what follows may work in place
+        calls[module] += 1
+
+    hooks = [module.register_forward_hook(note) for module in {part.module for part in parts}]
     try:
         with torch.no_grad(), evaluation_mode(model):
             model(inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return [found[part.module, part.before] for part in parts]
 
 
 def _shrunk(output: Tensor) -> Tensor:

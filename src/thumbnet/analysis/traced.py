@@ -9,11 +9,12 @@ from thumbnet.models import evaluation_mode
 
 
 class Part(NamedTuple):
-    """A part without parts of its own, as it ran: its name, itself, and the shape of its output (of several, none)."""
+    """A part as it ran: its name, itself, the shape of its output (of several, none), and how often it ran before."""
 
     name: str
     module: nn.Module
     shape: tuple[int, ...]
+    before: int
 
     @property
     def is_map(self) -> bool:
@@ -47,6 +48,7 @@ def run_parts(model: nn.Module, image: Tensor, *, all_levels: bool = True) -> li
 
 def _noting(name: str, found: list[Part]) -> Any:
     def note(module: nn.Module, _inputs: object, output: object) -> None:
-        found.append(Part(name, module, tuple(output.shape) if isinstance(output, Tensor) else ()))
+        before = sum(part.module is module for part in found)
+        found.append(Part(name, module, tuple(output.shape) if isinstance(output, Tensor) else (), before))
 
     return note

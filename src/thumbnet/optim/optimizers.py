@@ -99,7 +99,7 @@ def build_optimizer(optimizer: Optimizer, groups: Iterable[Group]) -> torch.opti
 
 
 def _build_timm(optimizer: Optimizer, groups: Iterable[Group]) -> torch.optim.Optimizer:
-    from timm.optim._optim_factory import get_optimizer_class, list_optimizers
+    from timm.optim import get_optimizer_class, list_optimizers
 
     name = optimizer.name.removeprefix(TIMM_PREFIX)
     known = [str(known) for known in list_optimizers()]

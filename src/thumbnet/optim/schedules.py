@@ -21,6 +21,12 @@ def _fraction(name: str, value: float) -> float:
     return value
 
 
+def _positive(name: str, value: float) -> float:
+    if value <= 0:
+        raise RecipeError(f"schedule.{name}: {value} is not a positive number; 0.1 is usual")
+    return value
+
+
 def _positive_steps(every: Length, steps_per_epoch: int) -> int:
     steps = every.steps(steps_per_epoch)
     if steps < 1:
@@ -37,6 +43,7 @@ def constant(total: int, steps_per_epoch: int) -> Factor:
 def step(total: int, steps_per_epoch: int, *, every: Length, gamma: float = 0.1) -> Factor:
     """Multiply by `gamma` after each stretch of length `every`."""
     del total
+    _positive("gamma", gamma)
     stride = _positive_steps(every, steps_per_epoch)
     return lambda step: gamma ** (step // stride)
 
@@ -44,6 +51,7 @@ def step(total: int, steps_per_epoch: int, *, every: Length, gamma: float = 0.1)
 def exponential(total: int, steps_per_epoch: int, *, every: Length, gamma: float = 0.9) -> Factor:
     """Decay continuously, by `gamma` over each stretch of length `every`."""
     del total
+    _positive("gamma", gamma)
     stride = _positive_steps(every, steps_per_epoch)
     return lambda step: gamma ** (step / stride)
 

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from thumbnet import files
+from thumbnet import arrays, files
 from thumbnet.errors import DataError, StorageError, nearest
 from thumbnet.packed.format import (
     DEFAULT_NAME,
@@ -118,9 +116,9 @@ class PackedDataset:
 
     def _array(self, file_name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
         path = self.path / file_name
-        with files.storage_errors(path), _array_errors(path):
+        with files.storage_errors(path), _header_errors(path):
             # Mode "c" gives a writable array over an unwritten file; torch.from_numpy warns of read-only arrays.
-            array = np.load(path, mmap_mode="c")
+            array = npy.open_memmap(path, mode="c")
         if array.dtype != np.dtype(dtype) or array.shape != shape:
             raise _damaged(path)
         return np.asarray(array)
@@ -203,28 +201,28 @@ def _damaged(path: Path) -> DataError:
 
 
 def default_path(name: str = DEFAULT_NAME) -> Path:
-    """Return the packed folder used when none is given: `$THUMBNET_DATA`, else `name` in the user's cache folder."""
+    """Return the packed folder used when none is given: `$THUMBNET_DATA`, else `name` in the cache folder."""
     chosen = os.environ.get("THUMBNET_DATA")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("thumbnet")) / name
+    return Path(chosen) if chosen else files.cache_folder() / name
 
 
 def _content_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content; of an array, of the bytes after the header, which is checked apart."""
     with files.storage_errors(path), path.open("rb") as handle:
         if path.suffix == ".npy":
-            with _array_errors(path):
+            with _header_errors(path):
                 npy.read_magic(handle)
                 npy.read_array_header_1_0(handle)
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
-def _array_errors(path: Path) -> Iterator[None]:
-    """Turn each way in which numpy objects to a damaged header into a `DataError`."""
+def _header_errors(path: Path) -> Iterator[None]:
+    """Turn each way in which numpy objects to a damaged header into a `DataError`; an `OSError` stays."""
     try:
-        with warnings.catch_warnings():
+        with arrays.array_errors(OSError), warnings.catch_warnings():
             # numpy only warns when a header parses after it is mended as one of Python 2.
             warnings.simplefilter("error", UserWarning)
             yield
-    except (ValueError, SyntaxError, EOFError, tokenize.TokenError, UserWarning) as error:
+    except ValueError as error:
         raise _damaged(path) from error

@@ -127,12 +127,15 @@ class DatasetWriter:
         files.write_json(self._folder / SIDECAR, sidecar)
 
     def _write_bytes(self, file_name: str, data: bytes) -> None:
-        (self._folder / file_name).write_bytes(data)
+        with (self._folder / file_name).open("wb") as handle:
+            handle.write(data)
+            files.sync(handle)
         self._describe(file_name, hashlib.sha256(data).hexdigest())
 
     def _write_array(self, file_name: str, array: NDArray[Any]) -> None:
         with (self._folder / file_name).open("wb") as handle:
             npy.write_array(handle, array, version=(1, 0), allow_pickle=False)
+            files.sync(handle)
         self._describe(file_name, hashlib.sha256(np.ascontiguousarray(array).data).hexdigest())
 
     def _describe(self, file_name: str, digest: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from thumbnet.errors import DataError
 from thumbnet.packed import PackedDataset
+from thumbnet.quality.candidates import candidate_pairs, thinned
 from thumbnet.quality.likeness import Grey, agreement, match, outline, perceptual_hash, shrink
 from thumbnet.watch import Watch, silent
 
@@ -33,7 +34,6 @@ FEWEST_PAIRS = 100
 """Pairs of different images below which chance cannot be judged, so that the threshold is 0.48 alone."""
 
 _CHUNK = 2048
-_ROWS, _COLUMNS = 256, 8192
 _RANDOM_PAIRS = 4000
 _LARGEST_GROUP = 50
 _LEAST_SPREAD = 0.005
@@ -216,8 +216,8 @@ def _near_pairs(
     """Return the pairs of `different` images that agree by `threshold` or more, their agreement, and the radius."""
     hashes, outlines = _described(grey, different)
     shaped = np.flatnonzero(outlines.any(axis=1))
-    places, extra = _thinned(hashes[:, shaped])
-    candidates, radius = candidate_pairs(hashes[:, shaped[places]], watch)
+    places, extra = thinned(hashes[:, shaped], _LARGEST_GROUP)
+    candidates, radius = candidate_pairs(hashes[:, shaped[places]], RADIUS, MOST_CANDIDATES, watch)
     candidates = shaped[np.concatenate([places[candidates], extra])]
     chunks = [candidates[start : start + 16 * _CHUNK] for start in range(0, len(candidates), 16 * _CHUNK)]
     matching = [chunk[match(outlines[chunk[:, 0]], outlines[chunk[:, 1]]) >= OUTLINE_MATCH] for chunk in chunks]
@@ -236,60 +236,6 @@ def _described(grey: NDArray[np.uint8], chosen: NDArray[np.int64]) -> tuple[NDAr
         hashes[:, start : start + len(part)] = perceptual_hash(part)
         outlines[start : start + len(part)] = outline(part)
     return hashes, outlines
-
-
-def _thinned(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of u64[2,N] to compare with each other, i64[M], and further candidates, i64[C,2].
-
-    Of more than 50 images of one hash only the first is compared with all others; each of the rest with that one.
-    Else their pairs, which no radius tells apart, would crowd out all others.
-    """
-    _, group, counts = np.unique(hashes, axis=1, return_inverse=True, return_counts=True)
-    group = group.ravel()
-    order = np.argsort(group, kind="stable")
-    first = order[np.cumsum(counts) - counts][group]
-    rest = (counts[group] > _LARGEST_GROUP) & (first != np.arange(len(group)))
-    return np.flatnonzero(~rest), np.stack([first[rest], np.flatnonzero(rest)], axis=1)
-
-
-def candidate_pairs(
-    hashes: NDArray[np.uint64], watch: Watch = silent, radius: int = RADIUS, most: int = MOST_CANDIDATES
-) -> tuple[NDArray[np.int64], int]:
-    """Return all pairs i64[C,2] of images whose hashes u64[2,N] differ in `radius` bits or fewer, and the radius.
-
-    All pairs are compared, block by block, so that memory stays bounded. With more than `most` pairs the radius is
-    lowered until they fit, at the least to 0; what is returned is then all pairs of that lower radius.
-    """
-    kept, sizes, held = [], [], 0
-    for start in range(0, hashes.shape[1], _ROWS):
-        for pairs, bits in _close(hashes, start, radius):
-            kept.append(pairs)
-            sizes.append(bits)
-            held += len(pairs)
-            while held > most and radius > 0:
-                radius -= 1
-                narrower = [bits <= radius for bits in sizes]
-                kept = [pairs[inside] for pairs, inside in zip(kept, narrower, strict=True)]
-                sizes = [bits[inside] for bits, inside in zip(sizes, narrower, strict=True)]
-                held = sum(map(len, kept))
-        watch("comparing", min(start + _ROWS, hashes.shape[1]), hashes.shape[1])
-    return np.concatenate([np.empty((0, 2), dtype=np.int64), *kept]), radius
-
-
-def _close(
-    hashes: NDArray[np.uint64], start: int, radius: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-    """Yield the pairs of images `start` and following with any later one, and the bits in which they differ."""
-    rows = hashes[:, start : start + _ROWS, None]
-    for place in range(start, hashes.shape[1], _COLUMNS):
-        columns = hashes[:, None, place : place + _COLUMNS]
-        bits = np.bitwise_count(rows[0] ^ columns[0])
-        bits += np.bitwise_count(rows[1] ^ columns[1])
-        one, other = np.divmod(np.flatnonzero(bits <= radius), bits.shape[1])
-        later = other + place > one + start
-        one, other = one[later], other[later]
-        if len(one):
-            yield np.stack([one + start, other + place], axis=1), bits[one, other]
 
 
 def _measure(grey: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from thumbnet.arrays import read_arrays
 from thumbnet.errors import DataError, reason_of
-from thumbnet.files import atomic_file, cache_folder, read_arrays, storage_errors
+from thumbnet.files import atomic_file, cache_folder, storage_errors
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.duplicates import Duplicates, find_duplicates
 from thumbnet.watch import Watch, silent

@@ -18,7 +18,8 @@ def start_from(recipe: Recipe, path: str) -> Recipe:
 def same_recipe(begun: Recipe, asked: Recipe) -> bool:
     """Return whether a run's recipe, as `train` states it, is the one that was asked for.
 
-    When a run begins, the digest of `model.init` is filled in, and what 'network' preprocessing stands for.
+    When a run begins, the digest of `model.init` and what chose it are filled in, and what 'network' preprocessing
+    stands for.
     """
     return begun == asked or _as_asked(begun, asked) == asked
 
@@ -28,7 +29,7 @@ def _as_asked(begun: Recipe, asked: Recipe) -> Recipe:
     wanted = asked.model.init
     if begun.model.init is not None and wanted is not None:
         digest = begun.model.init.sha256 if wanted.sha256 else ""
-        init = replace(begun.model.init, sha256=digest, pretrained=wanted.pretrained)
+        init = replace(begun.model.init, sha256=digest, pretrained=wanted.pretrained, selected_on=wanted.selected_on)
         begun = replace(begun, model=replace(begun.model, init=init))
     if asked.preprocessing != "network" or len(begun.phases) != len(asked.phases):
         return begun

@@ -22,11 +22,14 @@ class InitialWeights:
         sha256: digest of the file, filled in when the run begins, so that it cannot change unseen.
         pretrained: whether these weights have seen other images than the run's data; filled in for a run directory,
             and for a file of one.
+        selected_on: splits of the run's data whose images chose these weights among others, such as an earlier run's
+            best; filled in for a run directory, and for a file of one.
     """
 
     path: str
     sha256: str = ""
     pretrained: bool = True
+    selected_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require(bool(self.path), "model.init.path: names no file; give a weights file or a run directory")
@@ -77,6 +80,11 @@ class Model:
     weights: Literal["imagenet", "package"] | None = None
     init: InitialWeights | None = None
     head: Head = Head()
+
+    @property
+    def selected_on(self) -> tuple[str, ...]:
+        """Splits of the run's data whose images chose the weights that training starts from."""
+        return () if self.init is None else self.init.selected_on
 
     @property
     def pretrained(self) -> bool:

@@ -185,8 +185,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         require(self.every.amount > 0, "evaluation.every: a length of 0 has no end; use '1 epochs'")
+        require(len(set(self.splits)) == len(self.splits), "evaluation.splits: names a split twice; name each once")
         require(self.train_images >= 0, f"evaluation.train_images: {self.train_images} is negative; 0 leaves it out")
         require(self.batch_size >= 1, f"evaluation.batch_size: {self.batch_size} is not a positive number")
+        size = self.image_size
+        require(size is None or 8 <= size <= 1024, f"evaluation.image_size: {size} is not in 8 to 1024 pixels")
         find_views(self.views, "evaluation.views")
 
 
@@ -206,6 +209,9 @@ class Checkpointing:
     snapshots: int = 0
 
     def __post_init__(self) -> None:
+        for name, ends in (("keep", self.keep), ("filters", self.filters)):
+            least = min(ends, default=1)
+            require(least >= 1, f"checkpointing.{name}: {least} is no epoch, of which the first is 1; leave it out")
         require(self.snapshots >= 0, f"checkpointing.snapshots: {self.snapshots} is negative; 0 keeps none")
 
 

@@ -11,6 +11,12 @@ from thumbnet.packed import ClassInfo
 from thumbnet.sources.listing import Listing, Row, check_classes, is_image, listed_split, smallest_by_hash
 from thumbnet.sources.tree import FileTree
 
+_ALSO_CALLED = {
+    "val": {"val", "vals", "valid", "validate", "validation", "dev", "development", "eval", "evaluation", "holdout"},
+    "test": {"test", "tests", "testing"},
+}
+"""What others call the splits beside train, in any case."""
+
 
 def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
     """Check a source of class folders and list its images.
@@ -20,8 +26,8 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
         val_fraction: share of each class that becomes the val split where the source has none.
 
     Raises:
-        DataError: there are no images, fewer than two classes, a class without images, or a val class unknown to
-            train.
+        DataError: there are no images, fewer than two classes, a class without images, a val class unknown to train,
+            or a val or test split by another name.
     """
     top = tree.folders("")
     if not any(is_image(name) for name in tree.walk("")):
@@ -29,6 +35,8 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
             f"{tree.source}: no images; give Tiny ImageNet's archive or folder, or a folder of class folders"
         )
     root = "train" if "train" in top else ""
+    if root:
+        _check_siblings(tree, top)
     ids = tree.folders(root)
     check_classes(tree, ids)
     train = _labelled(tree, root, ids)
@@ -45,19 +53,41 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
     rows = {"train": train, "val": val}
     if root and "test" in top:
         rows["test"] = _test(tree, ids)
-    listed = {row.file for split in rows.values() for row in split}
-    ignored = [name for name in tree.walk("") if name not in listed]
-    notes = (
-        [f"left out, as not named like an image: {len(ignored):,} of the files, first {ignored[0]}"] if ignored else []
-    )
     return Listing(
         kind="class-folders",
         name=tree.source.resolve().stem,
         classes=tuple(ClassInfo(name, name) for name in ids),
         splits={name: listed_split(name, split) for name, split in rows.items() if split},
         facts=facts,
-        notes=notes,
+        notes=_left_out(tree, root, {row.file for split in rows.values() for row in split}),
     )
+
+
+def _check_siblings(tree: FileTree, top: Sequence[str]) -> None:
+    """Refuse images in a folder beside `train` that is named like val or test, but otherwise."""
+    for folder in top:
+        meant = next((split for split, names in _ALSO_CALLED.items() if folder.lower() in names), folder)
+        if meant != folder and any(is_image(name) for name in tree.walk(folder)):
+            raise DataError(
+                f"{tree.where(folder)}: looks like the {meant} split, which must be called {meant}; "
+                f"rename it to {meant}, or move it away to do without"
+            )
+
+
+def _left_out(tree: FileTree, root: str, listed: set[str]) -> list[str]:
+    """Return a note for each reason for which files are not among the `listed`."""
+    ignored = [name for name in tree.walk("") if name not in listed]
+    reasons = {
+        "in no class folder" + (" of train, val or test" if root else ""): [
+            name for name in ignored if is_image(name)
+        ],
+        "not named like an image": [name for name in ignored if not is_image(name)],
+    }
+    return [
+        f"left out, as {reason}: {len(names):,} of the files, first {names[0]}"
+        for reason, names in reasons.items()
+        if names
+    ]
 
 
 def _labelled(tree: FileTree, root: str, folders: Sequence[str], ids: Sequence[str] | None = None) -> list[Row]:

@@ -120,8 +120,7 @@ def _from_pillow(image: Image.Image, size: int) -> Decoded:
     conversions: list[str] = []
     if getattr(image, "is_animated", False):
         conversions.append("first frame")
-    # Pillow opens 16-bit colour in 8-bit modes; only the raw mode of its first tile tells.
-    deep = any("16" in str(tile) for tile in getattr(image, "tile", [])[:1]) or image.mode.startswith("I")
+    deep = _is_16_bit(image)
     image.load()
     if deep:
         conversions.append("16 bit")
@@ -129,6 +128,20 @@ def _from_pillow(image: Image.Image, size: int) -> Decoded:
         conversions.append("orientation")
     rgb = _to_rgb(ImageOps.exif_transpose(image), conversions)
     return Decoded(_square(rgb, size, conversions), tuple(conversions))
+
+
+def _is_16_bit(image: Image.Image) -> bool:
+    """Say whether a channel of an image that is not loaded yet has 16 bits."""
+    if image.mode.startswith("I"):
+        return True
+    # Pillow opens 16-bit colour in 8-bit modes; only the first tile tells, by its raw mode or a PPM's largest value.
+    for tile in getattr(image, "tile", [])[:1]:
+        raw, *rest = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if tile.codec_name.startswith("ppm"):
+            return any(value > 255 for value in rest)
+        # That of BMP has 16 bits for all three channels.
+        return "16" in str(raw) and raw != "BGR;16"
+    return False
 
 
 def _to_rgb(image: Image.Image, conversions: list[str]) -> Image.Image:

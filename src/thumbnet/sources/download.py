@@ -1,14 +1,9 @@
 """The official Tiny ImageNet archive, downloaded once: resumed where it stopped, and checked by its SHA-256."""
 
-import contextlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-
-import platformdirs
-from filelock import FileLock, Timeout
 
 from thumbnet import files
 from thumbnet.errors import DataError, StorageError
@@ -36,7 +31,7 @@ def download(
     The unfinished file stays as `<name>.part`, and the next call goes on from its end.
 
     Args:
-        folder: where the archive is kept; by default the user's cache folder.
+        folder: where the archive is kept; by default `files.cache_folder()`.
         url: where it comes from.
         size: its length in bytes.
         sha256: its SHA-256; the connection is not encrypted, so this is what proves the archive.
@@ -46,12 +41,13 @@ def download(
         DataError: it cannot be downloaded, or what came is not the archive.
         StorageError: the folder cannot be written, or another process is downloading.
     """
-    folder = folder or Path(platformdirs.user_cache_dir("thumbnet"))
+    folder = folder or files.cache_folder()
     archive = folder / url.rpartition("/")[2]
     part = archive.with_name(archive.name + ".part")
     with files.storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(archive):
+    in_use = StorageError(f"{archive}: another process is downloading this; wait for it")
+    with files.locked(files.lock_beside(archive), in_use):
         if not archive.is_file():
             if not part.is_file() or part.stat().st_size != size:
                 _fetch(url, part, size, watch)
@@ -117,18 +113,3 @@ def _check(path: Path, url: str, size: int, sha256: str) -> None:
         f"{path}: not the archive of {url} (its SHA-256 or size differs), removed; run the command again, or get the "
         "archive by other means and run `thumbnet data pack FILE`"
     )
-
-
-@contextlib.contextmanager
-def _only_one(archive: Path) -> Iterator[None]:
-    """Keep a second process from writing the same file."""
-    lock = FileLock(archive.with_name(f".{archive.name}.lock"), timeout=0)
-    with files.storage_errors(archive):
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise StorageError(f"{archive}: another process is downloading this; wait for it") from error
-    try:
-        yield
-    finally:
-        lock.release()

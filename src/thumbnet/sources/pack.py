@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from thumbnet import packed
 from thumbnet.errors import DataError, StorageError
+from thumbnet.files import check_absent
 from thumbnet.sources.class_folders import list_class_folders
 from thumbnet.sources.decode import Batch, decode_batch, pillow_warnings
 from thumbnet.sources.digits import list_digits
@@ -42,7 +43,7 @@ def pack(
 
     Args:
         source: an archive or folder in Tiny ImageNet's layout or of class folders; `digits` for scikit-learn's digits;
-            None for the official Tiny ImageNet archive, which is downloaded to the user's cache folder.
+            None for the official Tiny ImageNet archive, which is downloaded to the cache folder.
         out: the folder to make; it must not exist.
         size: height and width of the packed images, in pixels; by default 64, and 32 for the digits.
         val_fraction: share of each class that becomes val where the source has no val split, above 0 and below 1.
@@ -62,8 +63,7 @@ def pack(
         raise DataError(f"val_fraction is {val_fraction}: it must be above 0 and below 1")
     if threads < 0:
         raise DataError(f"threads is {threads}: it must be 0 (one for each processor) or more")
-    if os.path.lexists(out):
-        raise StorageError(f"{out}: exists already and is never overwritten; choose another place or remove it")
+    check_absent(out)
     started = time.perf_counter()
     if source == "digits":
         digits, listing = list_digits(val_fraction)
