@@ -86,7 +86,7 @@ def test_devices_that_are_not_there(
 def test_an_existing_run_is_never_overwritten(run: RunDirectory, dataset: PackedDataset, shell: Shell) -> None:
     before = sorted(run.path.rglob("*"))
     line = shell.error("train", "demo", "--data", dataset.path, "--out", run.path)
-    assert "exists already and is never overwritten; choose another folder with --out" in line
+    assert "exists already and is never overwritten; choose another place or remove it" in line
     assert sorted(run.path.rglob("*")) == before
 
 

@@ -166,6 +166,16 @@ def test_evaluate_shows_the_worst_and_best_of_many_classes(tmp_path: Path, run: 
     assert sum(value == "0.0%" for _, value in shown) == 4
 
 
+def test_names_of_classes_are_printed_as_they_are(tmp_path: Path, run: RunDirectory, shell: Shell) -> None:
+    named = copy_of(run, tmp_path / "named")
+    about = named.data()
+    for one, name in zip(about["classes"], ("left [/right]", "[last]", ":heart:", "[red]"), strict=False):
+        one["name"] = name
+    (named.path / "data.json").write_text(json.dumps(about))
+    table = shell.text("evaluate", named.path)
+    assert all(f" {one['name']} " in table for one in about["classes"][:4])
+
+
 def test_predict_writes_the_official_format(
     run: RunDirectory, dataset: PackedDataset, tmp_path: Path, shell: Shell
 ) -> None:

@@ -87,6 +87,7 @@ def test_figures_on_images_that_chose_are_said_to_be_so(
     said = f"{run.path} [best] was {note}, and the p-value does not hold."
     assert shell.json(*both, *here)["notes"] == [said]
     assert said in shell.text(*both, *here)
+    assert all(f"top-1 of {run.path} [{weights}]" in shell.text(*both, *here) for weights in ("last", "best"))
     assert shell.json(*both, "--threads", 1)["notes"] == []
     soup = tmp_path / "soup"
     printed = shell.text("soup", paths[0], "--snapshots", "--out", soup, "--threads", 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thumbnet.predictions import chosen_on, judged_split, trained_on
+from thumbnet.predictions import choice_note, chosen_on, judged_split, trained_on
 
 CLEAN, DIRTY, SILENT = {"train_on": "fit"}, {"train_on": "all"}, {"recipe": "x"}
 
@@ -25,6 +25,12 @@ def test_what_chose_a_member_chose_the_ensemble() -> None:
     assert [chosen_on(one) for one in (CLEAN, best)] == [[], ["val"]]
     assert chosen_on({"members": [CLEAN, {"members": [best]}], "selected_on": ["holdout"]}) == ["holdout", "val"]
     assert chosen_on({"members": [best, best]}) == ["val"]
+
+
+def test_a_note_says_what_a_choice_does_to_the_figures() -> None:
+    note = "x was chosen on val, which also judges: new images will be classified worse"
+    assert choice_note("x was", "val") == f"{note}."
+    assert choice_note("x was", "val", tested=True) == f"{note}, and the p-value does not hold."
 
 
 def test_val_is_judged_or_a_holdout_that_was_not_trained_on() -> None:

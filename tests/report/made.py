@@ -1,7 +1,7 @@
 """Runs as training would leave them, with made-up images and predictions, so that a test chooses what they hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,12 @@ def make_run(
     recipe: Recipe | None = None,
     splits: Sequence[str] = ("val", "holdout"),
     complete: bool = True,
+    selected_on: Sequence[str] = (),
 ) -> RunDirectory:
-    """Return a run whose network is the better the higher its `skill` is, with predictions for `splits`."""
+    """Return a run whose network is the better the higher its `skill` is, with predictions for `splits`.
+
+    The splits that it is `selected_on` chose its weights.
+    """
     recipe = recipe or two_phases()
     run = RunDirectory.create(folder, recipe, dataset.described(), ENVIRONMENT, "thumbnet train short --out 'a run'")
     run.metrics.append(metric_rows())
@@ -99,6 +103,8 @@ def make_run(
     scores = {}
     for split in splits:
         one = predictions(made, dataset, recipe, split=split, seed=seed, skill=skill)
+        if selected_on:
+            one = replace(one, provenance={**one.provenance, "selected_on": list(selected_on)})
         one.save(run.predictions_path(split))
         scores[split] = one.scores().to_json()
     run.write_result(

@@ -1,5 +1,6 @@
 """Sections on analyses: every figure follows from the CSV, what is missing is said, and names are escaped."""
 
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -20,7 +21,7 @@ from thumbnet.analyses import PARTS, save_analysis
 from thumbnet.augment.corruptions import CORRUPTIONS
 from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
-from thumbnet.report import Report, make_report
+from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.charts.mosaic import heat_tile, mosaic, overlay, ranged_tiles, signed_tiles
 from thumbnet.report.facts.maps import peak_of
 from thumbnet.report.facts.robustness import MEANINGS
@@ -79,6 +80,19 @@ def test_points_bear_their_images_and_classes(report: Report, data: PackedDatase
         expected = {image: ids[label] for image, label in zip(split.image_ids, split.labels.tolist(), strict=True)}
         found = {row["image"]: row["class"] for row in rows_of(report, "embedding") if row["split"] == name}
         assert found == expected
+
+
+def test_features_that_are_all_the_same_have_no_shares_of_variance(analyzed: RunDirectory, tmp_path: Path) -> None:
+    run = copy_of(analyzed, tmp_path / "run")
+    found = analyses.read(run, analyses.Embedding)
+    assert found is not None
+    nowhere = np.zeros_like(found.pca)
+    save_analysis(run, replace(found, pca=nowhere, tsne=nowhere, explained=(math.nan, math.nan)))
+    report = make_report([run])
+    assert next(iter(report.figures["sections"]["features"].values()))["embedding"]["pca_explained"] == [None, None]
+    assert "Principal components (none and none of the variance)" in " ".join(check(report).texts)
+    _, figures, _ = write_report(report, tmp_path / "report.html")
+    assert "NaN" not in figures.read_text()
 
 
 def test_filter_changes_follow_from_the_files(report: Report, analyzed: RunDirectory) -> None:

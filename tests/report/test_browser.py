@@ -1,8 +1,10 @@
 """Reports clicked through in headless Chromium."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator
 
@@ -138,6 +140,28 @@ def test_curves_tell_their_own_values(
         chart.press("End")
         chart.press("ArrowLeft")
         assert tip.inner_text().startswith("epoch 4\none: val: 98.8%")
+
+
+def test_shares_next_to_0_and_100_percent_are_told_and_sorted(browser: Browser, file: Path, tmp_path: Path) -> None:
+    made = Made(["nearly", "half", "whole"], [2500, 4, 4])
+    run = make_run(made, tmp_path / "run", make_data(made, tmp_path / "packed"))
+    stored = run.predictions("val")
+    answers = stored.labels.copy()
+    for label, errors in ((0, 1), (1, 2)):
+        answers[np.flatnonzero(stored.labels == label)[:errors]] = label + 1
+    # Each answer has 99.7%.
+    replace(stored, logits=6.5 * np.eye(3, dtype=np.float32)[answers]).save(run.predictions_path("val"))
+    report = make_report([run])
+    assert "whole above 99%</span>" in report.html
+    assert "100%</span>" not in report.html
+    write_report(report, file)
+    with opened(browser, file) as page:
+        table = page.locator("#run-1-per-class table.sortable")
+        table.evaluate("table => { table.closest('details').open = true; }")
+        for order in (["whole", "nearly", "half"], ["half", "nearly", "whole"]):
+            table.locator("thead button").nth(2).click()
+            assert table.locator("tbody th").all_inner_texts() == order
+        assert table.locator("tbody tr", has_text="nearly").locator("td").nth(1).inner_text() == "above 99.9%"
 
 
 def test_a_tap_tells_what_pointing_does(browser: Browser, single_report: Report, file: Path) -> None:

@@ -8,16 +8,20 @@ import pytest
 
 from tests.helpers import short_recipe
 from tests.report.made import Made, make_run
+from thumbnet.metrics import Reliability
 from thumbnet.packed import PackedDataset
-from thumbnet.recipe import Phase, Recipe, epochs, iterations
+from thumbnet.recipe import Phase, epochs, iterations
 from thumbnet.recipes import find_recipe
 from thumbnet.report import make_report
 from thumbnet.report.charts.axes import Scale, number
 from thumbnet.report.charts.heatmap import draw_heatmap
 from thumbnet.report.charts.lines import Curve, draw_lines, smooth, thin
+from thumbnet.report.charts.reliability import draw_reliability
+from thumbnet.report.charts.severities import draw_severities
 from thumbnet.report.facts.confusions import similarity_order
 from thumbnet.report.facts.curves import phase_changes
 from thumbnet.report.subject import read_subjects
+from thumbnet.run import RunDirectory
 from thumbnet.train.plan import make_plan
 
 PHASES = [
@@ -32,29 +36,47 @@ PHASES = [
 def test_phases_begin_where_the_plan_has_them(
     phases: tuple[Phase, ...], fraction: float, made: Made, data: PackedDataset, tmp_path: Path
 ) -> None:
-    check_changes(short_recipe(phases=phases, fraction=fraction, batch_size=16), 197, made, data, tmp_path)
+    recipe = short_recipe(phases=phases, fraction=fraction, batch_size=16)
+    check_changes(make_run(made, tmp_path / "run", data, recipe=recipe, complete=False), 197)
 
 
 def test_phases_of_a_long_run(made: Made, data: PackedDataset, tmp_path: Path) -> None:
-    check_changes(find_recipe("resnet18-64"), 100_000, made, data, tmp_path)
+    recipe = find_recipe("resnet18-64")
+    check_changes(make_run(made, tmp_path / "run", data, recipe=recipe, complete=False), 100_000)
 
 
-def check_changes(recipe: Recipe, images: int, made: Made, data: PackedDataset, folder: Path) -> None:
-    plan = make_plan(recipe, images, data.image_size)
-    run = make_run(made, folder / "run", data, recipe=recipe, complete=False)
+def test_phases_begin_where_the_steps_state_them(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    run = make_run(made, tmp_path / "run", data)
+    stated = [row | {"phase": 1 + (row["step"] > 7)} for row in run.metrics.read()]
     run.metrics.truncate(0)
+    run.metrics.append(stated)
+    (change,) = make_report([run]).figures["sections"]["curves"]["runs"][0]["phase_changes"]
+    assert (change["phase"], change["step"], change["epoch"]) == (2, 7, 1.4)
+
+
+def check_changes(run: RunDirectory, images: int) -> None:
+    """Check the changes of a run on so many images whose steps state their phase, or whose later ones alone do."""
+    plan = make_plan(run.recipe(), images, run.data()["image_size"])
     rows: list[dict[str, Any]] = [
         {"kind": "iteration", "step": step, "epoch": round(plan.epochs_done(step), 5), "loss": 1.0, "lr": 0.1}
         for step in range(1, plan.total_steps + 1)
     ]
-    run.metrics.append(rows)
-    (subject,) = read_subjects([run])
-    assert [change.step for change in phase_changes(subject)] == [phase.start for phase in plan.phases[1:]]
-    # Half-way, later phases have not begun.
     half = plan.total_steps // 2
-    run.metrics.truncate(half)
+    for stated_from in (plan.total_steps, half // 2, 0):
+        for row in rows[stated_from:]:
+            row["phase"] = plan.phase_at(row["step"] - 1).index + 1
+        run.metrics.truncate(0)
+        run.metrics.append(rows)
+        assert begins(run) == [phase.start for phase in plan.phases[1:]]
+        # Half-way, later phases have not begun.
+        run.metrics.truncate(half)
+        assert begins(run) == [phase.start for phase in plan.phases[1:] if phase.start < half]
+
+
+def begins(run: RunDirectory) -> list[int]:
+    """The steps after which the report lets phases begin."""
     (subject,) = read_subjects([run])
-    assert [one.step for one in phase_changes(subject)] == [p.start for p in plan.phases[1:] if p.start < half]
+    return [change.step for change in phase_changes(subject)]
 
 
 def test_a_thinned_curve_keeps_its_extremes() -> None:
@@ -94,6 +116,14 @@ def test_a_curve_lies_where_its_values_say() -> None:
     assert "<one>" not in figure
     constant = draw_lines("title", "lr", [Curve("lr", [(1, 0.1), (2, 0.1)], 0)])
     assert "polyline" in constant
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.9997, "above 99.9%"), (1.0, "100.0%"), (0.0002, "below 0.1%")])
+def test_figures_say_100_percent_only_where_it_is_just_that(value: float, said: str) -> None:
+    assert f"top-1 ends at {said}" in draw_lines("t", "u", [Curve("top-1", [(0, 0.5), (1, value)], 0)], percent=True)
+    found = Reliability(np.array([3]), np.array([value]), np.array([value]), 0.0)
+    assert f"3 of 3 images, confidence {said}, accuracy {said}" in draw_reliability("t", found)
+    assert f"a 1\n{said} (" in draw_severities("t", 0.5, {"a": [(1, value, (0.1, 1.0))]})
 
 
 def test_alike_classes_are_neighbours() -> None:

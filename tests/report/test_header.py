@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,23 @@ def test_a_soup_is_made_again_from_its_members(
     assert ("; chosen on the holdout" in text) == select
     assert ("; some of them were chosen before, on holdout" in text) == snapshots
     assert "training split without its holdout" not in text
+
+
+@pytest.mark.parametrize("selected_on", [(), ("holdout",), ("holdout", "val")])
+def test_what_was_chosen_on_the_judged_split_is_said_to_be_so(
+    selected_on: Sequence[str], made: Made, data: PackedDataset, tmp_path: Path
+) -> None:
+    note = "chosen on val, which also judges: new images will be classified worse"
+    chosen = make_run(made, tmp_path / "chosen", data, selected_on=selected_on)
+    found, text = card(make_report([chosen]))
+    assert list(found["notes"]) == ([f"The weights were {note}."] if "val" in selected_on else [])
+    assert (f"60 images The weights were {note}." in text) == ("val" in selected_on)
+    assert ("also judges" in text) == ("val" in selected_on)
+    compared = make_report([chosen, make_run(made, tmp_path / "fixed", data, seed=1)])
+    check(compared)
+    said = f"chosen was {note}, and the p-value does not hold."
+    assert compared.figures["sections"]["compare"]["notes"] == ([said] if "val" in selected_on else [])
+    assert (f'<p class="note">{said}</p>' in compared.html) == ("val" in selected_on)
 
 
 def test_a_run_is_made_again_from_its_recipe(short_run: RunDirectory) -> None:

@@ -1,7 +1,9 @@
 """The page for all kinds of runs: what is missing is said, what is hostile is escaped, and it stays small."""
 
 import re
+import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +21,8 @@ from thumbnet.packed import PackedDataset, PackedSplit
 from thumbnet.predictions import Predictions
 from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
-from thumbnet.report.section import amount, percent
 from thumbnet.report.subject import short_names
+from thumbnet.report.words import amount, percent
 from thumbnet.run import RunDirectory
 
 
@@ -86,6 +88,30 @@ def test_without_val_the_holdout_is_judged_or_the_lack_is_said(
     for section in ("per-class", "confusions", "errors", "calibration"):
         assert "missing" in report.figures["sections"][section]["seen"]
     assert report.html.count("Nothing to show") >= 4
+
+
+def test_where_the_data_has_no_val_that_is_said(tmp_path: Path) -> None:
+    made = simple(val=0)
+    report = make_report([make_run(made, tmp_path / "run", make_data(made, tmp_path / "packed"), splits=("holdout",))])
+    (note,) = report.figures["sections"]["overview"]["runs"][0]["notes"]
+    assert note == ("There is no labelled val split, so the holdout is judged, on which the run may have been chosen.")
+    assert note in check(report).texts
+
+
+@pytest.mark.parametrize("gone", [("val",), ("val", "holdout")])
+def test_predictions_that_are_gone_are_said_to_be_so_with_how_to_get_them(
+    gone: Sequence[str], run: RunDirectory, tmp_path: Path, shell: Shell
+) -> None:
+    bare = copy_of(run, tmp_path / "a run")
+    whole = make_report([bare])
+    for split in gone:
+        bare.predictions_path(split).unlink()
+    lacking = make_report([bare])
+    assert "no labelled val split" not in lacking.html
+    command = f"thumbnet predict '{bare.path}' --split val --out '{bare.predictions_path('val')}'"
+    assert any(command in text for text in check(lacking).texts)
+    shell.text(*shlex.split(command)[1:], "--threads", 1)
+    assert make_report([bare]).tables["images.csv"] == whole.tables["images.csv"]
 
 
 def test_trained_on_the_holdout_there_is_no_temperature(made: Made, data: PackedDataset, tmp_path: Path) -> None:
@@ -203,7 +229,7 @@ def test_predictions_of_something_else_are_refused(
 def test_each_split_is_checked_once_a_page_and_only_where_it_is_shown(
     pair: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from thumbnet.report.panels import quality
+    from thumbnet.report.facts import quality
 
     opened: list[str] = []
     whole = PackedDataset.split

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,12 +21,12 @@ from tests.report.reading import check, rows_of
 from thumbnet import packed
 from thumbnet.analyses.places import current_origin, read_cross_fitted, save_cross_fitted
 from thumbnet.errors import RunError
-from thumbnet.packed import PackedDataset
+from thumbnet.packed import PackedDataset, PackedSplit
 from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.data_page import make_data_report
+from thumbnet.report.facts import quality
 from thumbnet.report.facts.twins import make_twins
-from thumbnet.report.panels import quality
 from thumbnet.report.pictures import encode
 from thumbnet.report.section import render
 from thumbnet.run import RunDirectory
@@ -189,12 +190,45 @@ def test_what_the_data_report_leaves_out_is_counted_and_not_encoded(
         return encode(pixels)
 
     monkeypatch.setattr("thumbnet.report.panels.dataset.encode", counted)
-    monkeypatch.setattr("thumbnet.report.data_page.IMAGE_BYTES", room)
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", 0)
+    bare = make_data_report(twinned, tmp_path).html
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", len(bare.encode()) + room)
     less = make_data_report(twinned, tmp_path).html
+    assert len(less.encode()) <= len(bare.encode()) + room
     left_out = data_report.html.count("data:image") - less.count("data:image")
     assert left_out > 0
     assert f"{left_out} images were left out" in less
     assert bool(encoded) == (room > 0)
+
+
+def test_no_section_of_the_data_report_is_without_images_for_the_sake_of_another(
+    twinned: PackedDataset, data_report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", len(data_report.html.encode()) - 3000)
+    less = make_data_report(twinned, tmp_path)
+    check(less)
+    for section in ("duplicates", "classes"):
+        shown = re.findall(rf'<section id="{section}".*?</section>', less.html, re.DOTALL)
+        assert shown[0].count("data:image") > 0
+    assert "of this section's images were left out" in less.html
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_data_report_checks_each_split_once(
+    known: bool, twinned: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if known:
+        ensure_duplicates(twinned, tmp_path)
+    checked: list[str] = []
+    whole = PackedDataset.split
+
+    def split(self: PackedDataset, name: str, verify: bool = True) -> PackedSplit:
+        checked.extend([name] * verify)
+        return whole(self, name, verify)
+
+    monkeypatch.setattr(PackedDataset, "split", split)
+    make_data_report(twinned, tmp_path)
+    assert checked == ["train", "val"]
 
 
 def test_boxes_cover_the_pixels_that_they_hold() -> None:

@@ -37,7 +37,7 @@ def analyze(
     compute: ComputeOptions = ComputeOptions(),
     as_json: JsonFlag = False,
 ) -> None:
-    """Compute what the report needs the network for: features, Grad-CAM, filtered images, corruptions."""
+    """Compute what the report needs the network for: features, neighbours, Grad-CAM, corruptions, a cross-fit."""
     from thumbnet.workflows import analyzing
 
     opened, wish = open_run(run), analyzing.AnalysisWish.of(only or (), again=again, classes=classes or ())

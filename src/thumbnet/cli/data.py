@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from thumbnet.watch import Watch
 
 _PackedArgument = Annotated[
-    Path | None, Parameter(help="Packed folder; by default $THUMBNET_DATA, else one in the user's cache folder.")
+    Path | None, Parameter(help="Packed folder; by default $THUMBNET_DATA, else one in the cache folder.")
 ]
 
 app = App(name="data", help="Pack images into one fast folder, and look at packed data.")

@@ -123,8 +123,9 @@ def soup(
     as_json: JsonFlag = False,
 ) -> None:
     """Average the weights of several runs of one network into a new run, which costs no more than one to use."""
+    from thumbnet.predictions import choice_note
+    from thumbnet.run import splits_behind
     from thumbnet.workflows.ensembling.souping import find_ingredients, make_soup
-    from thumbnet.workflows.stored import choice_note, splits_behind
 
     ingredients = find_ingredients(runs, weights=weights, of=networks.of())
     place = compute.choose()
@@ -223,8 +224,8 @@ def _show_comparison(compared: "Compared") -> None:
     console = table_console()
     console.print(table)
     for note in compared.notes:
-        console.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
-    console.print(compared.sentence, soft_wrap=True, highlight=False, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
+    console.print(compared.sentence, soft_wrap=True)
 
 
 def _show_ensemble(found: dict[str, Any], made: "Ensemble") -> None:
@@ -248,12 +249,12 @@ def _show_ensemble(found: dict[str, Any], made: "Ensemble") -> None:
             curve.add_row(str(entry["size"]), *_cells(entry))
         console.print(curve)
     for note in found["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
     if made.right is not None:
         sides = f"its best member ({found['best_member']})", "the ensemble"
-        console.print(made.comparison().sentence(*sides), soft_wrap=True, highlight=False, markup=False)
+        console.print(made.comparison().sentence(*sides), soft_wrap=True)
     if "out" in found:
-        console.print(f"{found['out']}: predictions for {', '.join(found['splits'])}", soft_wrap=True, highlight=False)
+        console.print(f"{found['out']}: predictions for {', '.join(found['splits'])}", soft_wrap=True)
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, str]:

@@ -30,7 +30,7 @@ def evaluate(
     run: PredictionsArgument,
     /,
     *,
-    split: Annotated[str, Parameter(help="The split to judge: holdout or val.")] = "val",
+    split: Annotated[str, Parameter(help="The split to judge: holdout, or a split with labels, such as val.")] = "val",
     judging: JudgingOptions = JudgingOptions(),
     data: RunDataOption = None,
     compute: ComputeOptions = ComputeOptions(),
@@ -138,7 +138,7 @@ def record(
 def _show_evaluation(found: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from thumbnet.workflows.stored import choice_note
+    from thumbnet.predictions import choice_note
 
     console = table_console()
     table = Table(

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from thumbnet import __version__
 from thumbnet.cli import (
@@ -35,28 +35,38 @@ app = App(
     help_epilogue="Start with: thumbnet demo",
     suppress_keyboard_interrupt=False,
 )
-app.command(data.app)
-app.command(demo.demo)
-app.command(recipes.recipes)
-app.command(training.train)
-app.command(training.resume)
-app.command(judging.evaluate)
-app.command(judging.predict)
-app.command(judging.record)
-app.command(analyze.analyze)
-app.command(zero_shot.zero_shot)
-app.command(features.features)
-app.command(ensembling.ensemble)
-app.command(ensembling.soup)
-app.command(ensembling.compare)
-app.command(report.report)
-app.command(reproduce.reproduce)
-app.command(study.study)
-app.command(tune.tune)
-app.command(serve.serve)
-app.command(submit.join)
-app.command(submit.submit)
-app.command(challenge.app)
+_GROUPS: Mapping[str, Sequence[App | Callable[..., None]]] = {
+    "Start": (demo.demo, data.app, recipes.recipes, training.train, training.resume),
+    "Judge": (
+        judging.evaluate,
+        judging.predict,
+        ensembling.compare,
+        ensembling.ensemble,
+        ensembling.soup,
+        zero_shot.zero_shot,
+    ),
+    "Explain": (analyze.analyze, report.report),
+    "Experiment": (study.study, tune.tune, reproduce.reproduce, features.features, judging.record),
+    "Challenge": (submit.join, submit.submit, serve.serve, challenge.app),
+}
+
+
+def _register() -> None:
+    """Add all commands, each with its group of the help page; the epilogue is that page's alone."""
+    flags = Group("Options")
+    for flag in ("--help", "--version"):
+        app[flag].group = (flags,)
+    for title, commands in _GROUPS.items():
+        group = Group.create_ordered(title)
+        for command in commands:
+            if isinstance(command, App):
+                command.group, command.help_epilogue = (group,), ""
+                app.command(command)
+            else:
+                app.command(command, group=group, help_epilogue="")
+
+
+_register()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

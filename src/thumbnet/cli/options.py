@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 JsonFlag = Annotated[bool, Parameter(name="--json", negative=(), help="Print the result as JSON.")]
 DataOption = Annotated[
     Path | None,
-    Parameter(name="--data", help="Packed data; by default $THUMBNET_DATA, else the user's cache folder."),
+    Parameter(name="--data", help="Packed data; by default $THUMBNET_DATA, else one in the cache folder."),
 ]
 RunDataOption = Annotated[
     Path | None, Parameter(name="--data", help="Packed data of the same classes; by default the run's own.")
@@ -83,14 +83,15 @@ class ComputeOptions:
     threads: ThreadsOption = None
 
     def choose(self) -> "torch.device":
-        """Return the device, and set the number of CPU threads.
+        """Return the device, and set this process up to compute on it.
 
         Raises:
             TrainingError: the device is not there.
         """
-        from thumbnet.train.hardware import choose_device
+        from thumbnet.train.hardware import choose_device, prepare_cpu
 
-        return choose_device(self.device, self.threads)
+        prepare_cpu(self.threads)
+        return choose_device(self.device)
 
     def given(self) -> dict[str, object]:
         """Return the options, by their names on the command line; `None` for what is as by default."""

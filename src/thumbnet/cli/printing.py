@@ -1,11 +1,12 @@
 """How commands print: results on standard output, progress on standard error."""
 
-import json
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from thumbnet.files import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def print_json(value: Any) -> None:
     """Print `value` as JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(value))
 
 
 def tell(line: str) -> None:
@@ -40,10 +41,14 @@ def plain_watch(seconds: float = 10.0) -> "Watch":
 
 
 def table_console(plain_width: int = 240) -> "Console":
-    """Return the console for tables; a file or a pipe has no width of its own, and gets `plain_width` columns."""
+    """Return the console for tables; a file or a pipe has no width of its own, and gets `plain_width` columns.
+
+    Texts are printed as they are: what looks like markup or an emoji's name stays, and numbers have no colour.
+    """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else plain_width)
+    width = None if sys.stdout.isatty() else plain_width
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def show_result(found: Mapping[str, Any], folder: Path, table: "Table", notes: Iterable[str], as_json: bool) -> None:
@@ -64,6 +69,6 @@ def show_page(page: Path, figures: Path, tables: Path) -> None:
 
 
 def print_lines(console: "Console", lines: Iterable[str]) -> None:
-    """Print lines as they are: what looks like markup stays, and numbers have no colour."""
+    """Print each of the lines."""
     for line in lines:
-        console.print(line, highlight=False, markup=False)
+        console.print(line)

@@ -34,7 +34,7 @@ def train(
     out: Annotated[Path | None, Parameter(help="Folder of the run; by default runs/RECIPE.")] = None,
     settings: SettingsOption = None,
     init: Annotated[
-        str | None, Parameter(help="Weights to start from: a file of tensors, or the folder of an earlier run.")
+        str | None, Parameter(help="Weights to start from: a file of tensors, an earlier run, or a checkpoint of one.")
     ] = None,
     training: TrainingOptions = TrainingOptions(),
     tensorboard: Annotated[bool, Parameter(negative=(), help="Write the metrics for TensorBoard too.")] = False,

@@ -1,7 +1,25 @@
 """Saved predictions: the pivot from which accuracies, ensembles, reports and submissions are computed."""
 
 from thumbnet.predictions.alignment import align
-from thumbnet.predictions.provenance import SPLITS, chosen_on, is_scored, is_split, judged_split, trained_on
+from thumbnet.predictions.provenance import (
+    SPLITS,
+    choice_note,
+    chosen_on,
+    is_scored,
+    is_split,
+    judged_split,
+    trained_on,
+)
 from thumbnet.predictions.saved import Predictions
 
-__all__ = ["SPLITS", "Predictions", "align", "chosen_on", "is_scored", "is_split", "judged_split", "trained_on"]
+__all__ = [
+    "SPLITS",
+    "Predictions",
+    "align",
+    "choice_note",
+    "chosen_on",
+    "is_scored",
+    "is_split",
+    "judged_split",
+    "trained_on",
+]

@@ -42,6 +42,18 @@ def chosen_on(provenance: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def choice_note(what: str, split: str, *, tested: bool = False) -> str:
+    """Return the sentence beside figures on `split` of what was chosen there.
+
+    Args:
+        what: that, with its verb, such as 'the weights were'.
+        split: chose, and judges.
+        tested: whether a p-value stands with the figures.
+    """
+    value = ", and the p-value does not hold" if tested else ""
+    return f"{what} chosen on {split}, which also judges: new images will be classified worse{value}."
+
+
 def is_scored(labels: NDArray[np.int64], provenance: Mapping[str, Any], split: str) -> bool:
     """Return whether predictions of `provenance` for `split` say something of new images: labelled, not trained on.
 

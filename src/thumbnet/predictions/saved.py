@@ -1,8 +1,8 @@
 """Predictions of one split, in memory and in a file."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet import metrics
+from thumbnet.arrays import read_arrays
 from thumbnet.errors import PredictionError
-from thumbnet.files import atomic_file, read_arrays
+from thumbnet.files import atomic_file
 
 _KEYS = ("split", "image_ids", "logits", "labels", "classes", "provenance")
 _REMEDY = "thumbnet predict RUN --split SPLIT --out FILE.npz"
@@ -51,6 +52,10 @@ class Predictions:
                 f"predictions: labels range from {self.labels.min()} to {self.labels.max()}, "
                 f"not in -1 to {classes - 1}; use class indices, -1 for unknown"
             )
+
+    def with_choice(self, splits: Sequence[str]) -> Self:
+        """Return these predictions with the `splits` whose images chose their network stated, if any did."""
+        return replace(self, provenance={**self.provenance, "selected_on": list(splits)}) if splits else self
 
     def save(self, path: Path) -> None:
         """Write the predictions to `path` in numpy's npz format, atomically, without pickle.

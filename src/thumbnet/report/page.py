@@ -17,7 +17,7 @@ from thumbnet.predictions import Predictions
 from thumbnet.report.facts.judged import Judged, judge_images
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.pictures import Budget, Library
-from thumbnet.report.section import Drawn, Made, Scene, draw_within, render
+from thumbnet.report.section import Drawn, Made, Part, Scene, Scope, draw_within, render
 from thumbnet.report.sections import SECTIONS
 from thumbnet.report.subject import Subject, read_subjects
 from thumbnet.run import RunDirectory
@@ -42,12 +42,12 @@ class Report:
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
-    """Sections under one heading: all runs, one of them, or both."""
+class Block:
+    """Sections under one heading, which may be empty: about all runs, one of them, or both."""
 
     title: str
     key: str
-    sections: Sequence[Made]
+    sections: Sequence[Part]
 
 
 def make_report(runs: Sequence[RunDirectory], data: Path | None = None) -> Report:
@@ -63,9 +63,9 @@ def make_report(runs: Sequence[RunDirectory], data: Path | None = None) -> Repor
     if not runs:
         raise RunError("report: no run is given; give the folder of at least one")
     subjects = read_subjects(runs, data)
-    blocks = _blocks(subjects)
-    parts = [one for block in blocks for one in block.sections]
-    html = _page(subjects, blocks)
+    found = _blocks(subjects)
+    parts = [one for _, made in found for one in made]
+    html = whole_page(_title(subjects), [block for block, _ in found], subjects)
     tables = _tables(parts)
     figures = {
         "thumbnet": environment.versions()["thumbnet"],
@@ -126,27 +126,27 @@ def _earlier(figures: Path) -> list[str] | None:
     return [name for name in map(str, tables) if Path(name).name == name and name.endswith(".csv")]
 
 
-def _blocks(subjects: Sequence[Subject]) -> list[_Block]:
-    """Return all sections with their figures, in the order of the page."""
+def _blocks(subjects: Sequence[Subject]) -> list[tuple[Block, list[Made]]]:
+    """Return all sections in the order of the page, and the same with their figures."""
     judged = [_judge(one) for one in subjects]
     count, library = len(subjects), Library()
     every = Scene(tuple(subjects), tuple(judged), library, Budget(0), "all", count)
-    blocks = [_Block("", "all", _made("all", every))]
+    blocks = [_block("", "all", every)]
     if count == 2:
-        blocks.append(_Block("", "pair", _made("pair", replace(every, key="pair"))))
+        blocks.append(_block("", "pair", replace(every, key="pair")))
     for subject, one in zip(subjects, judged, strict=True):
         scene = Scene((subject,), (one,), library, Budget(0), subject.key, count)
-        blocks.append(_Block(subject.label if count > 1 else "", subject.key, _made("run", scene)))
+        blocks.append(_block(subject.label if count > 1 else "", "run", scene))
     return blocks
 
 
-def _made(scope: str, scene: Scene) -> list[Made]:
-    found = []
+def _block(title: str, scope: Scope, scene: Scene) -> tuple[Block, list[Made]]:
+    made = []
     for section in SECTIONS:
         if section.scope == scope:
             own = replace(scene, key=f"{scene.key}-{section.key}")
-            found.append(Made(section, own, section.make(own)))
-    return found
+            made.append(Made(section, own, section.make(own)))
+    return Block(title, scene.key, [one.part for one in made]), made
 
 
 def _judge(subject: Subject) -> Judged | Missing:
@@ -173,43 +173,40 @@ def _tables(parts: Sequence[Made]) -> dict[str, str]:
     return {one.scene.file(table.name): table.to_csv() for one in parts for table in one.facts.tables()}
 
 
-def _page(subjects: Sequence[Subject], blocks: Sequence[_Block]) -> str:
-    """Return the page; its sections share the bytes that its text leaves for images."""
-    title = " and ".join(one.label for one in subjects[:3]) + (" and others" if len(subjects) > 3 else "")
+def _title(subjects: Sequence[Subject]) -> str:
+    return " and ".join(one.label for one in subjects[:3]) + (" and others" if len(subjects) > 3 else "")
+
+
+def whole_page(title: str, blocks: Sequence[Block], subjects: Sequence[Subject] = ()) -> str:
+    """Return the page; its sections share the bytes that its text leaves for images.
+
+    Args:
+        title: its heading.
+        blocks: its sections.
+        subjects: the runs whose missing data is said at the top.
+    """
     parts = [one for block in blocks for one in block.sections]
+    fixed = {"title": title, "blocks": blocks, "subjects": subjects}
 
     def page(drawn: Sequence[Drawn]) -> str:
-        html = {one.scene.key: found.html for one, found in zip(parts, drawn, strict=True)}
-        filled = [
-            (block, [(one.section, one.scene.key, html[one.scene.key]) for one in block.sections]) for block in blocks
-        ]
-        return whole_page(title, filled, sum(found.omitted for found in drawn), subjects)
+        html = {one.key: found.html for one, found in zip(parts, drawn, strict=True)}
+        return _render(html=html, omitted=sum(found.omitted for found in drawn), **fixed)
 
     bare = page([one.draw(0) for one in parts])
     return page(draw_within(parts, PAGE_BYTES - len(bare.encode())))
 
 
-def whole_page(title: str, blocks: Sequence[Any], omitted: int, subjects: Sequence[Subject] = ()) -> str:
-    """Return the page around its sections.
-
-    Args:
-        title: its heading.
-        blocks: each a heading with `title` and `key`, and a list of what has a `title`, its anchor and its HTML.
-        omitted: images that were left out to keep the page small.
-        subjects: the runs whose missing data is said at the top.
-    """
+def _render(**values: Any) -> str:
+    """Return the page around its sections."""
     script = _asset("report.js")
     return str(
         render(
             "page.html",
-            title=title,
-            subjects=subjects,
-            blocks=blocks,
-            omitted=omitted,
             style=Markup(_asset("report.css")),
             script=Markup(script),
             digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             version=environment.versions()["thumbnet"],
+            **values,
         )
     )
 

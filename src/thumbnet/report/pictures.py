@@ -63,21 +63,23 @@ class Source:
     Args:
         dataset: packed.
         name: of the split.
+        verify: whether it is checked.
         uris: data URIs by the id of the image: an image is encoded once, whichever runs show it.
     """
 
     dataset: PackedDataset
     name: str
+    verify: bool
     uris: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def split(self) -> PackedSplit:
-        """The split, whose files have been compared with their checksums.
+        """The split, whose files are compared with their checksums where that is asked for.
 
         Raises:
             DataError: it is damaged.
         """
-        return self.dataset.split(self.name)
+        return self.dataset.split(self.name, self.verify)
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -133,17 +135,20 @@ class Library:
     Args:
         sources: splits, by the fingerprint of their data and their name.
         duplicates: what is alike in it, by its fingerprint.
+        verify: whether the files of each split are compared with their checksums.
     """
 
     sources: dict[tuple[str, str], Source] = field(default_factory=dict)
     duplicates: dict[str, Duplicates] = field(default_factory=dict)
+    verify: bool = True
 
     def pictures(self, dataset: PackedDataset | Missing, split: str, budget: Budget) -> Pictures:
         """Return the pictures of a split of predictions; those of 'holdout' are in the training split."""
         name = packed_split_of(split)
         if isinstance(dataset, Missing) or name not in dataset.split_names:
             return Pictures(None, budget)
-        return Pictures(self.sources.setdefault((dataset.fingerprint, name), Source(dataset, name)), budget)
+        source = Source(dataset, name, self.verify)
+        return Pictures(self.sources.setdefault((dataset.fingerprint, name), source), budget)
 
 
 def encode(pixels: NDArray[np.uint8]) -> str:

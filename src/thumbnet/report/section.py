@@ -1,6 +1,5 @@
 """What a section of a report is: figures that are made from runs, and a drawing of them."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Facts, Missing
 from thumbnet.report.pictures import Budget, Library, Pictures
 from thumbnet.report.subject import Subject
+from thumbnet.report.words import amount, percent
 from thumbnet.templates import html_templates
 
 F = TypeVar("F", bound=Facts)
@@ -107,27 +107,43 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """A section of a page, to be drawn: its heading, its anchor, and what makes its HTML with images of a budget."""
+
+    title: str
+    key: str
+    html: Callable[[Budget], Markup]
+
+    def draw(self, room: int) -> Drawn:
+        """Return it with the images that fit into `room` bytes."""
+        budget = Budget(room)
+        html = self.html(budget)
+        if budget.omitted:
+            html += render("omitted.html", omitted=budget.omitted)
+        return Drawn(html, room - budget.left, budget.omitted)
+
+
+@dataclass(frozen=True, eq=False)
 class Made:
-    """A section with its figures, to be drawn."""
+    """A section with its figures; a note is drawn where there are none."""
 
     section: Section[Any]
     scene: Scene
     facts: Facts
 
-    def draw(self, room: int) -> Drawn:
-        """Return it with the images that fit into `room` bytes; a note where there are no figures."""
-        budget = Budget(room)
+    @property
+    def part(self) -> Part:
+        """What is drawn of it."""
+        return Part(self.section.title, self.scene.key, self._html)
+
+    def _html(self, budget: Budget) -> Markup:
         scene = replace(self.scene, budget=budget)
         if isinstance(self.facts, Missing):
-            html = scene.render("missing.html", missing=self.facts)
-        else:
-            html = self.section.draw(self.facts, scene)
-        if budget.omitted:
-            html += scene.render("omitted.html", omitted=budget.omitted)
-        return Drawn(html, room - budget.left, budget.omitted)
+            return scene.render("missing.html", missing=self.facts)
+        return self.section.draw(self.facts, scene)
 
 
-def draw_within(parts: Sequence[Made], room: int) -> list[Drawn]:
+def draw_within(parts: Sequence[Part], room: int) -> list[Drawn]:
     """Return all sections with images of at most `room` bytes together.
 
     Each section may take as much as every other. What the smaller ones leave is shared by the larger, so that none is
@@ -156,25 +172,6 @@ def for_judged(make: Callable[[Judged], F]) -> Callable[[Scene], F | Missing]:
 def render(template: str, **values: Any) -> Markup:
     """Return a template of `templates/` filled with `values`; what is no Markup is escaped."""
     return Markup(_ENVIRONMENT.get_template(template).render(**values))
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """Return a fraction as a percentage that says 0 or 100% only where it is just that; 'none' for none."""
-    if value is None or math.isnan(value):
-        return "none"
-    least = 10.0**-digits
-    if 0 < 100 * value < least / 2:
-        return f"below {least:g}%"
-    return f"above {100 - least:g}%" if 100 - least / 2 <= 100 * value < 100 else text.percent(value, digits)
-
-
-def amount(value: float) -> str:
-    """Return a large number with a unit: '2.85 M'."""
-    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        # What rounds to 1000 of the smaller unit is one of the larger.
-        if value >= 0.9995 * size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:,.0f}"
 
 
 _ENVIRONMENT = html_templates(

@@ -14,7 +14,7 @@ from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions, judged_split, trained_on
 from thumbnet.recipe import Recipe
 from thumbnet.report.facts.table import Missing
-from thumbnet.run import RunDirectory, evaluations, iterations
+from thumbnet.run import RunDirectory, choosing_splits, evaluations, iterations
 from thumbnet.text import path_labels
 
 
@@ -71,6 +71,13 @@ class Subject:
     def impossible(self) -> Mapping[Part, str]:
         """Why parts of the analysis cannot be had of this run, as far as it was tried."""
         return read_impossible(self.run, self.origin)
+
+    @property
+    def not_on_val(self) -> str:
+        """Why a complete run is judged on the holdout, as a sentence with what to do about it."""
+        gone = _val_is_gone(self.run) or Missing("there is no labelled val split")
+        said = f"{gone.reason}, so the holdout is judged, on which the run may have been chosen"
+        return f"{said[0].upper()}{said[1:]}{f'; {gone.remedy}' if gone.remedy else ''}."
 
     def not_analyzed(self, what: str, part: Part) -> Missing:
         """Return that `what` is missing, with the command that computes this part of an analysis, if one can."""
@@ -148,9 +155,21 @@ def _judged(run: RunDirectory, complete: bool, holdout: Predictions | Missing) -
     found = {"val": val, "holdout": held, None: None}[chosen]
     if found is not None:
         return found
-    return Missing(
+    return _val_is_gone(run) or Missing(
         "the run stored no predictions for a labelled val split, and none for a holdout that it did not train on",
         "train with data that has a val split, or with train_on=fit",
+    )
+
+
+def _val_is_gone(run: RunDirectory) -> Missing | None:
+    """Return that a complete run lacks predictions for the val split of its data, and how to get them, if it does."""
+    file = run.predictions_path("val")
+    if file.exists() or not run.data()["counts"].get("val"):
+        return None
+    command = shlex.join(["thumbnet", "predict", str(run.path), "--split", "val", "--out", str(file)])
+    return Missing(
+        "the run stored no predictions for val, or their file is gone",
+        f"make them with: {command}, then the report anew",
     )
 
 
@@ -177,7 +196,7 @@ def _unfinished(run: RunDirectory) -> Missing:
 def _stored(run: RunDirectory, split: str) -> Predictions | None:
     if not run.predictions_path(split).exists():
         return None
-    found = run.predictions(split)
+    found = run.predictions(split).with_choice(choosing_splits(run, "last"))
     try:
         if len(found.labels) and found.labels.min() >= 0:
             found.scores()

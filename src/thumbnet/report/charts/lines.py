@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from thumbnet.report import words
 from thumbnet.report.charts.axes import Axes, frame, make_axes, padded, svg
 
 _POINTS = 500
@@ -146,7 +147,7 @@ def _mark(axes: Axes, mark: Mark) -> Markup:
 
 def _spoken(curve: Curve, percent: bool) -> str:
     last = curve.points[-1][1]
-    return f"{curve.label} ends at {100 * last:.1f}%" if percent else f"{curve.label} ends at {last:.4g}"
+    return f"{curve.label} ends at {words.percent(last) if percent else f'{last:.4g}'}"
 
 
 def _values(points: Sequence[tuple[float, float]]) -> str:

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from thumbnet.metrics import Reliability
 from thumbnet.report.charts.axes import Axes, frame, make_axes, svg
+from thumbnet.report.words import percent
 
 
 def draw_reliability(title: str, found: Reliability) -> Markup:
@@ -19,9 +20,8 @@ def draw_reliability(title: str, found: Reliability) -> Markup:
     ]
     drawn += [_bar(axes, found, place) for place in range(bins) if found.counts[place]]
     content = frame(axes, "confidence", "accuracy", percent=True) + Markup("").join(drawn)
-    return svg(
-        axes, f"{title}. Expected calibration error {found.ece:.2%} over {bins} bins", content, kind="reliability"
-    )
+    name = f"{title}. Expected calibration error {percent(found.ece, 2)} over {bins} bins"
+    return svg(axes, name, content, kind="reliability")
 
 
 def _bar(axes: Axes, found: Reliability, place: int) -> Markup:
@@ -33,7 +33,7 @@ def _bar(axes: Axes, found: Reliability, place: int) -> Markup:
     top, base, said = axes.y(accuracy), axes.y(0), axes.y(confidence)
     tip = (
         f"{place / bins:.2%} to {(place + 1) / bins:.2%}: {count:,} of {images:,} images, "
-        f"confidence {confidence:.1%}, accuracy {accuracy:.1%}"
+        f"confidence {percent(confidence)}, accuracy {percent(accuracy)}"
     )
     return Markup(
         '<g data-tip="{}"><rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'

@@ -6,7 +6,8 @@ from markupsafe import Markup
 
 from thumbnet.report.charts.axes import frame, make_axes, svg
 from thumbnet.report.charts.lines import colour, dash
-from thumbnet.text import percent, with_interval
+from thumbnet.report.words import percent
+from thumbnet.text import interval
 
 Values = Sequence[tuple[int, float, tuple[float, float]]]
 """Severity (from 1), accuracy and its interval."""
@@ -37,8 +38,8 @@ def draw_severities(title: str, clean: float, found: Mapping[str, Values]) -> Ma
                 points, colour(number), dash(number // 4)
             )
         )
-        for at, value, interval in values:
-            text = f"{name} {at}\n{with_interval(value, interval)}"
+        for at, value, ends in values:
+            text = f"{name} {at}\n{percent(value)} ({interval(ends)})"
             drawn.append(
                 Markup('<circle data-tip="{}" cx="{:.1f}" cy="{:.1f}" r="4" fill="{}"/>').format(
                     text, axes.x(at), axes.y(value), colour(number)

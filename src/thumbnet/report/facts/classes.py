@@ -44,10 +44,11 @@ class ClassFacts:
     wrong: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PerClass:
     """All classes of a split, in the order of their indices."""
 
+    judged: Judged
     classes: tuple[ClassFacts, ...]
 
     def ranked(self) -> list[ClassFacts]:
@@ -97,7 +98,7 @@ class PerClass:
 
 def make_per_class(judged: Judged) -> PerClass:
     """Return the figures of each class."""
-    return PerClass(tuple(_class(judged, label) for label in range(len(judged.names))))
+    return PerClass(judged, tuple(_class(judged, label) for label in range(len(judged.names))))
 
 
 def _class(judged: Judged, label: int) -> ClassFacts:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from thumbnet import metrics
 from thumbnet.comparison import LEVEL, Comparison, compare_right, holm, mcnemar
 from thumbnet.errors import PredictionError
-from thumbnet.predictions import Predictions, align
+from thumbnet.predictions import Predictions, align, choice_note, chosen_on
 from thumbnet.report.facts.table import Missing, Table, finite
 from thumbnet.report.subject import Subject
 
@@ -58,6 +58,7 @@ class Compared:
         labels: what the report calls them.
         split: the split that both judge.
         comparison: the difference of their accuracies and the paired test.
+        notes: which of them were chosen on images of that split, so that neither holds; a sentence each.
         ids: K ids of classes.
         names: their names.
         images: N ids, in the first's order.
@@ -70,6 +71,7 @@ class Compared:
     labels: tuple[str, str]
     split: str
     comparison: Comparison
+    notes: tuple[str, ...]
     ids: tuple[str, ...]
     names: tuple[str, ...]
     images: tuple[str, ...]
@@ -93,6 +95,7 @@ class Compared:
             "split": self.split,
             **self.comparison.to_json(),
             "sentence": self.comparison.sentence(*self.labels),
+            "notes": list(self.notes),
             "classes": [
                 {**vars(one), "id": self.ids[one.label], "difference": finite(one.difference)} for one in self.classes
             ],
@@ -142,19 +145,27 @@ def make_compared(first: Subject, second: Subject) -> Compared | Missing:
         aligned = align(sides, "the two runs")
     except PredictionError as error:
         return Missing(f"the two cannot be compared by image: {error}")
-    return _compared(first, second, sides[0], aligned)
+    return _compared((first, second), sides, aligned)
 
 
-def _compared(first: Subject, second: Subject, base: Predictions, logits: list[NDArray[np.float32]]) -> Compared:
-    truth = base.labels
+def _compared(
+    subjects: tuple[Subject, Subject], sides: Sequence[Predictions], logits: Sequence[NDArray[np.float32]]
+) -> Compared:
+    base = sides[0]
+    truth, labels = base.labels, (subjects[0].label, subjects[1].label)
     answers = np.stack([one.argmax(axis=1) for one in logits]).astype(np.int64)
     right = answers == truth
     return Compared(
-        labels=(first.label, second.label),
+        labels=labels,
         split=base.split,
         comparison=compare_right(right[0], right[1]),
+        notes=tuple(
+            choice_note(f"{label} was", base.split, tested=True)
+            for label, side in zip(labels, sides, strict=True)
+            if base.split in chosen_on(side.provenance)
+        ),
         ids=base.classes,
-        names=first.names,
+        names=subjects[0].names,
         images=base.image_ids,
         truth=truth,
         answers=answers,

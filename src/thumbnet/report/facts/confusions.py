@@ -29,18 +29,29 @@ class Confusions:
     """The confusion matrix of a split.
 
     Args:
-        ids: K ids of classes.
-        names: their names.
-        matrix: i64[K,K], images by class (row) and predicted class (column), in the order of the ids.
+        judged: the split, of K classes.
         order: the indices of the classes, i64[K], alike ones side by side.
         pairs: all pairs that occur, the commonest first.
     """
 
-    ids: tuple[str, ...]
-    names: tuple[str, ...]
-    matrix: NDArray[np.int64]
+    judged: Judged
     order: NDArray[np.int64]
     pairs: tuple[Pair, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the classes."""
+        return self.judged.predictions.classes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.judged.names
+
+    @property
+    def ordered(self) -> NDArray[np.int64]:
+        """Images by class (row) and predicted class (column), i64[K,K], alike classes side by side."""
+        return self.judged.confusion[self.order][:, self.order]
 
     def to_json(self) -> dict[str, Any]:
         """Return the order of the classes and all pairs as JSON data."""
@@ -49,9 +60,8 @@ class Confusions:
 
     def tables(self) -> Sequence[Table]:
         """Return the whole matrix, with classes in their clustered order, and the pairs."""
-        order, ids = self.order, [self.ids[label] for label in self.order]
-        ordered = self.matrix[order][:, order].tolist()
-        matrix = [(key, *row) for key, row in zip(ids, ordered, strict=True)]
+        ids = [self.ids[label] for label in self.order]
+        matrix = [(key, *row) for key, row in zip(ids, self.ordered.tolist(), strict=True)]
         pairs = [
             (
                 *(self.ids[one.true], self.names[one.true], self.ids[one.predicted], self.names[one.predicted]),
@@ -74,7 +84,7 @@ def make_confusions(judged: Judged) -> Confusions:
     ]
     pairs.sort(key=lambda one: (-one.images, -one.share, one.true, one.predicted))
     order = similarity_order(judged.probabilities, judged.labels)
-    return Confusions(judged.predictions.classes, judged.names, matrix, order, tuple(pairs))
+    return Confusions(judged, order, tuple(pairs))
 
 
 def similarity_order(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:

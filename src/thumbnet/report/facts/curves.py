@@ -3,8 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+from thumbnet.recipe import Recipe
 from thumbnet.report.facts.table import Missing, Table
 from thumbnet.report.subject import Subject
 
@@ -108,28 +110,41 @@ def make_curves(subjects: Sequence[Subject]) -> Curves | Missing:
 
 
 def phase_changes(subject: Subject) -> tuple[PhaseChange, ...]:
-    """Return where each phase after the first began, as far as the run got.
+    """Return where each phase after the first began, as far as the run got."""
+    rows = subject.iterations()
+    # A run that an older version began, and maybe this one resumed, has steps that do not state their phase.
+    begins = _begins(rows) if all("phase" in row for row in rows) else _derived_begins(rows, subject.recipe)
+    return tuple(
+        PhaseChange(phase, before["step"], before["epoch"], _news(subject, phase - 1)) for phase, before in begins
+    )
+
+
+def _begins(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the number of each phase that began after the first, and the row before it."""
+    return [(row["phase"], before) for before, row in pairwise(rows) if row["phase"] != before["phase"]]
+
+
+def _derived_begins(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the same of rows without phases.
 
     The steps of an epoch are not stored; they follow from the step at which a phase that is given in epochs ends.
     """
-    rows, fraction = subject.iterations(), subject.recipe.fraction
-    changes: list[PhaseChange] = []
+    begins: list[tuple[int, Mapping[str, Any]]] = []
     start, first_epoch = 0, 0
-    for number, phase in enumerate(subject.recipe.phases[:-1], start=2):
+    for number, phase in enumerate(recipe.phases[:-1], start=2):
         if start >= len(rows):
             break
         row = rows[-1]
         if phase.length.unit == "epochs":
-            row = _nearest(rows[start:], first_epoch + phase.length.amount * fraction)
+            row = _nearest(rows[start:], first_epoch + phase.length.amount * recipe.fraction)
         per_epoch = max(1, round((row["step"] - start) / (row["epoch"] - first_epoch)))
-        end = start + max(1, round(phase.length.steps(per_epoch) * fraction))
+        end = start + max(1, round(phase.length.steps(per_epoch) * recipe.fraction))
         if end >= len(rows):
             break
-        epoch = rows[end - 1]["epoch"]
+        begins.append((number, rows[end - 1]))
         # A phase begins a new epoch, also after a part of one.
-        start, first_epoch = end, math.ceil(epoch - 1e-4)
-        changes.append(PhaseChange(number, end, epoch, _news(subject, number - 1)))
-    return tuple(changes)
+        start, first_epoch = end, math.ceil(rows[end - 1]["epoch"] - 1e-4)
+    return begins
 
 
 def _nearest(rows: Sequence[Mapping[str, Any]], epoch: float) -> Mapping[str, Any]:

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from thumbnet import metrics
-from thumbnet.analyses import Embedding, Neighbours
-from thumbnet.report.facts.table import Missing, Table
+from thumbnet.analyses import Embedding, Neighbours, read
+from thumbnet.report.facts.places import ids_of
+from thumbnet.report.facts.table import Missing, Table, finite_list
+from thumbnet.report.subject import Subject
 
 CHOICES = {
     "given": "the classes that were asked for",
@@ -72,7 +76,7 @@ class Features:
             "choice": one.choice,
             "images": len(one.labels),
             "features": one.width,
-            "pca_explained": list(one.explained),
+            "pca_explained": finite_list(one.explained),
             "tsne_perplexity": one.perplexity,
             "tsne_seed": one.seed,
         }
@@ -126,3 +130,28 @@ class Features:
         ]
         header = ("image", "class", "rank", "neighbour", "neighbour_class", "cosine")
         return [Table("neighbours", header, rows)]
+
+
+def make_features(subject: Subject) -> Features:
+    """Return what is known of the features of a run."""
+    return Features(_placed(subject), _alike(subject), subject.run.class_ids(), subject.names)
+
+
+def _placed(subject: Subject) -> Placed | Missing:
+    found = read(subject.run, Embedding, subject.origin)
+    if found is None:
+        return subject.not_analyzed("embedding of its features", "embedding")
+    train = ids_of(subject, "train", found.positions[~found.judged])
+    judged = ids_of(subject, found.split, found.positions[found.judged])
+    names = np.empty(len(found.labels), dtype=object)
+    names[~found.judged], names[found.judged] = train, judged
+    return Placed(found, names.tolist())
+
+
+def _alike(subject: Subject) -> Alike | Missing:
+    found = read(subject.run, Neighbours, subject.origin)
+    if found is None:
+        return subject.not_analyzed("nearest neighbours", "neighbours")
+    places = np.unique(found.found)
+    train = dict(zip(places.tolist(), ids_of(subject, "train", places), strict=True))
+    return Alike(found, ids_of(subject, found.split, found.positions), train)

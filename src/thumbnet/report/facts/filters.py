@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from thumbnet.analyses import FilterChange, Layers, filter_change
+from thumbnet.analyses import FilterChange, Layers, filter_change, read, recorded_filters
 from thumbnet.analyses.filters import Filters
+from thumbnet.report.facts.places import ids_of
 from thumbnet.report.facts.table import Missing, Table
+from thumbnet.report.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,16 @@ class FirstLayers:
         ]
         header = ("from", "to", "filter", "distance", "relative_distance", "cosine")
         return [Table("filters", header, rows)] if rows else []
+
+
+def make_first_layers(subject: Subject) -> FirstLayers:
+    """Return the first layers of a run, as far as they are recorded."""
+    filters: Mapping[str, Filters] | Missing = recorded_filters(subject.run)
+    if not filters:
+        filters = Missing("the run recorded no first-layer filters")
+    layers = read(subject.run, Layers, subject.origin) or subject.not_analyzed("images through its layers", "layers")
+    images = [] if isinstance(layers, Missing) else ids_of(subject, layers.split, layers.positions)
+    return FirstLayers(filters, [] if isinstance(filters, Missing) else stages_of(filters), layers, images)
 
 
 def stages_of(filters: Mapping[str, Filters]) -> list[Stage]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from thumbnet.metrics import Accuracy, Scores
 from thumbnet.packed import subset_indices
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, choice_note, chosen_on
 from thumbnet.report.facts.table import Cell, Missing, Table
 from thumbnet.report.subject import Subject
 
@@ -23,6 +23,7 @@ class RunHeader:
         steps: optimiser steps that it has made.
         split: the split that is judged; `None` where there is none.
         scores: on that split; `None` where there is none.
+        notes: what must be known of the scores, a sentence each: why val is not judged, whether that split chose.
         last: of an unfinished run its last evaluation, by 'split', 'top1', 'epoch', and 'images' and 'top1_interval',
             which are `None` where the number of images is unknown; `None` for a complete run and without evaluations.
         views: scores on val with the test-time views that the recipe names, by 'name' and 'scores'; or `None`.
@@ -52,6 +53,7 @@ class RunHeader:
     steps: int
     split: str | None
     scores: Scores | None
+    notes: tuple[str, ...]
     last: Mapping[str, Any] | None
     views: Mapping[str, Any] | None
     best: Mapping[str, Any] | None
@@ -133,6 +135,7 @@ def _head(subject: Subject) -> RunHeader:
         steps=status["step"],
         split=None if judged is None else judged.split,
         scores=None if judged is None else judged.scores(),
+        notes=() if judged is None else tuple(_notes(subject, judged)),
         last=None if complete else _last(subject),
         views=result.get("views"),
         best=result.get("best"),
@@ -152,6 +155,12 @@ def _head(subject: Subject) -> RunHeader:
         command=sessions[0].get("command", ""),
         again=_again(subject, sessions[0].get("command", "")),
     )
+
+
+def _notes(subject: Subject, judged: Predictions) -> list[str]:
+    chosen = judged.split in chosen_on(judged.provenance)
+    found = [subject.not_on_val] if judged.split == "holdout" else []
+    return [*found, choice_note("The weights were", judged.split)] if chosen else found
 
 
 def _last(subject: Subject) -> dict[str, Any] | None:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet.analyses import Maps
-from thumbnet.report.facts.table import Table
+from thumbnet.report.facts.places import ids_of
+from thumbnet.report.facts.table import Missing, Table
+from thumbnet.report.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,14 @@ class Looked:
         ]
         header = ("image", "true", "predicted", "predicted_x", "predicted_y", "true_x", "true_y")
         return [Table("maps", header, rows)]
+
+
+def make_looked(subject: Subject) -> Looked | Missing:
+    """Return the maps of a run, or why there are none."""
+    found = subject.maps
+    if found is None:
+        return subject.not_analyzed("maps of where it looked", "maps")
+    return Looked(found, ids_of(subject, found.split, found.positions), subject.run.class_ids(), subject.names)
 
 
 def peak_of(one: NDArray[np.float32], box: tuple[float, float, float, float]) -> tuple[float | None, float | None]:

@@ -1,5 +1,6 @@
 """Labels that are probably wrong, images that are there twice, and the accuracy without them."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,20 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thumbnet import metrics
+from thumbnet.analyses.places import read_cross_fitted
 from thumbnet.packed import PackedDataset, packed_split_of
 from thumbnet.predictions import Predictions
 from thumbnet.quality.cleaned import Cleaned, accuracy_without
 from thumbnet.quality.confident import Suspects, suspects, suspects_of_parts
-from thumbnet.quality.duplicates import Duplicates
+from thumbnet.quality.duplicates import Duplicates, find_duplicates
+from thumbnet.quality.stored import stored_duplicates
 from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Missing, Table
 from thumbnet.report.facts.twins import Twins, make_twins
+from thumbnet.report.subject import Subject
 
 SUREST = 0.01
 """The share of a split's images that the surest suspects are; see docs/quality.md for how often they are wrong."""
 
-
 _CHUNK = 10_000
+
+_SOON = 100_000_000, 20_000
+"""Bytes of packed images, and images, up to which duplicates are searched while the report is made: a few seconds.
+
+Reading takes time by the bytes, comparing by the square of the images.
+"""
 
 
 def surest_count(images: int) -> int:
@@ -101,18 +110,15 @@ class Quality:
         return tuple(found)
 
 
-def make_quality(
-    judged: Judged,
-    train: Predictions | Missing,
-    duplicates: tuple[PackedDataset, Duplicates] | Missing,
-) -> Quality:
+def make_quality(judged: Judged, subject: Subject, known: dict[str, Duplicates]) -> Quality:
     """Return what is doubtful about a judged split and the training split.
 
     Args:
         judged: predictions for images that training did not see.
-        train: out-of-sample predictions for the training images, or why there are none.
-        duplicates: the data and what is alike in it, or why that is not known.
+        subject: their run.
+        known: duplicates of data sets by fingerprint; those of the run's are added.
     """
+    duplicates = _duplicates(subject, known)
     found = suspects(judged.probabilities, judged.labels)
     how = "the network's own predictions, as it did not train on these images"
     without = _without_suspects(judged, found)
@@ -120,12 +126,35 @@ def make_quality(
         without |= _without_twins(judged, *duplicates)
     return Quality(
         judged=_suspected(judged.predictions, found, how),
-        train=_of_train(train),
+        train=_of_train(_cross_fitted(subject)),
         twins=duplicates if isinstance(duplicates, Missing) else make_twins(*duplicates),
         without=without,
         names=judged.names,
         ids=judged.predictions.classes,
     )
+
+
+def _cross_fitted(subject: Subject) -> Predictions | Missing:
+    found = read_cross_fitted(subject.run, subject.origin)
+    return found or subject.not_analyzed("out-of-sample probabilities of its training images", "crossfit")
+
+
+def _duplicates(subject: Subject, known: dict[str, Duplicates]) -> tuple[PackedDataset, Duplicates] | Missing:
+    """Return the data with its duplicates; `known` keeps those of each data set, by its fingerprint."""
+    dataset = subject.dataset
+    if isinstance(dataset, Missing):
+        return Missing("duplicates cannot be searched, as the packed data is not at hand", dataset.remedy)
+    found = known[dataset.fingerprint] if dataset.fingerprint in known else stored_duplicates(dataset)
+    if found is None:
+        total = sum(dataset.counts.values())
+        if total < 2 or total * dataset.image_size**2 * 3 > _SOON[0] or total > _SOON[1]:
+            return Missing(
+                "the duplicates of this data have not been searched yet",
+                f"thumbnet data report {shlex.quote(str(dataset.path))}, once; then write this report anew",
+            )
+        found = find_duplicates(dataset)
+    known[dataset.fingerprint] = found
+    return dataset, found
 
 
 def _of_train(train: Predictions | Missing) -> Suspected | Missing:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from thumbnet import metrics
-from thumbnet.analyses import Robustness
-from thumbnet.report.facts.table import Cell, Table
+from thumbnet.analyses import Robustness, read
+from thumbnet.report.facts.places import ids_of
+from thumbnet.report.facts.table import Cell, Missing, Table
+from thumbnet.report.subject import Subject
 
 MEANINGS = {
     "noise": "standard deviation of the noise",
@@ -94,3 +96,11 @@ class Corrupted:
             Table("robustness", header, cells),
             Table("robustness-images", ("image", "true", "clean", *columns), rows),
         ]
+
+
+def make_corrupted(subject: Subject) -> Corrupted | Missing:
+    """Return what the network of a run says of corrupted images, or why that is not known."""
+    found = read(subject.run, Robustness, subject.origin)
+    if found is None or not found.is_computed().any():
+        return subject.not_analyzed("figures on corrupted images", "robustness")
+    return Corrupted(found, ids_of(subject, found.split, found.positions), subject.run.class_ids())

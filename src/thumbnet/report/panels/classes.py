@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from thumbnet.report.charts.dots import Dot, draw_dots
 from thumbnet.report.facts.classes import ClassFacts, PerClass, make_per_class
-from thumbnet.report.facts.judged import Judged
 from thumbnet.report.panels.samples import Shown, show_rows
-from thumbnet.report.section import Scene, Section, for_judged, percent
+from thumbnet.report.section import Scene, Section, for_judged
+from thumbnet.report.words import percent
 from thumbnet.text import interval
 
 _SHOWN, _IMAGES = 6, 8
@@ -27,8 +27,6 @@ class Card(NamedTuple):
 
 def draw(facts: PerClass, scene: Scene) -> Markup:
     """Return the section."""
-    judged = scene.judged[0]
-    assert isinstance(judged, Judged)
     ranked = facts.ranked()
     worst = ranked[:_SHOWN]
     best = [one for one in reversed(ranked) if one not in worst][:_SHOWN]
@@ -38,15 +36,15 @@ def draw(facts: PerClass, scene: Scene) -> Markup:
         ranked=ranked,
         averages=facts.averages(),
         without=[one.name for one in facts.classes if not one.images],
-        figure=_figure(facts, judged),
-        worst=[_card(facts, scene, judged, one, wrong_first=True) for one in worst],
-        best=[_card(facts, scene, judged, one, wrong_first=False) for one in best],
+        figure=_figure(facts),
+        worst=[_card(facts, scene, one, wrong_first=True) for one in worst],
+        best=[_card(facts, scene, one, wrong_first=False) for one in best],
         spreads=[_spread(facts, one) for one in facts.classes],
         detail=_detail(facts),
     )
 
 
-def _figure(facts: PerClass, judged: Judged) -> Markup:
+def _figure(facts: PerClass) -> Markup:
     ranked = facts.ranked()
     dots = [
         Dot(
@@ -60,10 +58,11 @@ def _figure(facts: PerClass, judged: Judged) -> Markup:
         f"Accuracy of {len(ranked)} classes, sorted, with 95% intervals: from {percent(ranked[0].accuracy)} "
         f"({ranked[0].name}) to {percent(ranked[-1].accuracy)} ({ranked[-1].name})"
     )
-    return draw_dots(title, "classes, the worst first", "accuracy", dots, line=float(1 - judged.wrong.mean()))
+    return draw_dots(title, "classes, the worst first", "accuracy", dots, line=float(1 - facts.judged.wrong.mean()))
 
 
-def _card(facts: PerClass, scene: Scene, judged: Judged, one: ClassFacts, *, wrong_first: bool) -> Card:
+def _card(facts: PerClass, scene: Scene, one: ClassFacts, *, wrong_first: bool) -> Card:
+    judged = facts.judged
     rows: NDArray[np.int64] = np.flatnonzero(judged.labels == one.label)
     order = np.argsort(-judged.loss[rows] if wrong_first else judged.loss[rows], kind="stable")
     return Card(one, show_rows(scene, judged, rows[order][:_IMAGES]), _spread(facts, one))

@@ -27,14 +27,11 @@ class Example(NamedTuple):
 
 def draw(facts: Confusions, scene: Scene) -> Markup:
     """Return the section."""
-    judged = scene.judged[0]
-    assert isinstance(judged, Judged)
-    order = facts.order
     return scene.render(
         "confusions.html",
         facts=facts,
-        examples=[_example(scene, judged, one) for one in facts.pairs[:_PAIRS]],
-        heatmap=png_uri(draw_heatmap(facts.matrix[order][:, order])),
+        examples=[_example(scene, facts.judged, one) for one in facts.pairs[:_PAIRS]],
+        heatmap=png_uri(draw_heatmap(facts.ordered)),
         cells=_cells(facts),
     )
 
@@ -57,7 +54,7 @@ def _surest(judged: Judged, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _cells(facts: Confusions) -> dict[str, Any]:
     """Return what the page's script needs to name a cell: names, images of each class, and the cells that hold any."""
-    ordered = facts.matrix[facts.order][:, facts.order]
+    ordered = facts.ordered
     rows, columns = np.nonzero(ordered)
     return {
         "names": [facts.names[label] for label in facts.order],

@@ -1,6 +1,6 @@
 """The sections of a report on packed data as HTML."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,20 +13,12 @@ from thumbnet.report.facts.dataset import Boxes, DataFacts
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.panels.quality import show_twins
 from thumbnet.report.pictures import Budget, Library, encode, png_uri
-from thumbnet.report.section import render
+from thumbnet.report.section import Part, render
 
 _TWINS = 120
 _SAMPLES = 2
 _ALL_SAMPLES = 400
 _CELLS = 12
-
-
-class Panel(NamedTuple):
-    """A section of the page: its heading, its anchor and its HTML."""
-
-    title: str
-    key: str
-    html: Markup
 
 
 class ClassShown(NamedTuple):
@@ -37,24 +29,22 @@ class ClassShown(NamedTuple):
     samples: list[str]
 
 
-def draw_panels(facts: DataFacts, budget: Budget) -> list[Panel]:
-    """Return all sections; images count against the `budget`."""
-    parts: list[tuple[str, str, Callable[[DataFacts, Budget], Markup]]] = [
-        ("Overview", "overview", _overview),
-        ("Duplicates", "duplicates", _duplicates),
-        ("Images of each class", "classes", _classes),
-        ("Colour", "colour", _colour),
-        ("Boxes", "boxes", _boxes),
+def data_panels(facts: DataFacts) -> list[Part]:
+    """Return all sections of data whose splits have been compared with their checksums."""
+    return [
+        Part("Overview", "overview", partial(_overview, facts)),
+        Part("Duplicates", "duplicates", partial(_duplicates, facts, Library(verify=False))),
+        Part("Images of each class", "classes", partial(_classes, facts)),
+        Part("Colour", "colour", partial(_colour, facts)),
+        Part("Boxes", "boxes", partial(_boxes, facts)),
     ]
-    return [Panel(title, key, draw(facts, budget)) for title, key, draw in parts]
 
 
 def _overview(facts: DataFacts, _: Budget) -> Markup:
     return render("data-overview.html", facts=facts, data=facts.dataset)
 
 
-def _duplicates(facts: DataFacts, budget: Budget) -> Markup:
-    library = Library()
+def _duplicates(facts: DataFacts, library: Library, budget: Budget) -> Markup:
     shown = show_twins(facts.twins.pairs[:_TWINS], lambda split: library.pictures(facts.dataset, split, budget))
     return render("data-duplicates.html", facts=facts, shown=shown)
 

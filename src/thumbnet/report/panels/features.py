@@ -6,16 +6,12 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from thumbnet import analyses
 from thumbnet.analyses import Embedding
 from thumbnet.report.charts.lines import colour
 from thumbnet.report.charts.scatter import Group, draw_scatter
-from thumbnet.report.facts.features import CHOICES, Alike, Features, Placed
-from thumbnet.report.facts.places import ids_of
-from thumbnet.report.facts.table import Missing
+from thumbnet.report.facts.features import CHOICES, Alike, Features, Placed, make_features
 from thumbnet.report.pictures import Pictures
 from thumbnet.report.section import Scene, Section
-from thumbnet.report.subject import Subject
 
 _SHEET = (16, 12)
 _QUERIES = 24
@@ -40,12 +36,6 @@ class Query(NamedTuple):
     neighbours: list[tuple[str | None, str, float, bool]]
 
 
-def make(scene: Scene) -> Features:
-    """Return the figures of the section's run."""
-    subject = scene.subject
-    return Features(_placed(subject), _alike(subject), subject.run.class_ids(), subject.names)
-
-
 def draw(facts: Features, scene: Scene) -> Markup:
     """Return the section."""
     placed = facts.placed if isinstance(facts.placed, Placed) else None
@@ -64,26 +54,6 @@ def draw(facts: Features, scene: Scene) -> Markup:
         alike=alike,
         queries=[] if alike is None else _queries(alike, facts, scene),
     )
-
-
-def _placed(subject: Subject) -> Placed | Missing:
-    found = analyses.read(subject.run, Embedding, subject.origin)
-    if found is None:
-        return subject.not_analyzed("embedding of its features", "embedding")
-    train = ids_of(subject, "train", found.positions[~found.judged])
-    judged = ids_of(subject, found.split, found.positions[found.judged])
-    names = np.empty(len(found.labels), dtype=object)
-    names[~found.judged], names[found.judged] = train, judged
-    return Placed(found, names.tolist())
-
-
-def _alike(subject: Subject) -> Alike | Missing:
-    found = analyses.read(subject.run, analyses.Neighbours, subject.origin)
-    if found is None:
-        return subject.not_analyzed("nearest neighbours", "neighbours")
-    places = np.unique(found.found)
-    train = dict(zip(places.tolist(), ids_of(subject, "train", places), strict=True))
-    return Alike(found, ids_of(subject, found.split, found.positions), train)
 
 
 def _scatter(title: str, placed: Placed, points: NDArray[np.float32], facts: Features) -> Markup:
@@ -140,4 +110,4 @@ def _queries(alike: Alike, facts: Features, scene: Scene) -> list[Query]:
     return queries
 
 
-SECTION = Section("features", "Features", "run", make, draw)
+SECTION = Section("features", "Features", "run", lambda scene: make_features(scene.subject), draw)

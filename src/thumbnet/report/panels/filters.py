@@ -8,12 +8,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from thumbnet import analyses
-from thumbnet.analyses import Layers, recorded_filters
+from thumbnet.analyses import Layers
 from thumbnet.analyses.filters import Filters
 from thumbnet.report.charts.mosaic import mosaic, ranged_tiles, signed_tiles
-from thumbnet.report.facts.filters import FirstLayers, stages_of
-from thumbnet.report.facts.places import ids_of
+from thumbnet.report.facts.filters import FirstLayers, make_first_layers
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.pictures import Budget, png_uri
 from thumbnet.report.section import Scene, Section
@@ -43,18 +41,6 @@ class Passing(NamedTuple):
     image: str | None
     first: str | None
     second: str | None
-
-
-def make(scene: Scene) -> FirstLayers:
-    """Return the figures of the section's run."""
-    subject = scene.subject
-    filters: Mapping[str, Filters] | Missing = recorded_filters(subject.run)
-    if not filters:
-        filters = Missing("the run recorded no first-layer filters")
-    found = analyses.read(subject.run, Layers, subject.origin)
-    layers = found or subject.not_analyzed("images through its layers", "layers")
-    images = [] if isinstance(layers, Missing) else ids_of(subject, layers.split, layers.positions)
-    return FirstLayers(filters, [] if isinstance(filters, Missing) else stages_of(filters), layers, images)
 
 
 def draw(facts: FirstLayers, scene: Scene) -> Markup:
@@ -141,4 +127,4 @@ def _picture(tiles: NDArray[np.uint8]) -> str:
     return png_uri(mosaic(tiles, _COLUMNS))
 
 
-SECTION = Section("filters", "Filters", "run", make, draw)
+SECTION = Section("filters", "Filters", "run", lambda scene: make_first_layers(scene.subject), draw)

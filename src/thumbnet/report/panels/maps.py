@@ -8,9 +8,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from thumbnet.report.charts.mosaic import overlay
-from thumbnet.report.facts.maps import Looked
-from thumbnet.report.facts.places import ids_of
-from thumbnet.report.facts.table import Missing
+from thumbnet.report.facts.maps import Looked, make_looked
 from thumbnet.report.pictures import Pictures, encode
 from thumbnet.report.section import Scene, Section
 
@@ -25,15 +23,6 @@ class Seen(NamedTuple):
     predicted: str
     label: str | None
     names: tuple[str, str]
-
-
-def make(scene: Scene) -> Looked | Missing:
-    """Return the figures of the section's run."""
-    subject = scene.subject
-    found = subject.maps
-    if found is None:
-        return subject.not_analyzed("maps of where it looked", "maps")
-    return Looked(found, ids_of(subject, found.split, found.positions), subject.run.class_ids(), subject.names)
 
 
 def draw(facts: Looked, scene: Scene) -> Markup:
@@ -74,4 +63,4 @@ def _drawn(
     return encode(pixels if one is None else overlay(pixels, one, box))
 
 
-SECTION = Section("maps", "Where it looked", "run", make, draw)
+SECTION = Section("maps", "Where it looked", "run", lambda scene: make_looked(scene.subject), draw)

@@ -4,23 +4,11 @@ from functools import partial
 
 from markupsafe import Markup
 
-from thumbnet import analyses
 from thumbnet.report.charts.lines import colour, dash
 from thumbnet.report.charts.severities import draw_severities
-from thumbnet.report.facts.places import ids_of
-from thumbnet.report.facts.robustness import MEANINGS, Corrupted
-from thumbnet.report.facts.table import Missing
+from thumbnet.report.facts.robustness import MEANINGS, Corrupted, make_corrupted
 from thumbnet.report.pictures import encode
 from thumbnet.report.section import Scene, Section
-
-
-def make(scene: Scene) -> Corrupted | Missing:
-    """Return the figures of the section's run."""
-    subject = scene.subject
-    found = analyses.read(subject.run, analyses.Robustness, subject.origin)
-    if found is None or not found.is_computed().any():
-        return subject.not_analyzed("figures on corrupted images", "robustness")
-    return Corrupted(found, ids_of(subject, found.split, found.positions), subject.run.class_ids())
 
 
 def draw(facts: Corrupted, scene: Scene) -> Markup:
@@ -53,4 +41,4 @@ def _examples(facts: Corrupted, scene: Scene) -> list[tuple[str, list[str]]]:
     return found
 
 
-SECTION = Section("robustness", "Robustness", "run", make, draw)
+SECTION = Section("robustness", "Robustness", "run", lambda scene: make_corrupted(scene.subject), draw)

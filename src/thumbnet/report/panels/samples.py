@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from thumbnet.report.facts.judged import Judged
 from thumbnet.report.section import Scene
+from thumbnet.report.words import percent
 
 
 class Shown(NamedTuple):
@@ -31,8 +32,8 @@ def show_rows(scene: Scene, judged: Judged, rows: Iterable[int], *, named: bool 
 def _show_row(scene: Scene, judged: Judged, row: int, named: bool) -> Shown:
     image = judged.predictions.image_ids[row]
     true, answer = (judged.names[place] for place in (judged.labels[row], judged.predicted[row]))
-    probability = judged.probabilities[row, judged.predicted[row]]
+    probability = percent(float(judged.probabilities[row, judged.predicted[row]]), 0)
     right = not bool(judged.wrong[row])
-    alt = f"{image}: {true}, " + ("rightly named" if right else f"named {answer}") + f" with {probability:.0%}"
-    caption = f"{answer} {probability:.0%}" if named else f"{probability:.0%}"
+    alt = f"{image}: {true}, " + ("rightly named" if right else f"named {answer}") + f" with {probability}"
+    caption = f"{answer} {probability}" if named else probability
     return Shown(scene.picture(image), alt, caption, right)

@@ -4,6 +4,11 @@
   root.classList.add("js");
   const all = (selector, from = document) => Array.from(from.querySelectorAll(selector));
   const data = (id) => JSON.parse(document.getElementById(id).textContent);
+  const percent = (share) => { // As the page says it: 0 or 100% only where it is just that.
+    const said = (100 * share).toFixed(1);
+    if (said === "0.0" && share > 0) return "below 0.1%";
+    return said === "100.0" && share < 1 ? "above 99.9%" : `${said}%`;
+  };
 
   // Theme: automatic, light or dark; kept where the browser lets a file keep anything.
   const themes = ["automatic", "light", "dark"];
@@ -48,8 +53,7 @@
   document.addEventListener("scroll", () => (again ? again() : hideTip()), { passive: true });
 
   // Curves: the values of all of them at one place.
-  const short = (value, percent) =>
-    percent ? `${(100 * value).toFixed(1)}%` : String(Number(value.toPrecision(4)));
+  const short = (value, share) => (share ? percent(value) : String(Number(value.toPrecision(4))));
   for (const chart of all("svg.lines")) {
     const scale = JSON.parse(chart.dataset.chart);
     const curves = all("polyline:not(.faint)", chart).map((line) => ({
@@ -195,7 +199,7 @@
       cursor.hidden = false;
       place();
       const images = counts.get(row * count + column) || 0;
-      const share = totals[row] ? ` (${((100 * images) / totals[row]).toFixed(1)}%)` : "";
+      const share = totals[row] ? ` (${percent(images / totals[row])})` : "";
       output.textContent = row === column
         ? `${names[row]}: ${images} of ${totals[row]} right${share}`
         : `${names[row]} taken for ${names[column]}: ${images} of ${totals[row]}${share}`;
