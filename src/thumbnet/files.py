@@ -8,16 +8,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
-from thumbnet.errors import StorageError, reason_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from thumbnet.errors import StorageError, ThumbnetError
 
 _REMEDY = {
     errno.ENOSPC: "the disk is full; free some space and run the command again",
@@ -31,6 +29,9 @@ _REMEDY = {
     errno.EISDIR: "this is a folder, not a file; check the path",
     errno.EIO: "the disk reports an input/output error; check the disk",
 }
+
+_WRITER = re.compile(r"\.(\d{1,7})\.[^.]+\.tmp")
+"""Finds the number of the process that writes a file in the name that this has until it is whole."""
 
 
 def _umask() -> int:
@@ -88,8 +89,9 @@ def atomic_file(path: Path, mode: str = "wb", *, permissions: int = 0o666) -> It
     temporary: Path | None = None
     with storage_errors(path):
         try:
+            prefix = f".{path.name}.{os.getpid()}."
             with tempfile.NamedTemporaryFile(
-                mode, dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False, encoding=encoding
+                mode, dir=path.parent, prefix=prefix, suffix=".tmp", delete=False, encoding=encoding
             ) as handle:
                 temporary = Path(handle.name)
                 yield handle
@@ -103,6 +105,23 @@ def atomic_file(path: Path, mode: str = "wb", *, permissions: int = 0o666) -> It
             raise
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed writers of `atomic_file` left in `folder`, but nothing that another process still writes."""
+    for file in folder.glob(".*.tmp"):
+        writer = _WRITER.search(file.name)
+        if writer is None or not _is_another(int(writer[1])):
+            file.unlink(missing_ok=True)
+
+
+def _is_another(process: int) -> bool:
+    """Return whether the number `process` is that of another process, which lives."""
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # another user's
+    return process != os.getpid()
+
+
 @contextlib.contextmanager
 def private_file(path: Path) -> Iterator[IO[Any]]:
     """Open a new file as `atomic_file` does, which its owner alone can read from the start.
@@ -114,13 +133,47 @@ def private_file(path: Path) -> Iterator[IO[Any]]:
         yield handle
 
 
+def lock_beside(path: Path) -> Path:
+    """Return the hidden file beside `path` that is locked while `path` is written."""
+    return path.parent / f".{path.name}.lock"
+
+
+@contextlib.contextmanager
+def locked(file: Path, otherwise: ThumbnetError | Callable[[], None]) -> Iterator[None]:
+    """Lock `file`, made where it is not there, for the block; the lock goes with the process that holds it.
+
+    The file stays, for another process may be waiting for it; only within the block may it be removed.
+
+    Args:
+        file: what all processes lock that must not meet.
+        otherwise: raised where another process holds the lock; or called before it is tried for again, each half a
+            second, and free to raise.
+
+    Raises:
+        StorageError: the file cannot be made or opened.
+    """
+    lock, seconds = FileLock(file), 0.0
+    while True:
+        with storage_errors(file), contextlib.suppress(Timeout):
+            lock.acquire(timeout=seconds)
+            break
+        if isinstance(otherwise, ThumbnetError):
+            raise otherwise
+        otherwise()
+        seconds = 0.5
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def check_absent(path: Path) -> None:
-    """Check that nothing lies at `path` yet.
+    """Check that nothing lies at `path` yet, not even a link that leads nowhere.
 
     Raises:
         StorageError: it exists.
     """
-    if path.exists():
+    if os.path.lexists(path):
         raise StorageError(f"{path}: exists already and is never overwritten; choose another place or remove it")
 
 
@@ -128,44 +181,61 @@ def check_absent(path: Path) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `path` when the block ends well and vanishes when it does not.
 
-    A lock beside `path` keeps a second process out; the lock goes with the process that holds it.
+    A lock beside `path` keeps a second process out.
 
     Raises:
         StorageError: `path` exists, another process is writing it, or the place cannot be written.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    lock_path = path.parent / f".{path.name}.lock"
-    lock = FileLock(lock_path, timeout=0)
-    with storage_errors(path):
+    lock_file = lock_beside(path)
+    in_use = StorageError(f"{path}: another process is writing this folder; wait for it or choose another place")
+    with locked(lock_file, in_use):
         try:
-            lock.acquire()
-        except Timeout as error:
-            raise StorageError(
-                f"{path}: another process is writing this folder; wait for it or choose another place"
-            ) from error
-    try:
-        check_absent(path)
-        with storage_errors(path):
-            _remove_leftovers(path)
-            temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
-            try:
-                temporary.chmod(0o777 & ~_UMASK)
+            check_absent(path)
+            with storage_errors(path), _replacing(path) as temporary:
                 yield temporary
-                temporary.replace(path)
-                sync_folder(path.parent)
-            except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise
-    finally:
-        lock_path.unlink(missing_ok=True)
-        lock.release()
+        finally:
+            lock_file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Do this with the lock held: first what a killed writer of `path` left is removed, for nobody uses it."""
+    # Not a glob: '.run.*.tmp' would take what is being written for a neighbour called 'run.b' too.
+    leftover = re.compile(re.escape(f".{path.name}.") + r"[^.]+\.tmp")
+    for file in path.parent.iterdir():
+        if leftover.fullmatch(file.name):
+            shutil.rmtree(file, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    try:
+        temporary.chmod(0o777 & ~_UMASK)
+        yield temporary
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def json_text(value: object) -> str:
+    """Return `value` as indented JSON with a final newline.
+
+    JSON has no number that is not finite: null stands for one, with a warning, so that what is finished is kept.
+    """
+    try:
+        return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError:
+        finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
+    warnings.warn("a number that is not finite, which JSON has not, is written as null", RuntimeWarning, stacklevel=2)
+    return json.dumps(finite, indent=2, ensure_ascii=False) + "\n"
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` to `path` as indented JSON with a final newline, atomically."""
+    """Write `value` to `path` as `json_text`, atomically."""
+    text = json_text(value)
     with atomic_file(path, "w") as handle:
-        handle.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        handle.write(text)
 
 
 def read_json(path: Path) -> Any:
@@ -182,45 +252,6 @@ def read_json(path: Path) -> Any:
         raise StorageError(f"{path}: not valid JSON ({error}); the file is damaged or not ours") from error
 
 
-def read_arrays(path: Path) -> "dict[str, NDArray[Any]]":
-    """Return the arrays of the npz file at `path` by their names; nothing pickled is read.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        PermissionError: it may not be read.
-        ValueError: it is no such file, or damaged; one line says how.
-    """
-    import numpy as np
-
-    with _array_errors(), path.open("rb") as file:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise TypeError("a single array")
-        return {name: archive[name] for name in archive.files}
-
-
-def read_array(path: Path) -> "NDArray[Any]":
-    """Return the array of the npy file at `path`; nothing pickled is read, and errors are those of `read_arrays`."""
-    import numpy as np
-
-    with _array_errors(), path.open("rb") as file:
-        found: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return found
-
-
-@contextlib.contextmanager
-def _array_errors() -> Iterator[None]:
-    """Turn what zip and array readers raise of damaged bytes into a `ValueError` of one line."""
-    try:
-        yield
-    except (FileNotFoundError, PermissionError):
-        raise
-    # A dozen kinds, none of them documented, and no base class of theirs but this one: struct.error, zlib.error,
-    # tokenize's, numpy's, ...
-    except Exception as error:
-        raise ValueError(reason_of(error)) from error
-
-
 def cache_folder() -> Path:
     """Return the folder that holds what can be computed again: `$THUMBNET_CACHE`, else the user's own."""
     import platformdirs
@@ -233,12 +264,3 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of the file at `path` as 64 hexadecimal digits."""
     with storage_errors(path), path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what a killed writer of `path` left behind (called with the lock held, so that nobody uses it)."""
-    # Not a glob: '.run.*.tmp' would take what is being written for a neighbour called 'run.b' too.
-    name = re.compile(re.escape(f".{path.name}.") + r"[^.]+\.tmp")
-    for leftover in path.parent.iterdir():
-        if name.fullmatch(leftover.name):
-            shutil.rmtree(leftover, ignore_errors=True)

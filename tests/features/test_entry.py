@@ -16,9 +16,8 @@ from tests.stopping import processes
 from thumbnet.errors import DataError, StorageError
 from thumbnet.features import extraction
 from thumbnet.features.cache import features_folder, remove_features, stored_features
-from thumbnet.features.entry import lock_path
 from thumbnet.features.extraction import Wanted
-from thumbnet.files import write_json
+from thumbnet.files import lock_beside, write_json
 from thumbnet.watch import silent
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
@@ -138,7 +137,7 @@ def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
     def second() -> None:
         found.append(extraction.extract(body(), images(20), Wanted("train", 32), cache, watch))
 
-    with FileLock(lock_path(place)):
+    with FileLock(lock_beside(place)):
         thread = threading.Thread(target=second)
         thread.start()
         assert told.wait(20)
@@ -201,7 +200,7 @@ def test_listing_and_removing(tmp_path: Path) -> None:
         remove_features(tmp_path, ["zz"])
     assert [one.key for one in remove_features(tmp_path, [whole.key[:12]])] == [whole.key]
     extraction.extract(body(), images(20), Wanted("val", 32), tmp_path, silent)
-    with FileLock(lock_path(place)):
+    with FileLock(lock_beside(place)):
         with pytest.raises(StorageError, match=r"another process is writing these .*; the other 1 are removed"):
             remove_features(tmp_path)
         assert [one.key for one in stored_features(tmp_path)] == [place.name]

@@ -1,5 +1,6 @@
 """Run directories: whole or not at all, and one line for each way in which one is not usable."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def test_an_existing_folder_is_never_overwritten(run: RunDirectory, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "none")
     for path in (run.path, tmp_path / "empty", tmp_path / "link"):
-        with pytest.raises(RunError, match=r"exists already and is never overwritten; choose .* --out"):
+        with pytest.raises(StorageError, match="exists already and is never overwritten; choose another place"):
             RunDirectory.create(path, RECIPE, DATA, ENVIRONMENT, "again")
     assert run.sessions()[0]["command"] == "thumbnet train tiny"
 
@@ -147,13 +148,40 @@ def test_two_processes_never_train_in_one_run(run: RunDirectory) -> None:
 
 
 def test_the_lock_removes_what_a_killed_writer_left(run: RunDirectory) -> None:
-    leftovers = [run.path / ".status.json.x.tmp", run.state_path.parent / ".state.pt.x.tmp"]
+    leftovers = [
+        run.path / ".status.json.x.tmp",
+        run.state_path.parent / ".state.pt.x.tmp",
+        run.path / f".status.json.{os.getpid()}.x.tmp",  # an earlier process had the same number
+    ]
     for leftover in leftovers:
         leftover.touch()
     run.state_path.touch()
     with run.lock():
         assert not any(leftover.exists() for leftover in leftovers)
     assert run.state_path.exists()
+
+
+def test_the_lock_spares_what_another_process_writes(run: RunDirectory) -> None:
+    code = (
+        "import sys; from pathlib import Path; from thumbnet.files import atomic_file\n"
+        "with atomic_file(Path(sys.argv[1]), 'w') as handle:\n"
+        "    handle.write('whole'); print('ready', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(run.report_path)]
+    for killed in (True, False):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            with run.lock():
+                assert len(list(run.path.glob(".report.html.*.tmp"))) == 1
+            if killed:
+                process.kill()
+            process.communicate(timeout=30)
+        assert run.report_path.exists() is not killed
+        assert len(list(run.path.glob(".report.html.*.tmp"))) == killed
+        with run.lock():
+            assert list(run.path.glob(".*.tmp")) == []
+    assert run.report_path.read_text() == "whole"
 
 
 def test_a_vanished_run_directory_is_one_line(tmp_path: Path) -> None:

@@ -1,18 +1,15 @@
 """The place of cached features on this machine: where it is, what lies there, and how to remove it."""
 
-import contextlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from thumbnet.errors import DataError, StorageError
-from thumbnet.features.entry import COMPLETE, lock_path, read_description
-from thumbnet.files import cache_folder, storage_errors
+from thumbnet.features.entry import COMPLETE, read_description
+from thumbnet.files import cache_folder, lock_beside, locked, storage_errors
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -88,22 +85,10 @@ def _stored(place: Path) -> Stored:
 
 def _remove(place: Path) -> None:
     """Remove one folder: first its name, so that nobody finds it half-removed."""
-    with storage_errors(place), _locked(place):
+    in_use = StorageError(f"{place}: another process is writing these features; wait for it or stop it")
+    with locked(lock_beside(place), in_use), storage_errors(place):
         unnamed = place.with_name(f".{place.name}.removed")
         shutil.rmtree(unnamed, ignore_errors=True)
         place.rename(unnamed)
         shutil.rmtree(unnamed)
-
-
-@contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    lock = FileLock(lock_path(place))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise StorageError(f"{place}: another process is writing these features; wait for it or stop it") from error
-    try:
-        yield
-    finally:
-        lock_path(place).unlink(missing_ok=True)
-        lock.release()
+        lock_beside(place).unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from thumbnet import environment
@@ -30,6 +31,23 @@ DTYPE: DType = "float16"
 same 2,000 of 2,000 val predictions as with float32 (logits differ by at most 0.007, with a deviation of 2.0)."""
 
 _KEY_DIGITS = 32
+
+_CODE = ("augment/**/*.py", "data/**/*.py", "evaluate.py", "features/**/*.py", "models/**/*.py", "randomness.py")
+"""Modules of this package that decide features."""
+
+
+def digest_of_code(package: Path) -> str:
+    """Return the SHA-256 over names and contents of the modules that decide features, in the folder `package`."""
+    digest = hashlib.sha256()
+    for file in sorted(file for pattern in _CODE for file in package.glob(pattern)):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(package).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+_DIGEST = digest_of_code(Path(__file__).parents[1])
+"""Of the code of this process: taken when it is loaded, for its files may be changed later."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ class Description:
     device: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON data, with the layout of the draws and the versions that compute."""
+        """Return all of it as JSON data, with the layout of the draws and the code and versions that compute."""
         versions = environment.versions()
         library, found, _ = str(self.network["name"]).partition("/")
         computing = ("thumbnet", "torch", library) if found else ("thumbnet", "torch")
@@ -72,6 +90,7 @@ class Description:
             **{name: _plain(value) for name, value in vars(self).items()},
             "batch": batch_of(self.device),
             "chunk": CHUNK,
+            "code": _DIGEST,
             **{name: versions[name] for name in computing},
         }
 

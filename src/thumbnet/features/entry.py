@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from thumbnet.errors import DataError, StorageError
 from thumbnet.features.description import CHUNK, Description
-from thumbnet.files import read_json, storage_errors, sync, write_json
+from thumbnet.files import lock_beside, locked, read_json, storage_errors, sync, write_json
 from thumbnet.watch import Watch
 
 DESCRIPTION, ARRAY, PROGRESS, COMPLETE = "features.json", "features.npy", "progress.json", "complete.json"
@@ -190,33 +189,19 @@ class Entry:
     @contextlib.contextmanager
     def _lock(self, watch: Watch) -> Iterator[None]:
         """Keep other processes from writing this folder; wait while one does. The lock goes with its process."""
+
+        def wait() -> None:
+            watch("waiting for another process that computes the same features", 0, self.description.shape[0])
+
         with storage_errors(self.folder):
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(lock_path(self.folder))
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                self._wait(lock, watch)
-        try:
+        with locked(lock_beside(self.folder), wait):
             yield
-        finally:
-            lock.release()
-
-    def _wait(self, lock: FileLock, watch: Watch) -> None:
-        while not lock.is_locked:
-            watch("waiting for another process that computes the same features", 0, self.description.shape[0])
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0.5)
 
     def _refuse(self, reason: str) -> NoReturn:
         raise DataError(
             f"{self.folder}: cached features that cannot be used ({reason}); delete this folder, then go on"
         )
-
-
-def lock_path(folder: Path) -> Path:
-    """Return the file that is locked while `folder` is written."""
-    return folder.with_name(f".{folder.name}.lock")
 
 
 def read_description(folder: Path) -> Mapping[str, Any] | None:

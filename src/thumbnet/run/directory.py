@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from filelock import FileLock, Timeout
-
 from thumbnet import recipe as recipes
 from thumbnet.errors import PredictionError, RecipeError, RunError, StorageError
-from thumbnet.files import atomic_folder, read_json, storage_errors, write_json
+from thumbnet.files import atomic_folder, locked, read_json, remove_unfinished, storage_errors, write_json
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe
 from thumbnet.run.places import (
@@ -62,11 +60,8 @@ class RunDirectory(Places):
             fill: writes what else the run directory holds from its first moment; what it raises leaves nothing.
 
         Raises:
-            RunError: `path` exists.
-            StorageError: the place cannot be written, or another process is making this run directory.
+            StorageError: `path` exists, the place cannot be written, or another process is making this run directory.
         """
-        if path.exists() or path.is_symlink():
-            raise RunError(f"{path}: exists already and is never overwritten; choose another folder with --out")
         with atomic_folder(path) as folder:
             for name in (CHECKPOINTS, FILTERS, PREDICTIONS):
                 (folder / name).mkdir()
@@ -106,11 +101,21 @@ class RunDirectory(Places):
         Raises:
             RunError: a folder that is no run, or a run that is damaged.
         """
+        found = cls.weights_behind(path)
+        return None if found is None else found[0]
+
+    @classmethod
+    def weights_behind(cls, path: Path) -> tuple[Self, str] | None:
+        """Return the same with what the run calls these weights: of a folder its 'last', of a file such as 'best'.
+
+        Raises:
+            RunError: a folder that is no run, or a run that is damaged.
+        """
         if path.is_dir():
-            return cls.open(path)
+            return cls.open(path), "last"
         for file in (path.absolute(), path.resolve()):
             if file.parent.name == CHECKPOINTS and cls.is_at(file.parent.parent):
-                return cls.open(file.parent.parent)
+                return cls.open(file.parent.parent), file.stem
         return None
 
     def recipe(self) -> Recipe:
@@ -193,24 +198,18 @@ class RunDirectory(Places):
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from training in this run directory until the block ends.
+        """Keep other processes from training in this run directory, or adding to it, until the block ends.
 
         The lock goes with the process that holds it. What a killed writer left half-written is removed.
 
         Raises:
             RunError: another process holds it.
         """
-        lock = FileLock(self.path / LOCK, timeout=0)
-        with storage_errors(self.path / LOCK):
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise RunError(f"run {self.path} is in use by another process; wait until that one ends") from error
-        try:
-            self._remove_leftovers()
+        in_use = RunError(f"run {self.path} is in use by another process; wait until that one ends")
+        with locked(self.path / LOCK, in_use):
+            for folder in (self.path, *(self.path / name for name in FOLDERS)):
+                remove_unfinished(folder)
             yield
-        finally:
-            lock.release()
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that are kept, in order of their steps.
@@ -269,11 +268,6 @@ class RunDirectory(Places):
         if not isinstance(value, dict):
             raise RunError(f"{self.path / name}: not an object with named fields; the file is damaged, train again")
         return cast(dict[str, Any], value)
-
-    def _remove_leftovers(self) -> None:
-        for folder in (self.path, *(self.path / name for name in FOLDERS)):
-            for leftover in folder.glob(".*.tmp"):
-                leftover.unlink(missing_ok=True)
 
 
 def _session(environment: Mapping[str, Any], command: str) -> dict[str, Any]:
