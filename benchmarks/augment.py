@@ -19,7 +19,7 @@ from benchmarks.program import add_record, times, write
 from thumbnet import environment
 from thumbnet.augment import Augmentation, build_policy, normalize
 from thumbnet.recipe import Normalization, Operation, Policy, operation
-from thumbnet.train.hardware import choose_device, describe_hardware
+from thumbnet.train.hardware import choose_device, describe_hardware, prepare_cpu
 
 Figures = dict[str, dict[str, float]]
 
@@ -65,7 +65,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="measurements of each operation")
     add_record(parser)
     options = parser.parse_args()
-    device = choose_device(options.device, options.threads)  # and its setting of the allocator, as training has it
+    prepare_cpu(options.threads)  # and its setting of the allocator, as training has it
+    device = choose_device(options.device)
     figures = measure(device, options.repeats)
     Console().print(table(figures))
     write(options.record, figures, describe_hardware(device))

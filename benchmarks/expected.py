@@ -27,7 +27,7 @@ from thumbnet.recipes import OWN, RECIPES, ROWS
 from thumbnet.records import Measurement
 from thumbnet.studies import STUDIES
 from thumbnet.text import duration
-from thumbnet.train.hardware import choose_device, describe_hardware
+from thumbnet.train.hardware import choose_device, describe_hardware, prepare_cpu
 from thumbnet.workflows.estimate import estimate
 
 NAMES = (*(name for name in OWN if name != "demo"), *ROWS, *(name for name in STUDIES if name not in ROWS))
@@ -55,7 +55,8 @@ def _parse() -> argparse.Namespace:
 
 def _measure(options: argparse.Namespace) -> None:
     recipes = recipes_of(options.rows or NAMES)
-    device = choose_device(options.device, options.threads)
+    prepare_cpu(options.threads)
+    device = choose_device(options.device)
     about = describe_hardware(device)
     kept = {} if options.record is None or not options.rows else kept_figures(options.record, about)
     found = {name: median_seconds(recipe, device, options.repeats) for name, recipe in recipes.items()}

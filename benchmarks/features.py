@@ -33,14 +33,21 @@ from thumbnet.features.extraction import FrozenBody, Wanted, extract
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Model, Optimizer, Phase, Recipe, Schedule, epochs
 from thumbnet.train.begin import begun
-from thumbnet.train.hardware import choose_device, describe_hardware, flush_denormals, peak_memory_bytes
+from thumbnet.train.hardware import (
+    choose_device,
+    describe_hardware,
+    flush_denormals,
+    peak_memory_bytes,
+    prepare_cpu,
+)
 from thumbnet.train.trainer import initial_model
 
 
 def main() -> None:
     """Measure, print a table, and write a record when one is asked for."""
     options = _parse()
-    device = choose_device(options.device, options.threads)
+    prepare_cpu(options.threads)
+    device = choose_device(options.device)
     dataset = packed.load(options.data)
     recipe = begun(_linear_probe(options), dataset)
     with tempfile.TemporaryDirectory(dir=options.folder) as name, flush_denormals():

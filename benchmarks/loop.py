@@ -56,7 +56,8 @@ def main() -> None:
         return
     figures = {name: _both_settings(name, options) for name in options.recipes}
     Console().print(table(figures))
-    about = hardware.describe_hardware(hardware.choose_device(options.device, options.threads))
+    hardware.prepare_cpu(options.threads)
+    about = hardware.describe_hardware(hardware.choose_device(options.device))
     write(options.record, figures, about)
 
 
@@ -96,10 +97,10 @@ def _worker(name: str, options: argparse.Namespace, arguments: list[str]) -> Fig
 
 def measure(options: argparse.Namespace) -> Figures:
     """Return the ratios of loop to bare step, and the images per second of both, for one recipe."""
-    if options.default_malloc:
-        # The setting is what is measured here, so this process goes without it.
-        vars(hardware)["_keep_freed_memory"] = lambda: None
-    device = hardware.choose_device(options.device, options.threads)
+    # With default_malloc the setting of the allocator is what is measured, so this process goes without it.
+    prepare = hardware.set_threads if options.default_malloc else hardware.prepare_cpu
+    prepare(options.threads)
+    device = hardware.choose_device(options.device)
     dataset = packed.load(options.data)
     recipe = _endless(find_recipe(options.worker))
     bare = bare_block(_trainer(recipe, dataset, device), options.steps)

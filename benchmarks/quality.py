@@ -41,7 +41,7 @@ from thumbnet.predictions import Predictions
 from thumbnet.quality import likeness
 from thumbnet.quality.duplicates import OUTLINE_MATCH, RADIUS, THRESHOLD, Duplicates, find_duplicates
 from thumbnet.run import RunDirectory
-from thumbnet.train.hardware import choose_device
+from thumbnet.train.hardware import choose_device, prepare_cpu
 from thumbnet.workflows.judging import load_network
 
 HOW = CrossFit()
@@ -63,7 +63,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="CPU threads; by default as many as torch chooses")
     add_record(parser)
     options = parser.parse_args()
-    device = choose_device("cpu", options.threads)
+    prepare_cpu(options.threads)
+    device = choose_device("cpu")
     run, dataset = RunDirectory.open(options.run), packed.load(options.data)
     predictions = run.predictions("val")
     figures = {

@@ -57,7 +57,8 @@ class Record:
         command: command line that gives this record.
         commit: commit of the source, '-dirty' behind it where files differed; `None` where unknown.
         versions: versions of thumbnet, python and libraries.
-        device: as `thumbnet.environment.describe` gives it.
+        device: as `thumbnet.environment.describe` gives it, with `threads`; `then` lists those with which a run went
+            on, where it was resumed on others.
         seed: seed of the run.
         split: split that was judged.
         images: images that were judged.

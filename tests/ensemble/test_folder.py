@@ -20,8 +20,10 @@ def test_it_comes_back(tmp_path: Path) -> None:
     assert again.about() == ABOUT
     assert again.splits() == ["val"]
     np.testing.assert_array_equal(again.predictions("val").logits, made.logits)
-    with pytest.raises(StorageError, match="never overwritten"):
-        EnsembleFolder.create(tmp_path / "e", ABOUT, {})
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    for taken in (tmp_path / "e", tmp_path / "link"):
+        with pytest.raises(StorageError, match="never overwritten"):
+            EnsembleFolder.create(taken, ABOUT, {})
 
 
 def test_what_is_missing_or_damaged_is_told(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError, RunError, StorageError
 from thumbnet.files import sha256
-from thumbnet.models import build_model, head_of, resolve_init
+from thumbnet.models import build_model, head_of, with_digest
 from thumbnet.models.fitting import _layers
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Head, InitialWeights, Model
@@ -300,12 +300,12 @@ def test_a_file_that_cannot_be_read_is_named(file: Path, monkeypatch: pytest.Mon
 
 def test_the_digest_is_filled_in_and_checked(file: Path) -> None:
     torch.save(network().state_dict(), file)
-    found = resolve_init(InitialWeights(str(file)), "data")
-    assert found == InitialWeights(str(file), sha256(file), pretrained=True)
-    assert resolve_init(found, "data") == found
+    found = with_digest(InitialWeights(str(file)))
+    assert found == InitialWeights(str(file), sha256(file))
+    assert with_digest(found) == found
     started(file, sha256=found.sha256)
     torch.save(network(seed=5).state_dict(), file)
-    for call in (lambda: resolve_init(found, "data"), lambda: started(file, sha256=found.sha256)):
+    for call in (lambda: with_digest(found), lambda: started(file, sha256=found.sha256)):
         with pytest.raises(
             RecipeError, match=rf"another file than the recipe's \(its SHA-256 is not {found.sha256[:12]}"
         ):
@@ -321,13 +321,3 @@ def test_a_run_gives_all_to_its_own_classes_and_the_body_to_others(
         assert differing(started(path, own), last) == set()
         assert differing(started(path, own[::-1]), last) == {"14.weight", "14.bias"}
         assert differing(started(path, [*own, "e"]), last) == {"14.weight", "14.bias"}
-
-
-@pytest.mark.parametrize("as_file", [False, True])
-def test_whether_a_run_has_seen_other_images_is_filled_in(
-    shapes: PackedDataset, short_run: RunDirectory, *, as_file: bool
-) -> None:
-    init = InitialWeights(str(short_run.weights_path("last") if as_file else short_run.path))
-    digest = sha256(short_run.weights_path("last"))
-    assert resolve_init(init, shapes.fingerprint) == InitialWeights(init.path, digest, pretrained=False)
-    assert resolve_init(init, "other data").pretrained

@@ -116,7 +116,7 @@ def test_its_figures_are_those_of_the_rows_that_it_names() -> None:
 
 
 def figures_of(row: str) -> list[float]:
-    """What the report says of a row, and its record of the last step and the best one or the ensemble, as fractions."""
+    """What a report says of a row, and its record of the last step and the best one or the ensemble, as fractions."""
     reported = ROWS[row].reported
     found = [figure for figure in (reported.train, reported.val) if figure is not None]
     path = ROOT / "records" / f"{row}.json"

@@ -2,17 +2,29 @@
 
 import contextlib
 import io
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+import torch
 
-from tests.helpers import NO_CHECKPOINTS, QUIET, assert_same_results, evaluations_of, iterations_of, short_recipe
+from tests.helpers import (
+    NO_CHECKPOINTS,
+    QUIET,
+    assert_same_results,
+    evaluations_of,
+    iterations_of,
+    mtimes,
+    short_recipe,
+)
 from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
+from thumbnet.errors import TrainingError
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Phase, iterations
 from thumbnet.run import RunDirectory
@@ -51,6 +63,22 @@ def test_tensorboard_goes_on_with_a_resumed_run(out: Path, shapes: PackedDataset
     assert dict(scalars(run)["iteration/loss"]) == pytest.approx(losses, rel=1e-6)
 
 
+def test_missing_tensorboard_is_told_before_anything_is_written(
+    out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert go_on_in_a_process(out, short_recipe(), shapes.path, MIRRORED, moment=60) != 0
+    run, before = RunDirectory.open(out), mtimes(out)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    advice = r"^TensorBoard is not installed; pip install 'thumbnet\[tensorboard\]'$"
+    with pytest.raises(TrainingError, match=advice):
+        train.start(short_recipe(), shapes, out.with_name("new"), MIRRORED)
+    assert not out.with_name("new").exists()
+    with pytest.raises(TrainingError, match=advice):
+        train.resume(run, shapes, QUIET)
+    assert mtimes(out) == before
+    assert train.start(short_recipe(), shapes, out.with_name("new"), QUIET).is_complete
+
+
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of torch's own compiler
 def test_a_compiled_run_is_near_to_an_eager_one(out: Path, shapes: PackedDataset) -> None:
     recipe = short_recipe(
@@ -61,6 +89,24 @@ def test_a_compiled_run_is_near_to_an_eager_one(out: Path, shapes: PackedDataset
     losses = [[row["loss"] for row in iterations_of(run)] for run in (eager, compiled)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert compiled.weights_tags() == eager.weights_tags()
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of torch's own compiler
+def test_a_network_that_cannot_be_compiled_is_one_line(
+    out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_compiler(*_: object) -> NoReturn:
+        raise RuntimeError("No working C++ compiler found\nin the path")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=without_compiler))
+    advice = (
+        r"^the network cannot be compiled here \(.*No working C\+\+ comp.*\); train anew with --set compile=false$"
+    )
+    with pytest.raises(TrainingError, match=advice) as caught:
+        train.start(short_recipe(compile=True), shapes, out, QUIET)
+    status = RunDirectory.open(out).status()
+    assert (status["state"], status["step"], status["message"]) == ("failed", 0, str(caught.value))
+    assert train.start(short_recipe(), shapes, out.with_name("eager"), QUIET).is_complete
 
 
 def test_plain_lines_where_there_is_no_terminal(

@@ -3,6 +3,7 @@
 import resource
 import signal
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Model, Optimizer, Phase, Recipe, epochs, iterations, operation
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
-from thumbnet.train.hardware import choose_device, memory_advice
+from thumbnet.train.hardware import choose_device, memory_advice, prepare_cpu
 from thumbnet.train.loop import save_filters
+from thumbnet.train.results import finish
+from thumbnet.train.tensorboard import Mirror, open_writer
 
 
 def diverging(**changes: object) -> Recipe:
@@ -46,6 +49,25 @@ def test_a_loss_that_is_not_finite_stops_with_advice(out: Path, shapes: PackedDa
     assert all(tensor.isfinite().all() for tensor in state["model"].values())
     assert [row["step"] for row in iterations_of(run)][:4] == [1, 2, 3, 4]
     assert all(row["loss"] is not None for row in iterations_of(run))
+
+
+def test_a_failed_run_that_goes_on_is_running(
+    out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TrainingError, match="the loss is"):
+        train.start(diverging(), shapes, out, QUIET)
+    run = RunDirectory.open(out)
+    seen = []
+
+    def look_then_open(*arguments: Any) -> AbstractContextManager[Mirror]:
+        seen.append(run.status())
+        return open_writer(*arguments)
+
+    monkeypatch.setattr("thumbnet.train.session.open_writer", look_then_open)
+    with pytest.raises(TrainingError, match="the loss is"):
+        train.resume(run, shapes, QUIET)
+    assert [(status["state"], status["step"], status["message"]) for status in seen] == [("running", 4, "")]
+    assert run.status()["state"] == "failed"
 
 
 def test_weights_that_are_not_finite_are_never_saved(out: Path, shapes: PackedDataset) -> None:
@@ -89,13 +111,47 @@ def test_interrupted_says_how_to_resume(out: Path, shapes: PackedDataset, monkey
 
 
 def test_a_second_ctrl_c_insists() -> None:
-    from thumbnet.train.interrupt import stop_on_signals
-
-    with stop_on_signals() as request:
+    with train.stop_on_signals() as request:
+        request.heed("not asked yet")
         signal.raise_signal(signal.SIGINT)
         assert request.requested
+        with pytest.raises(train.Interrupted, match="asked"):
+            request.heed("asked")
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_request_to_an_inner_block_stays_with_the_outer_one() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with train.stop_on_signals() as outer:
+        with train.stop_on_signals() as inner:
+            pass
+        assert not outer.requested
+        with train.stop_on_signals() as inner:
+            signal.raise_signal(signal.SIGTERM)
+        assert inner is outer
+        assert outer.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    with train.stop_on_signals() as another:
+        assert not another.requested
+
+
+def test_ctrl_c_after_the_last_step_ends_a_complete_run_and_is_told(
+    out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt_then_finish(*arguments: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        finish(*arguments)
+
+    monkeypatch.setattr("thumbnet.train.session.finish", interrupt_then_finish)
+    with train.stop_on_signals() as request:
+        run = train.start(short_recipe(), shapes, out, replace(QUIET, quiet=False))
+        assert request.requested
+    assert run.is_complete
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == f"note: asked to stop after the last iteration; {out} is complete"
 
 
 def test_training_works_in_a_thread(out: Path, shapes: PackedDataset) -> None:
@@ -130,7 +186,7 @@ def test_other_data_is_refused(out: Path, shapes: PackedDataset, tmp_path: Path)
 
 def test_an_existing_run_directory_is_refused(shapes: PackedDataset, short_run: RunDirectory) -> None:
     before = stored_files(short_run)
-    with pytest.raises(RunError, match="exists already and is never overwritten"):
+    with pytest.raises(StorageError, match="exists already and is never overwritten"):
         train.start(short_recipe(), shapes, short_run.path, QUIET)
     assert stored_files(short_run) == before
 
@@ -211,6 +267,10 @@ WRONG = [
         r"m1: cannot take images of 16 pixels \(.*\); set phases.1.image_size",
     ),
     ({"phases": (Phase(epochs(0.1)),)}, "phases.0.length: 0.1 epochs comes to no iteration"),
+    (
+        {"model": Model("timm/test_resnet"), "train_count": 33, "phases": (Phase(iterations(2)), Phase(epochs(1)))},
+        r"phases.1: the last batch of an epoch has one image, .* \(Expected more .*\); choose another batch_size",
+    ),
 ]
 
 
@@ -222,6 +282,25 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
         train.start(short_recipe(**changes), shapes, out, QUIET)
     assert "\n" not in str(caught.value)
     assert list(out.parent.iterdir()) == []
+
+
+TRAINED = [
+    {"phases": (Phase(iterations(2)),)},
+    {"phases": (Phase(epochs(1), trainable="head"),)},
+    {"phases": (Phase(epochs(1), trainable="head", cached_features=1),)},
+    {"phases": (Phase(epochs(1), image_size=64),)},
+    {"phases": (Phase(epochs(1), ((), ())),)},
+    {"model": Model("small", {"width": 4})},
+]
+
+
+@pytest.mark.parametrize("changes", TRAINED)
+def test_a_last_batch_of_one_image_is_trained_on_where_that_can_be(
+    out: Path, shapes: PackedDataset, changes: dict[str, Any]
+) -> None:
+    """It does not come up, or the batch norms are frozen, or have more than one value a channel."""
+    recipe = short_recipe(**{"model": Model("timm/test_resnet"), "train_count": 33, **changes})
+    assert train.start(recipe, shapes, out, QUIET).is_complete
 
 
 def test_a_split_that_the_data_lacks_cannot_select(out: Path, tmp_path: Path) -> None:
@@ -244,7 +323,8 @@ def test_memory_that_runs_out_becomes_advice() -> None:
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
-    with pytest.raises(TrainingError, match=r"device 'cudda' cannot be used here .*use --device cpu or auto"):
-        choose_device("cudda")
+    for name in ("cudda", "meta"):
+        with pytest.raises(TrainingError, match=rf"device '{name}' cannot be used here .*use --device cpu or auto"):
+            choose_device(name)
     with pytest.raises(TrainingError, match="threads: 0 is not a positive number"):
-        choose_device("cpu", 0)
+        prepare_cpu(0)

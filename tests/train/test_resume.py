@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from tests.helpers import QUIET, assert_same_results, short_recipe, stored_files, varied_recipe
+from tests.helpers import QUIET, assert_same_results, mtimes, short_recipe, stored_files, varied_recipe
 from tests.stopping import EVERY_STEP, NO_TIME_CHECKPOINTS, go_on_in_a_process, interrupt_after
 from thumbnet import train
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Checkpointing, Recipe
 from thumbnet.run import RunDirectory
+from thumbnet.train.hardware import describe_hardware
 from thumbnet.train.trainer import Trainer, make_trainer
 
 FIRST_FILE_OF_THE_RUN = 1
@@ -131,3 +133,26 @@ def test_a_complete_run_is_returned_as_it_is(out: Path, shapes: PackedDataset) -
     run.state_path.write_bytes(b"left by a kill after the last word")
     assert train.resume(run, shapes, QUIET) == run
     assert {name: (run.path / name).stat().st_mtime_ns for name in stored_files(run)} == before
+
+
+def test_a_run_that_another_process_ends_meanwhile_is_left_as_it_is(
+    out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after(3, monkeypatch)
+    with pytest.raises(train.Interrupted):
+        train.start(short_recipe(), shapes, out, QUIET)
+    run = RunDirectory.open(out)
+    before: dict[Path, int] = {}
+
+    def end_then_describe(device: torch.device) -> dict[str, Any]:
+        if not run.is_complete:
+            assert go_on_in_a_process(out, short_recipe(), shapes.path) == 0
+            before.update(mtimes(out))
+        return describe_hardware(device)
+
+    monkeypatch.setattr("thumbnet.train.session.describe_hardware", end_then_describe)
+    assert train.resume(run, shapes, QUIET) == run
+    assert {path: time for path, time in mtimes(out).items() if path.name not in (out.name, ".lock")} == {
+        path: time for path, time in before.items() if path.name not in (out.name, ".lock")
+    }
+    assert len(run.sessions()) == 2

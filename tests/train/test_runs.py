@@ -64,6 +64,12 @@ def test_every_step_has_its_loss_and_learning_rate(short_run: RunDirectory) -> N
     assert [row["step"] for row in evaluations_of(short_run)] == [4, 8]
 
 
+def test_every_step_has_its_phase(shapes: PackedDataset, out: Path) -> None:
+    phases = (Phase(iterations(3)), Phase(epochs(1)), Phase(iterations(2)))
+    rows = iterations_of(train.start(short_recipe(phases=phases), shapes, out, QUIET))
+    assert [row["phase"] for row in rows] == [1] * 3 + [2] * 4 + [3] * 2
+
+
 def test_losses_and_running_figures_are_those_of_the_steps(shapes: PackedDataset, short_run: RunDirectory) -> None:
     recipe = short_run.recipe()
     trainer = trainer_of(recipe, shapes)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.helpers import QUIET, assert_same_results, short_recipe, varied_recipe
+from tests.shapes import make_tiny_imagenet
 from tests.stopping import NO_TIME_CHECKPOINTS, interrupt_after
 from tests.train.helpers import trainer_of
 from thumbnet import train
@@ -15,6 +16,7 @@ from thumbnet.errors import RecipeError, RunError
 from thumbnet.files import sha256
 from thumbnet.models import build_model
 from thumbnet.packed import PackedDataset
+from thumbnet.predictions import chosen_on
 from thumbnet.recipe import (
     Evaluation,
     Head,
@@ -30,7 +32,8 @@ from thumbnet.recipe import (
     start_from,
     to_json,
 )
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, choosing_splits
+from thumbnet.sources import pack
 from thumbnet.studies import PlannedRun
 from thumbnet.train.begin import begun
 from thumbnet.workflows.study.running import state_of
@@ -55,6 +58,30 @@ def undisturbed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("undisturbed")
     recipe = start_from(short_recipe(), str(draw_weights(folder / "weights.pt")))
     return train.start(recipe, shapes, folder / "run", QUIET)
+
+
+@pytest.fixture(scope="module")
+def repacked(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    """The images of `shapes`, packed at another size."""
+    folder = tmp_path_factory.mktemp("repacked")
+    source = make_tiny_imagenet(folder / "source", classes=4, train=16, val=5, test=2, size=32)
+    found = pack(source, folder / "packed", size=16)
+    assert found.fingerprint != shapes.fingerprint
+    return found
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> PackedDataset:
+    """More images of the classes of `shapes`."""
+    folder = tmp_path_factory.mktemp("others")
+    return pack(make_tiny_imagenet(folder / "source", classes=4, train=20, val=5, test=2, size=32), folder / "packed")
+
+
+@pytest.fixture(scope="module")
+def chosen_run(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run whose best weights val chose."""
+    folder = tmp_path_factory.mktemp("chosen")
+    return train.start(short_recipe(selected_on="val"), shapes, folder / "run", QUIET)
 
 
 def test_a_run_starts_from_a_file_and_states_its_digest(out: Path, file: Path, shapes: PackedDataset) -> None:
@@ -99,6 +126,42 @@ def test_a_holdout_that_was_trained_on_is_not_kept_apart_again(
     for path in (seen.path, seen.weights_path("last")):
         run = train.start(start_from(further, str(path)), shapes, tmp_path / f"from-{path.name}", QUIET)
         assert run.recipe().train_on == "all"
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_whether_a_run_has_seen_other_images_is_stated(
+    shapes: PackedDataset, repacked: PackedDataset, others: PackedDataset, short_run: RunDirectory, *, as_file: bool
+) -> None:
+    path = str(short_run.weights_path("last") if as_file else short_run.path)
+    own = InitialWeights(path, sha256(short_run.weights_path("last")), pretrained=False)
+    asked = start_from(short_recipe(), path)
+    assert [begun(asked, data).model.init for data in (shapes, repacked)] == [own, own]
+    assert begun(asked, others).model.init == replace(own, pretrained=True)
+
+
+def test_the_same_images_at_another_size_are_not_kept_apart_either(
+    shapes: PackedDataset, repacked: PackedDataset, others: PackedDataset, tmp_path: Path
+) -> None:
+    without = Evaluation(splits=("val",), train_images=0)
+    seen = train.start(short_recipe(train_on="all", evaluation=without), shapes, tmp_path / "seen", QUIET)
+    asked = start_from(short_recipe(evaluation=without), str(seen.path))
+    with pytest.raises(RecipeError, match="was trained on the holdout"):
+        begun(asked, repacked)
+    assert begun(asked, others).model.pretrained
+
+
+def test_what_chose_the_weights_is_stated_of_what_starts_from_them(
+    out: Path, shapes: PackedDataset, others: PackedDataset, *, chosen_run: RunDirectory
+) -> None:
+    best = str(chosen_run.weights_path("best"))
+    run = train.start(start_from(short_recipe(), best), shapes, out, QUIET)
+    assert run.recipe().model.selected_on == ("val",)
+    assert chosen_on(run.predictions("val").provenance) == ["val"]
+    assert choosing_splits(run, "last") == choosing_splits(run, "first") == ["val"]
+    again = begun(start_from(short_recipe(), str(run.path)), shapes)
+    assert again.model.selected_on == ("val",)
+    assert begun(start_from(short_recipe(), best), others).model.selected_on == ()
+    assert begun(start_from(short_recipe(), str(chosen_run.path)), shapes).model.selected_on == ()
 
 
 def test_weights_that_do_not_fit_leave_nothing_written(out: Path, file: Path, shapes: PackedDataset) -> None:

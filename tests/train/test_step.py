@@ -14,6 +14,7 @@ from thumbnet.evaluate import predict_logits
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Ema, Loss, Model, Normalization, Optimizer, Phase, epochs, iterations
 from thumbnet.train.phases import set_trainable
+from thumbnet.train.state import make_average, update_average
 from thumbnet.train.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -156,6 +157,20 @@ def test_the_average_is_the_one_computed_by_hand(shapes: PackedDataset, every: i
         if tensor.is_floating_point():
             torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-6, msg=name)
     assert trainer.state.judged is not trainer.state.model
+
+
+def test_the_average_is_torchs(shapes: PackedDataset) -> None:
+    trainer = trainer_of(short_recipe(), shapes)
+    ours, torchs = (make_average(trainer.state.model, Ema(decay=0.7)) for _ in range(2))
+    assert ours is not None
+    assert torchs is not None
+    for _ in range(3):
+        take_steps(trainer, 1)
+        update_average(ours, trainer.state.model)
+        torchs.update_parameters(trainer.state.model)
+    expected = torchs.state_dict()
+    assert {tensor.dtype for tensor in expected.values()} == {torch.float32, torch.int64}
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.state_dict().items())
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

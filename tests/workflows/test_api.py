@@ -1,11 +1,13 @@
 """The Python API, and the example that its page shows."""
 
+import json
 import re
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import thumbnet
 from tests.helpers import copy_of
@@ -76,6 +78,26 @@ def test_the_steps_from_source_to_guess(unpacked: Path, tmp_path: Path) -> None:
     assert flipped.images == scores.images
 
 
+def test_judging_leaves_the_process_as_it_is_but_for_its_threads(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_here() -> None:
+        raise AssertionError("the allocator of the whole process was set")
+
+    monkeypatch.setattr("thumbnet.train.hardware._keep_freed_memory", not_here)
+    before = torch.get_num_threads()
+    try:
+        for threads in (before + 1, before):
+            thumbnet.evaluate_run(run, views="flip", threads=threads)
+            assert torch.get_num_threads() == threads
+            thumbnet.evaluate_run(run, views="flip")
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    with pytest.raises(thumbnet.ThumbnetError, match="threads: 0 is not a positive number"):
+        thumbnet.evaluate_run(run, threads=0)
+
+
 def test_runs_are_compared_averaged_and_souped(runs: list[RunDirectory], tmp_path: Path) -> None:
     paths = [run.path for run in runs]
     made = thumbnet.make_ensemble(paths, tmp_path / "e", select="holdout", size=2)
@@ -99,6 +121,23 @@ def test_runs_are_compared_averaged_and_souped(runs: list[RunDirectory], tmp_pat
     assert looked.notes == []
     seen = thumbnet.compare_runs(runs[0], soup, "train", threads=1)
     assert seen.notes == [f"{path} trained on images of train" for path in (paths[0], soup.path)]
+
+
+def test_data_that_was_moved_is_given(run: RunDirectory, dataset: PackedDataset, tmp_path: Path) -> None:
+    moved = copy_of(run, tmp_path / "moved")
+    about = moved.data() | {"path": str(tmp_path / "gone")}
+    (moved.path / "data.json").write_text(json.dumps(about))
+    paths = [moved.path, copy_of(moved, tmp_path / "copy").path]
+    calls = (
+        lambda data: thumbnet.analyze_run(moved, ["layers"], data=data, threads=1),
+        lambda data: thumbnet.compare_runs(moved, moved, weights=("first", "last"), data=data, threads=1).labels,
+        lambda data: thumbnet.make_soup(paths, tmp_path / "soup", data=data, threads=1),
+    )
+    for call in calls:
+        with pytest.raises(thumbnet.ThumbnetError, match="gone"):
+            call(None)
+        call(str(dataset.path))
+    assert (tmp_path / "soup" / "result.json").exists()
 
 
 def test_guesses_for_image_files(run: RunDirectory, tmp_path: Path) -> None:

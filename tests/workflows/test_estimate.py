@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import short_recipe, varied_recipe
+from tests.helpers import QUIET, short_recipe, varied_recipe
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet.errors import DataError, RecipeError, StorageError
+from thumbnet.features.cache import stored_features
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.recipe import Ema, Evaluation, Model, Phase, Policy, Recipe, epochs, iterations, operation
 from thumbnet.recipes import RECIPES
 from thumbnet.sources import pack
+from thumbnet.train import start
 from thumbnet.workflows.estimate import (
     TINY_IMAGENET,
     DataShape,
@@ -109,6 +111,31 @@ def test_features_are_counted_once_and_judge_without_their_images(
     plan = plan_for(recipe, SMALL)
     assert extracted_images(recipe, plan, SMALL) == extracted
     assert judged_images(recipe, plan, SMALL) == judged
+
+
+VAL_ALONE = Evaluation(splits=("val",), train_images=0)
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "phases", "extracted"),
+    [
+        (VAL_ALONE, (_head(1, image_size=24), Phase(epochs(1), image_size=32)), [64 + 20, 0]),
+        (VAL_ALONE, (_head(2, FLIP + PLAIN, 1), _head(3, FLIP)), [2 * 64 + 20, 2 * 64 + 8]),
+        (Evaluation(splits=(), train_images=0), (_head(1, FLIP),), [64 + 64 + 20 + 8]),
+    ],
+)
+def test_the_features_that_are_counted_are_those_that_training_computes(
+    evaluation: Evaluation,
+    phases: tuple[Phase, ...],
+    extracted: list[int],
+    shapes: PackedDataset,
+    tmp_path: Path,
+) -> None:
+    recipe = short_recipe(model=Model("timm/test_resnet"), phases=phases, evaluation=evaluation)
+    assert extracted_images(recipe, plan_for(recipe, SMALL), SMALL) == extracted
+    start(recipe, shapes, tmp_path / "run", replace(QUIET, cache=tmp_path))
+    stored = [one.description for one in stored_features(tmp_path / "features")]
+    assert sum(one["shape"][0] for one in stored if one is not None) == sum(extracted)
 
 
 def test_an_average_of_a_trained_body_is_judged_by_images() -> None:

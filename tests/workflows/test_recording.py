@@ -11,6 +11,7 @@ from tests.helpers import copy_of
 from tests.workflows.runs import CLASSES, VAL, shapes_recipe
 from thumbnet import records
 from thumbnet.errors import RunError
+from thumbnet.files import write_json
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import from_json, to_json
 from thumbnet.recipes import RECIPES
@@ -19,6 +20,7 @@ from thumbnet.run import RunDirectory
 from thumbnet.train import Options, start
 from thumbnet.workflows.judging import judge
 from thumbnet.workflows.recording import make_record
+from thumbnet.workflows.reproduction.measured import device_name
 from thumbnet.workflows.stored import How
 
 FIELDS = {
@@ -105,6 +107,44 @@ def test_a_recipe_with_views_is_recorded_with_both_figures(runs: list[RunDirecto
 def test_pretrained_weights_are_told(run: RunDirectory, tmp_path: Path) -> None:
     model = {"name": "timm/resnet18", "weights": "imagenet"}
     assert make_record(altered(run, tmp_path / "run", model=model)).pretrained
+
+
+GPU = {"type": "cuda", "name": "NVIDIA H100 80GB HBM3"}
+CPU = {"type": "cpu", "name": "AMD EPYC", "cpus": 2}
+
+
+@pytest.mark.parametrize(
+    ("sessions", "device", "name"),
+    [
+        ([(CPU, 2), (CPU, 1)], {**CPU, "threads": 1}, "1 of 2 CPU cores"),
+        (
+            [(GPU, 8), (CPU, 2), (CPU, 1)],
+            {**GPU, "threads": 8, "then": [{**CPU, "threads": 1}]},
+            "H100, then 1 of 2 CPU cores",
+        ),
+        (
+            [(CPU, 2), (GPU, 8), (CPU, 2)],
+            {**CPU, "threads": 2, "then": [{**GPU, "threads": 8}, {**CPU, "threads": 2}]},
+            "2-core CPU, then H100, then 2-core CPU",
+        ),
+        (
+            [(CPU, 1), ({**CPU, "name": "Intel Xeon"}, 1)],
+            {**CPU, "threads": 1, "then": [{**CPU, "name": "Intel Xeon", "threads": 1}]},
+            "1 of 2 CPU cores",
+        ),
+    ],
+)
+def test_every_device_that_trained_is_named(
+    sessions: list[tuple[dict[str, Any], int]], device: dict[str, Any], name: str, run: RunDirectory, tmp_path: Path
+) -> None:
+    copy = copy_of(run, tmp_path / "run")
+    (first,) = copy.sessions()
+    stored = [{**first, "device": where, "threads": threads} for where, threads in sessions]
+    write_json(copy.path / "environment.json", {"sessions": stored})
+    made = make_record(copy)
+    assert json.dumps(made.device) == json.dumps(device)
+    assert records.load(records.write(made, tmp_path)).device == made.device
+    assert device_name(made.device) == name
 
 
 def test_our_names_are_for_our_recipes(run: RunDirectory, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from thumbnet.arrays import read_array
 from thumbnet.errors import RunError
-from thumbnet.files import read_array
 from thumbnet.run import RunDirectory
 
 Filters = NDArray[np.float32]

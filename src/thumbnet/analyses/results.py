@@ -27,7 +27,7 @@ class Embedding(Analysis):
         subset: what the judged images are called: 'val' or 'holdout'.
         classes: labels of the chosen classes.
         choice: why these.
-        explained: shares of the variance that the two components explain.
+        explained: shares of the variance that the two components explain; nan where all features are the same.
         perplexity: of t-SNE.
         seed: of t-SNE.
         width: number of features of an image.

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Self, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from thumbnet.arrays import read_arrays
 from thumbnet.errors import RunError
-from thumbnet.files import atomic_file, read_arrays
+from thumbnet.files import atomic_file
 
 FORMAT_VERSION = 1
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from thumbnet.api.training import path_of
 from thumbnet.ensemble import Over
 from thumbnet.metrics import Scores
 from thumbnet.report import check_place, make_report, write_report
 from thumbnet.run import RunDirectory
-from thumbnet.train.hardware import choose_device
+from thumbnet.train.hardware import choose_device, set_threads
 from thumbnet.watch import silent
 from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze
 from thumbnet.workflows.comparing import Compared, compare_sources
@@ -51,7 +53,7 @@ def evaluate_run(
     Raises:
         ThumbnetError: the run is unfinished or damaged, the data does not fit, or the split has no labels.
     """
-    how, place = How(views, over, weights), choose_device(device, threads)
+    how, place = How(views, over, weights), _place(device, threads)
     predictions = judge(run, split, how, data=path_of(data), device=place)
     require_labels(predictions)
     return predictions.scores()
@@ -84,7 +86,7 @@ def predict_images(
         DataError: a file is not an image, or a count below 1.
         ThumbnetError: the run is unfinished or damaged, or a file cannot be read.
     """
-    how, place = How(views, over, weights), choose_device(device, threads)
+    how, place = How(views, over, weights), _place(device, threads)
     return guess_images(run, [Path(image) for image in images], how, count=count, device=place)
 
 
@@ -95,6 +97,8 @@ def compare_runs(
     views: str | tuple[str, str] = "none",
     *,
     over: Over = "probabilities",
+    weights: str | tuple[str, str] = "last",
+    data: Path | str | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> Compared:
@@ -102,20 +106,26 @@ def compare_runs(
 
     Args:
         first: a complete run.
-        second: another, or the same with other views.
+        second: another, or the same with other views or weights.
         split: a split with labels.
         views: test-time views of both, or of each.
         over: what is averaged over the views.
+        weights: of both, or of each, as in `evaluate_run`.
+        data: packed data of the same classes that both judge; `None` takes each run's own.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.
 
     Raises:
         ThumbnetError: a run is unfinished or damaged, or the two judge different images or data.
     """
-    place = choose_device(device, threads)
-    runs, looks = (first, second), (views, views) if isinstance(views, str) else views
-    found = [judge(run, split, How(look, over), device=place) for run, look in zip(runs, looks, strict=True)]
-    return compare_sources([Source(run.path, run) for run in runs], found)
+    place = _place(device, threads)
+    looks = (views, views) if isinstance(views, str) else views
+    tags = (weights, weights) if isinstance(weights, str) else weights
+    found = [
+        judge(run, split, How(look, over, tag), data=path_of(data), device=place)
+        for run, look, tag in zip((first, second), looks, tags, strict=True)
+    ]
+    return compare_sources([Source(run.path, run) for run in (first, second)], found)
 
 
 def make_ensemble(
@@ -157,7 +167,7 @@ def make_ensemble(
     wish = EnsembleWish(split, over, select, size, replacement)
     asked = ask(paths, wish, of=of, out=place, has_data=data is not None)
     if asked.lacking:
-        complete_kept(asked.lacking, data=path_of(data), device=choose_device(device, threads))
+        complete_kept(asked.lacking, data=path_of(data), device=_place(device, threads))
     made = combine(load_members(paths, asked.splits, of=of), wish)
     if out is not None:
         write_ensemble(made, Path(out), "thumbnet.make_ensemble")
@@ -172,6 +182,7 @@ def make_soup(
     snapshots: bool = False,
     kept: bool = False,
     select: bool = False,
+    data: Path | str | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> RunDirectory:
@@ -184,6 +195,7 @@ def make_soup(
         snapshots: take every snapshot of the runs instead.
         kept: take every epoch that the runs kept instead.
         select: add only what does not lower the accuracy on the holdout.
+        data: where the runs' packed data lies now; `None` takes it from where the first run found it.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.
 
@@ -192,7 +204,8 @@ def make_soup(
     """
     of = which(snapshots=snapshots, kept=kept)
     ingredients = find_ingredients([Path(run) for run in runs], weights=weights, of=of)
-    return average_weights(ingredients, Path(out), select=select, device=choose_device(device, threads))
+    place = _place(device, threads)
+    return average_weights(ingredients, Path(out), select=select, data=path_of(data), device=place)
 
 
 def analyze_run(
@@ -200,6 +213,8 @@ def analyze_run(
     only: Sequence[str] = (),
     *,
     again: bool = False,
+    data: Path | str | None = None,
+    cache: Path | str | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> list[Done]:
@@ -211,13 +226,16 @@ def analyze_run(
         run: the run, complete.
         only: parts by name (`thumbnet.analyses.PARTS`); all of them without any.
         again: compute anew what is stored.
+        data: where the run's packed data lies now; `None` takes it from where the run found it.
+        cache: place of cached features; `None` takes `$THUMBNET_CACHE`, else the user's cache folder.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.
 
     Raises:
         ThumbnetError: the run is unfinished, its data is gone, or a part that was asked for is impossible.
     """
-    return analyze(run, AnalysisWish.of(only, again=again), device=choose_device(device, threads), watch=silent)
+    wish, place = AnalysisWish.of(only, again=again), _place(device, threads)
+    return analyze(run, wish, device=place, watch=silent, data=path_of(data), cache=path_of(cache))
 
 
 def report_runs(runs: Sequence[RunDirectory], out: Path | str, data: Path | str | None = None) -> Path:
@@ -232,3 +250,9 @@ def report_runs(runs: Sequence[RunDirectory], out: Path | str, data: Path | str 
     check_place(place)
     page, *_ = write_report(make_report(runs, path_of(data)), place)
     return page
+
+
+def _place(device: str, threads: int | None) -> torch.device:
+    """Return where to compute; of the process nothing changes but its threads, where they are given."""
+    set_threads(threads)
+    return choose_device(device)

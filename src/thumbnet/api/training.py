@@ -15,7 +15,7 @@ from thumbnet.train import Options, load_run_data, resume, start
 
 
 def load_data(path: Path | str | None = None) -> PackedDataset:
-    """Return the packed data in the folder `path`; by default that in `$THUMBNET_DATA`, else in the user's cache.
+    """Return the packed data in the folder `path`; by default that in `$THUMBNET_DATA`, else in the cache.
 
     Its `split("val")` has `images` u8[N,H,W,3], `labels` i64[N] and `image_ids`.
 

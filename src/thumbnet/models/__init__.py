@@ -12,7 +12,7 @@ from thumbnet.models.parts import (
 from thumbnet.models.preprocessing import OwnPreprocessing, own_preprocessing, published_options
 from thumbnet.models.pretrained import has_classifier, is_packaged
 from thumbnet.models.registry import build_model, check_model, model_names, without_weights
-from thumbnet.models.stored import resolve_init
+from thumbnet.models.stored import with_digest
 
 __all__ = [
     "OwnPreprocessing",
@@ -30,6 +30,6 @@ __all__ = [
     "parameter_count",
     "placed",
     "published_options",
-    "resolve_init",
+    "with_digest",
     "without_weights",
 ]

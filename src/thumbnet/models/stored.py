@@ -30,23 +30,14 @@ class _Source(NamedTuple):
     classes: tuple[str, ...] | None
 
 
-def resolve_init(init: InitialWeights, fingerprint: str) -> InitialWeights:
-    """Return `init` with the digest of its file, and whether its weights have seen other images than the run's data.
-
-    Args:
-        init: weights to start from; where it states a digest, the file must have it.
-        fingerprint: of the run's data.
+def with_digest(init: InitialWeights) -> InitialWeights:
+    """Return `init` with the digest of its file; where it states one, the file must have it.
 
     Raises:
         RecipeError: there is no such file, or it is another one than the digest's.
         RunError: a folder that is no run, or an unfinished one.
     """
-    digest = hashlib.sha256(_read(init, _source(init))).hexdigest()
-    pretrained = True
-    run = RunDirectory.behind(Path(init.path))
-    if run is not None:
-        pretrained = run.recipe().model.pretrained or run.data()["fingerprint"] != fingerprint
-    return replace(init, sha256=digest, pretrained=pretrained)
+    return replace(init, sha256=hashlib.sha256(_read(init, _source(init))).hexdigest())
 
 
 def load_init(network: nn.Module, init: InitialWeights, class_ids: Sequence[str], rows: Tensor | None) -> None:

@@ -61,7 +61,7 @@ def scratch_64_plus() -> Recipe:
     """ResNet-18 from scratch to the report's figure, with the same network, size and epochs as `ma-scratch-64`.
 
     What had to change: random resized crops and flips, without which val falls from the fifth epoch on while the
-    network learns the images by heart; one cycle of a high learning rate for SGD with Nesterov's momentum in place of
+    network memorises the images; one cycle of a high learning rate for SGD with Nesterov's momentum in place of
     Adam at 1e-4; label smoothing; blocks that begin as the identity.
     """
     recipe = scratch_64()
@@ -135,7 +135,7 @@ def elu() -> Recipe:
 
 
 def overfit_scratch() -> Recipe:
-    """A check that 100 images can be learned by heart, from random weights.
+    """A check that 100 images can be memorised, from random weights.
 
     Reported (section 5.1, figure 4): 100% after about 40 iterations at 1e-4. The 100 images are one batch, so an
     iteration is an epoch; accuracy in evaluation mode is measured after each. Chosen: 100 iterations in all, at 224
@@ -184,7 +184,7 @@ def overfit_pretrained_lite0() -> Recipe:
 
 
 def overfit_pretrained_lite0_plus() -> Recipe:
-    """100 images learned by heart within the report's iterations, from EfficientNet-Lite0's weights.
+    """100 images memorised within the report's iterations, from EfficientNet-Lite0's weights.
 
     What had to change of `ma-overfit-pretrained-lite0`: the head alone learns, at a rate of 1e-2. As long as the
     layers below it change, batch norm's running averages lag behind them, and evaluation mode with them.

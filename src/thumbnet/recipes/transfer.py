@@ -66,12 +66,12 @@ def finetune(size: str) -> Recipe:
 
 
 def linear_lite0() -> Recipe:
-    """A linear head on the features of a frozen EfficientNet-Lite0 at 160 pixels: a minute, once they are computed."""
+    """A linear head on the features of a frozen EfficientNet-Lite0 at 160 pixels, which are computed once."""
     return linear("lite0")
 
 
 def linear_lite2() -> Recipe:
-    """A linear head on the features of a frozen EfficientNet-Lite2 at 160 pixels: a minute, once they are computed."""
+    """A linear head on the features of a frozen EfficientNet-Lite2 at 160 pixels, which are computed once."""
     return linear("lite2")
 
 
@@ -81,7 +81,7 @@ def finetune_lite0() -> Recipe:
 
 
 def finetune_lite2() -> Recipe:
-    """EfficientNet-Lite2 fine-tuned in four epochs on two CPU cores, past every figure of the reports.
+    """EfficientNet-Lite2 fine-tuned in four epochs, within reach of two CPU cores.
 
     The head starts from the classifier's rows; images grow from 160 to 192 pixels and are judged at 224; lower layers
     learn more slowly; the averaged weights are judged. The figure is the last step's, and nothing was chosen on val.

@@ -59,7 +59,7 @@ def alexnet_plus() -> Recipe:
     """The AlexNet of reduced capacity, changed to pass the report's figure.
 
     What had to change of `yu-alexnet`: three times the epochs, at 48 pixels to pay for them; random resized crops and
-    flips, without which the network learns the images by heart; one cycle of a higher learning rate; label smoothing.
+    flips, without which the network memorises the images; one cycle of a higher learning rate; label smoothing.
     """
     return _improved("yu-alexnet+", Model("yu-alexnet"), 0.04, {48: 16})
 

@@ -38,7 +38,7 @@ def _ma_activation(twin: str = "") -> Study:
 def _ma_overfitting() -> Study:
     return Study(
         name="ma-overfitting",
-        text="100 images learned by heart, by ResNet-18 from random and from ImageNet's weights.",
+        text="100 images memorised, by ResNet-18 from random and from ImageNet's weights.",
         runs=_rows({"from scratch": "ma-overfit-scratch", "pretrained": "ma-overfit-pretrained"}),
         varies=("model.weights", "normalization"),
         panels=("train-accuracy", "loss"),

@@ -62,9 +62,10 @@ class Study:
             raise RecipeError(f"study {self.name}: {len(self.runs)} variants, {self.seeds} seeds; give at least one")
         if self.name in ("", "..") or PurePath(self.name).name != self.name:
             raise RecipeError(f"study {self.name!r}: not a plain name of a folder; leave out '/' and '..'")
-        if len({recipe.name for recipe in self.runs.values()}) < len(self.runs):
-            raise RecipeError(f"study {self.name}: two of its recipes have one name, and so one folder; rename one")
-        if self.name in {one.folder for one in self.planned()}:
+        folders = [one.folder for one in self.planned()]
+        if twice := next((one for one in folders if folders.count(one) > 1), None):
+            raise RecipeError(f"study {self.name}: two of its runs have the folder {twice}; rename one of the recipes")
+        if self.name in folders:
             raise RecipeError(f"study {self.name}: one of its runs has that folder; give the study another name")
         for key in differing_keys(list(self.runs.values())):
             if not any(f"{key}.".startswith(f"{claimed}.") for claimed in (*self.varies, "name")):

@@ -4,17 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from thumbnet.errors import RecipeError
-from thumbnet.models import check_model, own_preprocessing, resolve_init
+from thumbnet.models import check_model, own_preprocessing, with_digest
 from thumbnet.packed import PackedDataset
-from thumbnet.recipe import Normalization, Recipe
-from thumbnet.run import RunDirectory
+from thumbnet.recipe import InitialWeights, Normalization, Recipe
+from thumbnet.run import RunDirectory, choosing_splits, has_images_of
 
 
 def begun(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     """Return `recipe` with all stated that the weights to start from decide.
 
-    That is the digest of `model.init` and whether it is pretrained; and with preprocessing 'network' the image size
-    (where the recipe has none), interpolation and normalisation. A recipe that states all of it comes back as it is.
+    That is the digest of `model.init`, whether it is pretrained, and what chose it; and with preprocessing 'network'
+    the image size (where the recipe has none), interpolation and normalisation. A recipe that states all of it comes
+    back as it is.
 
     Raises:
         RecipeError: a network or weights that do not exist, or another file than the recipe's; or weights that were
@@ -23,22 +24,25 @@ def begun(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     """
     check_model(recipe.model)
     if recipe.model.init is not None:
-        init = resolve_init(recipe.model.init, dataset.fingerprint)
-        recipe = replace(recipe, model=replace(recipe.model, init=init))
-        _check_holdout(recipe, init.path, dataset.fingerprint)
+        recipe = replace(recipe, model=replace(recipe.model, init=_resolved(recipe.model.init, recipe, dataset)))
     return with_own_preprocessing(recipe)
 
 
-def _check_holdout(recipe: Recipe, path: str, fingerprint: str) -> None:
-    """Check that the run behind `path`, where there is one, did not train on the holdout that `recipe` keeps apart."""
-    run = RunDirectory.behind(Path(path))
-    if run is None or recipe.train_on != "fit":
-        return
-    if run.recipe().train_on == "all" and run.data()["fingerprint"] == fingerprint:
+def _resolved(init: InitialWeights, recipe: Recipe, dataset: PackedDataset) -> InitialWeights:
+    """Return `init` with its digest and what a run behind it says, once that run's images are found to allow it."""
+    init, behind = with_digest(init), RunDirectory.weights_behind(Path(init.path))
+    if behind is None:
+        return replace(init, pretrained=True)
+    run, weights = behind
+    if not has_images_of(dataset, run):
+        return replace(init, pretrained=True, selected_on=())
+    before = run.recipe()
+    if recipe.train_on == "fit" and before.train_on == "all":
         raise RecipeError(
-            f"model.init: {path} was trained on the holdout, which this recipe would measure as unseen; "
+            f"model.init: {init.path} was trained on the holdout, which this recipe would measure as unseen; "
             "use train_on='all' (selected_on and evaluation.splits without holdout), or a run with train_on='fit'"
         )
+    return replace(init, pretrained=before.model.pretrained, selected_on=tuple(choosing_splits(run, weights)))
 
 
 def with_own_preprocessing(recipe: Recipe) -> Recipe:

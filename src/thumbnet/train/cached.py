@@ -1,7 +1,7 @@
 """Phases on cached features: what such a phase trains on, and what it is judged by."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,20 +13,9 @@ from thumbnet.features.extraction import FrozenBody, Wanted, extract
 from thumbnet.models import evaluation_mode, head_of
 from thumbnet.packed import packed_split_of
 from thumbnet.predictions import SPLITS
-from thumbnet.recipe import Recipe
+from thumbnet.recipe import Policy, Recipe
 from thumbnet.train.plan import PhasePlan, Plan
 from thumbnet.watch import Watch
-
-
-def copies_of(phase: PhasePlan) -> int:
-    """Return how many copies of the training split's features `phase` comes to use."""
-    return min(phase.phase.cached_features, -(-phase.steps // phase.steps_per_epoch))
-
-
-def judged_names(plan: Plan, phase: PhasePlan, recipe: Recipe) -> list[str]:
-    """Return the names of the subsets that are judged while `phase` lasts; after the last one, all that are kept."""
-    at_the_end = SPLITS if phase is plan.phases[-1] else ()
-    return list(dict.fromkeys(["train_eval", *recipe.evaluation.splits, *at_the_end]))
 
 
 def judges_features(recipe: Recipe, phase: PhasePlan) -> bool:
@@ -38,17 +27,38 @@ def judges_features(recipe: Recipe, phase: PhasePlan) -> bool:
     return same_body and phase.phase.cached_features > 0
 
 
-def needed_features(recipe: Recipe, plan: Plan, phase: PhasePlan, judged_size: int) -> list[Wanted]:
-    """Return the features that `phase` needs, each once: to train on, then to judge images of `judged_size` pixels."""
-    needed = [
-        Wanted("train", phase.image_size, policy, copy)
-        for policy in phase.phase.policies
-        for copy in range(copies_of(phase) if Wanted("train", phase.image_size, policy).is_random else 1)
-    ]
-    if judges_features(recipe, phase):
-        splits = dict.fromkeys(packed_split_of(name) for name in judged_names(plan, phase, recipe))
-        needed += [Wanted(split, judged_size, recipe.evaluation.policy) for split in splits]
-    return [one for index, one in enumerate(needed) if one not in needed[:index]]
+def training_features(phase: PhasePlan) -> list[list[Wanted]]:
+    """Return the features that `phase` trains on: by copy, of those that it comes to use, and policy.
+
+    Where a policy draws nothing, one copy stands for all.
+    """
+    copies = min(phase.phase.cached_features, -(-phase.steps // phase.steps_per_epoch))
+
+    def wanted(policy: Policy, copy: int) -> Wanted:
+        plain = Wanted("train", phase.image_size, policy)
+        return replace(plain, copy=copy) if plain.is_random else plain
+
+    return [[wanted(policy, copy) for policy in phase.phase.policies] for copy in range(copies)]
+
+
+def judging_features(
+    recipe: Recipe, plan: Plan, phase: PhasePlan, judged_size: int, subsets: Collection[str]
+) -> dict[str, Wanted]:
+    """Return the features that images are judged by while `phase` lasts and, after the last one, at the end, by split.
+
+    Args:
+        recipe: the recipe.
+        plan: its plan.
+        phase: one of its phases.
+        judged_size: side of judged images, in pixels.
+        subsets: names of those that there are.
+    """
+    if not judges_features(recipe, phase):
+        return {}
+    at_the_end = SPLITS if phase is plan.phases[-1] else ()
+    names = ("train_eval", *recipe.evaluation.splits, *at_the_end)
+    splits = dict.fromkeys(packed_split_of(name) for name in names if name in subsets)
+    return {split: Wanted(split, judged_size, recipe.evaluation.policy) for split in splits}
 
 
 @dataclass
@@ -57,7 +67,7 @@ class PhaseFeatures:
 
     Args:
         body: the network as the phase begins.
-        subsets: of the run; 'train' among them.
+        subsets: of the run: 'train', and 'val' and 'test' where they are judged.
         folder: of all cached features.
         watch: is told the progress; it may raise to stop.
     """
@@ -71,12 +81,8 @@ class PhaseFeatures:
     def training_batches(self, phase: PhasePlan) -> RowBatches:
         """Return the batches that `phase` trains on."""
         train, recipe = self.subsets["train"], self.body.recipe
-        copies = [
-            [self._rows("train", Wanted("train", phase.image_size, policy, copy)) for policy in phase.phase.policies]
-            for copy in range(copies_of(phase))
-        ]
         return RowBatches(
-            copies=copies,
+            copies=[[self.rows(wanted) for wanted in copy] for copy in training_features(phase)],
             positions=train.positions,
             labels=train.labels,
             batch_size=recipe.batch_size,
@@ -85,12 +91,9 @@ class PhaseFeatures:
             device=train.images.device,
         )
 
-    def of_subset(self, name: str, image_size: int) -> Tensor:
-        """Return the features f[N,D] of the split that holds the subset `name`, prepared as images are judged."""
-        return self._rows(name, Wanted(packed_split_of(name), image_size, self.body.recipe.evaluation.policy))
-
-    def _rows(self, name: str, wanted: Wanted) -> Tensor:
-        images = self.subsets[name].images
+    def rows(self, wanted: Wanted) -> Tensor:
+        """Return the features f[N,D] that are `wanted`, of all images of their split."""
+        images = self.subsets[wanted.split].images
         key = self.body.describe(wanted, images).key
         if key not in self._opened:
             found = extract(self.body, images, wanted, self.folder, self.watch)

@@ -1,5 +1,7 @@
 """What can be known about a recipe and its data before anything runs or is written."""
 
+import copy
+
 import torch
 
 from thumbnet.augment import MIXING_OPERATIONS, build_policy
@@ -12,8 +14,8 @@ from thumbnet.optim import check_optimizer, parameter_groups
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Phase, Recipe
 from thumbnet.train.begin import begun
-from thumbnet.train.phases import optimizer_of, set_trainable
-from thumbnet.train.plan import make_plan
+from thumbnet.train.phases import optimizer_of, set_modes, set_trainable
+from thumbnet.train.plan import PhasePlan, make_plan
 from thumbnet.train.trainer import initial_model
 
 
@@ -34,7 +36,7 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     for index in range(len(recipe.phases)):
         check_optimizer(optimizer_of(recipe, index))
     images = len(training_positions(dataset.split("train", verify=False), recipe))
-    make_plan(recipe, images, dataset.image_size)
+    plan = make_plan(recipe, images, dataset.image_size)
     if recipe.selected_on not in ("none", "holdout", *dataset.split_names):
         raise RecipeError(f"selected_on: the data has no split {recipe.selected_on!r}; use 'holdout' or 'none'")
     model = initial_model(recipe, dataset)
@@ -43,12 +45,14 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     sizes["evaluation"] = Preprocessing.of(recipe, dataset.image_size).image_size
     for where, size in sizes.items():
         _check_size(model, recipe, size or dataset.image_size, where)
-    for number, phase in enumerate(recipe.phases):
-        set_trainable(model, phase)
-        parameter_groups(model, optimizer_of(recipe, number))
-        _check_policies(phase, dataset)
-        if phase.cached_features:
-            _check_features(model, phase, number, dataset)
+    for planned in plan.phases:
+        set_trainable(model, planned.phase)
+        parameter_groups(model, optimizer_of(recipe, planned.index))
+        _check_policies(planned.phase, dataset)
+        if planned.phase.cached_features:
+            _check_features(model, planned.phase, planned.index, dataset)
+        elif _has_batch_of_one(planned, images, recipe.batch_size):
+            _check_batch_of_one(model, planned, recipe)
     blank = torch.zeros(1, 3, dataset.image_size, dataset.image_size)
     Preprocessing.of(recipe, dataset.image_size).policy(blank)
     return recipe
@@ -73,6 +77,27 @@ def _check_features(model: torch.nn.Module, phase: Phase, number: int, dataset: 
                 "take it out of the phase's policies, or set cached_features=0"
             )
     check_body(model, phase.image_size or dataset.image_size)
+
+
+def _has_batch_of_one(planned: PhasePlan, images: int, batch_size: int) -> bool:
+    """Return whether a phase comes to a batch of one image: all are, or the last one of an epoch that it ends."""
+    pairs = images * len(planned.phase.policies)
+    return batch_size == 1 or (pairs % batch_size == 1 and planned.steps >= planned.steps_per_epoch)
+
+
+def _check_batch_of_one(model: torch.nn.Module, planned: PhasePlan, recipe: Recipe) -> None:
+    """Put one blank image through `model` as the phase trains it: batch norm over 1x1 values refuses that."""
+    trained = copy.deepcopy(model)
+    set_modes(trained, planned.phase)
+    blank = torch.zeros(1, 3, planned.image_size, planned.image_size)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            trained(blank)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise RecipeError(
+            f"phases.{planned.index}: the last batch of an epoch has one image, on which model {recipe.model.name} "
+            f"cannot train ({reason_of(error)}); choose another batch_size"
+        ) from error
 
 
 def _check_policies(phase: Phase, dataset: PackedDataset) -> None:

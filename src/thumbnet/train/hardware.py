@@ -5,6 +5,7 @@ import ctypes
 import platform
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,31 +14,48 @@ from thumbnet import environment
 from thumbnet.errors import TrainingError, reason_of
 
 
-def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
-    """Return the device called `name` and set how many threads compute on the CPU.
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`.
 
     Args:
         name: 'auto' (a CUDA device, else Apple's, else the CPU), or torch's own name, such as 'cpu' or 'cuda:1'.
-        threads: CPU threads; `None` leaves torch's choice.
 
     Raises:
         TrainingError: there is no such device here.
     """
-    if threads is not None:
-        if threads < 1:
-            raise TrainingError(f"threads: {threads} is not a positive number; leave it out for all processors")
-        torch.set_num_threads(threads)
-    _keep_freed_memory()
     if name == "auto":
         return torch.device(_best_device())
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # which 'meta' has not, though it makes tensors
     except (RuntimeError, AssertionError) as error:
         raise TrainingError(
             f"device {name!r} cannot be used here ({reason_of(error)}); use --device cpu or auto"
         ) from error
     return device
+
+
+def set_threads(threads: int | None) -> None:
+    """Let `threads` threads of this process compute on the CPU; `None` leaves torch's choice.
+
+    Raises:
+        TrainingError: not a positive number.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise TrainingError(f"threads: {threads} is not a positive number; leave it out for all processors")
+    torch.set_num_threads(threads)
+
+
+def prepare_cpu(threads: int | None) -> None:
+    """Set this process up to train, until it ends: its CPU threads, and an allocator that keeps freed memory.
+
+    Raises:
+        TrainingError: `threads` is not a positive number.
+    """
+    set_threads(threads)
+    _keep_freed_memory()
 
 
 def _keep_freed_memory() -> None:
@@ -46,12 +64,17 @@ def _keep_freed_memory() -> None:
     By default each activation tensor is mapped anew and zeroed page by page at every step: on two cores that took
     half of the time of a step of M1 (`benchmarks.loop`). Other C libraries are left as they are.
     """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+    libc = _glibc()
+    if libc is None:
         return
     trim_threshold, mmap_threshold, mmap_max = -1, -3, -4  # malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX
-    libc = ctypes.CDLL(None)
     for option, value in ((mmap_threshold, 32 << 20), (trim_threshold, -1), (mmap_max, 0)):
         libc.mallopt(option, value)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    """Return the C library of this process where it is glibc."""
+    return ctypes.CDLL(None) if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" else None
 
 
 def _best_device() -> str:
@@ -66,8 +89,26 @@ def describe_hardware(device: torch.device) -> dict[str, Any]:
     return environment.describe(str(device), torch.get_num_threads(), name)
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory_bytes` count from now on: what this process still holds, and what it comes to hold.
+
+    On the CPU that needs Linux, with a `/proc` that can be written; elsewhere the peak stays the whole process's.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)  # what an earlier run has freed is kept otherwise, and counted
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak is what is resident now
+
+
 def peak_memory_bytes(device: torch.device) -> int:
-    """Return the most memory that this process has held: on the GPU for a CUDA device, resident otherwise."""
+    """Return the most memory that this process has held: on the GPU for a CUDA device, resident otherwise.
+
+    That is since the last `reset_peak_memory`, or since the process began.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return environment.peak_memory_bytes()
@@ -94,6 +135,22 @@ def memory_advice(batch_size: int) -> Iterator[None]:
         if "allocate memory" not in str(error) and "not enough memory" not in str(error):
             raise
         raise _out_of_memory(batch_size) from error
+
+
+@contextlib.contextmanager
+def compile_advice(compiled: bool) -> Iterator[None]:
+    """Turn what keeps torch from compiling a network here into a `TrainingError` of one line with advice."""
+    if not compiled:
+        yield
+        return
+    from torch._dynamo.exc import ShortenTraceback  # slow to import, and torch.compile has imported it
+
+    try:
+        yield
+    except ShortenTraceback as error:
+        raise TrainingError(
+            f"the network cannot be compiled here ({reason_of(error)}); train anew with --set compile=false"
+        ) from error
 
 
 def _out_of_memory(batch_size: int) -> TrainingError:

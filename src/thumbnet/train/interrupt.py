@@ -24,25 +24,39 @@ class StopRequest:
         """Ask training to stop."""
         self.requested = True
 
+    def heed(self, message: str) -> None:
+        """Stop where somebody has asked, between two runs, say.
+
+        Raises:
+            Interrupted: with `message`.
+        """
+        if self.requested:
+            raise Interrupted(message)
+
+    def take_signal(self, number: int, frame: FrameType | None) -> None:
+        """Ask on the first signal, and insist on the second."""
+        del number, frame
+        if self.requested:
+            raise KeyboardInterrupt
+        self.ask()
+
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
     """Yield a request that SIGINT (Ctrl-C) and SIGTERM set; a second one interrupts at once.
 
+    Inside another such block it is that block's request: what a run was asked too late reaches whoever runs several.
     Signals reach only the main thread; in another thread the request is set by its owner alone.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if request.requested:
-            raise KeyboardInterrupt
-        request.ask()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    outer = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    if isinstance(outer, StopRequest):
+        yield outer
+        return
+    before = {number: signal.signal(number, request.take_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield request
     finally:

@@ -16,12 +16,13 @@ _BLOCK = 50
 
 
 class StepResult(NamedTuple):
-    """One optimiser step: its number (from 1), epochs done, learning rate, mean loss, correct answers and images.
+    """One optimiser step: its number and its phase's (from 1), epochs done, rate, mean loss, correct answers, images.
 
     `loss` and `correct` are tensors of one element that stay on the device until the block is written.
     """
 
     step: int
+    phase: int
     epoch: float
     lr: float
     loss: Tensor
@@ -82,6 +83,7 @@ def _row(result: StepResult, loss: float) -> dict[str, Any]:
     return {
         "kind": "iteration",
         "step": result.step,
+        "phase": result.phase,
         "epoch": round(result.epoch, 5),
         "loss": loss,
         "lr": result.lr,

@@ -103,7 +103,8 @@ class Loop:
         correct = (logits.argmax(-1) == labels).sum()
         state.images += len(targets)
         epoch = self.trainer.plan.epochs_done(state.step)
-        result = StepResult(state.step, epoch, learning_rate, loss, correct, len(targets))
+        phase = self.trainer.plan.phase_at(state.step - 1).index + 1
+        result = StepResult(state.step, phase, epoch, learning_rate, loss, correct, len(targets))
         newest = self.journal.note(result, state.totals)
         if newest is not None:
             self._lap_training()

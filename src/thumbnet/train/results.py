@@ -52,7 +52,9 @@ def _judge(trainer: Trainer, run: RunDirectory, dataset: PackedDataset, views: s
             commit=commit,
             logits=logits,
         )
-        predictions.save(run.predictions_path(split, views=views != "none"))
+        predictions.with_choice(trainer.recipe.model.selected_on).save(
+            run.predictions_path(split, views=views != "none")
+        )
         if is_scored(predictions.labels, predictions.provenance, split):
             scores[split] = predictions.scores().to_json()
     return scores

@@ -15,7 +15,15 @@ from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Recipe
 from thumbnet.run import RunDirectory
 from thumbnet.train.checks import check_recipe
-from thumbnet.train.hardware import choose_device, describe_hardware, flush_denormals, memory_advice
+from thumbnet.train.hardware import (
+    choose_device,
+    compile_advice,
+    describe_hardware,
+    flush_denormals,
+    memory_advice,
+    prepare_cpu,
+    reset_peak_memory,
+)
 from thumbnet.train.interrupt import Interrupted, StopRequest, stop_on_signals
 from thumbnet.train.journal import Journal
 from thumbnet.train.loop import Loop, interruption, save_filters
@@ -23,7 +31,7 @@ from thumbnet.train.plan import Plan, make_plan
 from thumbnet.train.progress import Reporter, Silent, reporting
 from thumbnet.train.results import finish
 from thumbnet.train.state import load_tensors, restore_state, save_weights
-from thumbnet.train.tensorboard import open_writer
+from thumbnet.train.tensorboard import open_writer, require_tensorboard
 from thumbnet.train.trainer import Trainer, make_trainer
 
 
@@ -61,10 +69,15 @@ def start(
         ThumbnetError: anything that a user can mend; before training begins, nothing is written.
         Interrupted: somebody asked to stop; the run can be resumed.
     """
-    device = choose_device(options.device, options.threads)
+    device = choose_device(options.device)
+    prepare_cpu(options.threads)
+    if options.tensorboard:
+        require_tensorboard()
     recipe = check_recipe(recipe, dataset)
     run = RunDirectory.create(out, recipe, dataset.described(), describe_hardware(device), command)
-    return _go_on(run, recipe, dataset, device, options=options)
+    with run.lock():
+        _go_on(run, recipe, dataset, device, options=options)
+    return run
 
 
 def resume(
@@ -78,18 +91,29 @@ def resume(
         ThumbnetError: the run or the data is damaged, or the data is other data than the run's.
         Interrupted: somebody asked to stop; the run can be resumed again.
     """
-    if run.is_complete:
-        run.state_path.unlink(missing_ok=True)  # left by a kill between the last two lines of `finish`
+    if _is_over(run):
         return run
     recipe, before = run.recipe(), run.sessions()[0]
     _require_own(run, dataset)
-    threads = options.threads if options.threads is not None else before["threads"]
-    device = choose_device(options.device, threads)
+    if options.tensorboard or run.tensorboard_path.exists():
+        require_tensorboard()
+    device = choose_device(options.device)
+    prepare_cpu(options.threads if options.threads is not None else before["threads"])
     now = describe_hardware(device)
     differences = environment.differences(before, now)
-    with run.lock():  # a run in use keeps its own record of sessions
-        run.add_session({**now, "differences": differences}, command)
-    return _go_on(run, recipe, dataset, device, options=options, differences=differences)
+    with run.lock():
+        if not _is_over(run):  # another process may have ended it since
+            run.add_session({**now, "differences": differences}, command)
+            _go_on(run, recipe, dataset, device, options=options, differences=differences)
+    return run
+
+
+def _is_over(run: RunDirectory) -> bool:
+    """Return whether the run is complete; then what a kill between the last two lines of `finish` left is removed."""
+    complete = run.is_complete
+    if complete:
+        run.state_path.unlink(missing_ok=True)
+    return complete
 
 
 def _go_on(
@@ -100,24 +124,28 @@ def _go_on(
     *,
     options: Options,
     differences: Sequence[str] = (),
-) -> RunDirectory:
-    with run.lock(), memory_advice(recipe.batch_size), flush_denormals(), stop_on_signals() as stop:
+) -> None:
+    """Train a run, which this process has locked, to its end."""
+    reset_peak_memory(device)
+    with memory_advice(recipe.batch_size), flush_denormals(), stop_on_signals() as stop:
         subsets = training_subsets(dataset, device, recipe)
         plan = make_plan(recipe, len(subsets["train"].positions), dataset.image_size)
         first = run.weights_path("first")
         stored = first if first.exists() else None
         trainer = make_trainer(recipe, plan, dataset, subsets, device, cache=options.cache, first=stored)
         _restore(trainer, run)
+        run.write_status("running", trainer.state.step, plan.total_steps)
         shown: contextlib.AbstractContextManager[Reporter] = (
             contextlib.nullcontext(Silent()) if options.quiet else reporting(plan.total_steps, trainer.state.step)
         )
         with shown as reporter:
             for difference in differences:
                 reporter.message(f"note: the environment differs from the run's first: {difference}")
-            with _failures_noted(run, plan, trainer), memory_advice(recipe.batch_size):
+            with _failures_noted(run, plan, trainer), compile_advice(recipe.compile), memory_advice(recipe.batch_size):
                 _train(trainer, run, options, reporter, stop)
                 finish(trainer, run, dataset)
-    return run
+            if stop.requested:
+                reporter.message(f"note: asked to stop after the last iteration; {run.path} is complete")
 
 
 def _restore(trainer: Trainer, run: RunDirectory) -> None:

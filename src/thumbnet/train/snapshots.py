@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from thumbnet.evaluate import provenance
 from thumbnet.predictions import Predictions
-from thumbnet.run import RunDirectory, Snapshot
+from thumbnet.run import RunDirectory, Snapshot, choosing_splits
 from thumbnet.train.assess import Assessment
 from thumbnet.train.state import save_weights
 from thumbnet.train.trainer import Trainer
@@ -32,6 +32,6 @@ def take_snapshot(trainer: Trainer, run: RunDirectory, found: Assessment) -> Non
             logits=logits,
             labels=trainer.subsets[split].labels.numpy(),
             classes=run.class_ids(),
-            provenance=origin | {"selected_on": [recipe.selected_on], **asdict(snapshot)},
-        ).save(run.predictions_path(split, snapshot))
+            provenance=origin | asdict(snapshot),
+        ).with_choice(choosing_splits(run, snapshot.tag)).save(run.predictions_path(split, snapshot))
     state.snapshots = (*state.snapshots, state.step)[-recipe.checkpointing.snapshots :]

@@ -4,6 +4,7 @@ import io
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,24 @@ def make_average(model: nn.Module, ema: Ema | None) -> AveragedModel | None:
         return None
     make: Callable[[float], Any] = get_ema_multi_avg_fn
     return AveragedModel(model, multi_avg_fn=make(ema.decay), use_buffers=True)
+
+
+@torch.no_grad()
+def update_average(average: AveragedModel, model: nn.Module) -> None:
+    """Take `model` into `average`, as its `update_parameters` does, but without waiting for the device.
+
+    That would copy the number of averages there, which a moving average has no use for.
+    """
+    assert average.multi_avg_fn is not None
+    own, new = (list(chain(one.parameters(), one.buffers())) for one in (average.module, model))
+    if average.n_averaged == 0:
+        for old, tensor in zip(own, new, strict=True):
+            old.copy_(tensor)
+    else:
+        for dtype in {tensor.dtype: None for tensor in own}:
+            old_ones, new_ones = ([tensor for tensor in group if tensor.dtype == dtype] for group in (own, new))
+            average.multi_avg_fn(old_ones, new_ones, average.n_averaged)
+    average.n_averaged += 1
 
 
 def save_state(state: State, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Metrics for TensorBoard, beside the run's own: an optional extra."""
 
 import contextlib
+import importlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,23 +14,30 @@ Mirror = Callable[[Sequence[Mapping[str, Any]]], None]
 """Takes rows of metrics as they are written."""
 
 
+def require_tensorboard() -> None:
+    """Check that the optional extra is installed, before anything is written.
+
+    Raises:
+        TrainingError: it is not.
+    """
+    try:
+        importlib.import_module("torch.utils.tensorboard")
+    except ImportError as error:
+        raise TrainingError("TensorBoard is not installed; pip install 'thumbnet[tensorboard]'") from error
+
+
 @contextlib.contextmanager
 def open_writer(run: RunDirectory, wanted: bool) -> Iterator[Mirror]:
     """Yield a mirror that writes each number of a row under `kind/name`, or one that does nothing.
 
     A run that began with TensorBoard goes on with it. The run's own metrics are written again then: TensorBoard's
     writer keeps events for minutes before it writes them, so a killed run has lost some.
-
-    Raises:
-        TrainingError: the extra is not installed.
     """
     if not wanted and not run.tensorboard_path.exists():
         yield lambda _: None
         return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise TrainingError("TensorBoard is not installed; pip install 'thumbnet[tensorboard]'") from error
+    from torch.utils.tensorboard import SummaryWriter
+
     with storage_errors(run.tensorboard_path):
         if run.tensorboard_path.exists():
             shutil.rmtree(run.tensorboard_path)

@@ -22,13 +22,12 @@ from thumbnet.recipe import Recipe
 from thumbnet.train.cached import (
     PhaseFeatures,
     judge_features,
-    judged_names,
-    judges_features,
+    judging_features,
 )
 from thumbnet.train.depthwise import FastDepthwise
 from thumbnet.train.phases import enter_optimizer, optimizer_of, set_modes, set_trainable
 from thumbnet.train.plan import PhasePlan, Plan
-from thumbnet.train.state import State, load_weights, make_average
+from thumbnet.train.state import State, load_weights, make_average, update_average
 from thumbnet.watch import Watch
 
 
@@ -36,7 +35,7 @@ from thumbnet.watch import Watch
 class Trainer:
     """Holds a run's objects; `enter` prepares a phase, and the other methods are the parts of one step.
 
-    `data` is the fingerprint of the packed data, `features` the folder of all cached features.
+    `fingerprint` is that of the packed data, `features_folder` holds all cached features.
 
     In a phase on cached features, `batches` is `None` until `make_features` has been called, `forward` is the head
     alone, and `judged_features` holds the features of what is judged, by split.
@@ -49,8 +48,8 @@ class Trainer:
     preprocessing: Preprocessing
     device: torch.device
     state: State
-    data: str
-    features: Path
+    fingerprint: str
+    features_folder: Path
     batches: Batches | RowBatches | None = None
     judged_features: Mapping[str, Tensor] = field(default_factory=dict)
     phase: PhasePlan | None = None
@@ -111,7 +110,7 @@ class Trainer:
         optimizer.zero_grad(set_to_none=True)
         state.step += 1
         if state.average is not None and self.recipe.ema is not None and state.step % self.recipe.ema.every == 0:
-            state.average.update_parameters(state.model)
+            update_average(state.average, state.model)
 
     def make_features(self, watch: Watch) -> None:
         """Compute or find the features that the phase needs; the weights must be the ones that it begins with.
@@ -123,13 +122,13 @@ class Trainer:
             ThumbnetError: cached features are damaged, or the disk is full.
         """
         assert self.phase is not None
-        body = FrozenBody.of(self.state.model, self.recipe, self.data)
-        found = PhaseFeatures(body, self.subsets, self.features, watch)
+        body = FrozenBody.of(self.state.model, self.recipe, self.fingerprint)
+        found = PhaseFeatures(body, self.subsets, self.features_folder, watch)
         batches = found.training_batches(self.phase)
-        if judges_features(self.recipe, self.phase):
-            names = [name for name in judged_names(self.plan, self.phase, self.recipe) if name in self.subsets]
-            size = self.preprocessing.image_size
-            self.judged_features = {packed_split_of(name): found.of_subset(name, size) for name in names}
+        judged = judging_features(
+            self.recipe, self.plan, self.phase, self.preprocessing.image_size, self.subsets.keys()
+        )
+        self.judged_features = {split: found.rows(wanted) for split, wanted in judged.items()}
         self.batches = batches
 
     def judge(self, subset: Subset) -> Tensor:
@@ -191,15 +190,15 @@ def make_trainer(
     )
     preprocessing = Preprocessing.of(recipe, dataset.image_size)
     return Trainer(
-        recipe,
-        plan,
-        subsets,
-        len(dataset.classes),
-        preprocessing,
-        device,
-        state,
-        dataset.fingerprint,
-        features_folder(cache),
+        recipe=recipe,
+        plan=plan,
+        subsets=subsets,
+        classes=len(dataset.classes),
+        preprocessing=preprocessing,
+        device=device,
+        state=state,
+        fingerprint=dataset.fingerprint,
+        features_folder=features_folder(cache),
     )
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thumbnet.comparison import Comparison, compare
-from thumbnet.predictions import Predictions, chosen_on
-from thumbnet.workflows.stored import Source, choice_note, require_labels, saw_in_training, stated_views
+from thumbnet.predictions import Predictions, choice_note, chosen_on
+from thumbnet.workflows.stored import Source, require_labels, saw_in_training, stated_views
 
 
 @dataclass(frozen=True)

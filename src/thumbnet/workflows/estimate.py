@@ -1,5 +1,6 @@
 """How long a recipe takes on this machine, from a few real steps on random images: an estimate, not a promise."""
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from thumbnet.packed import ClassInfo, PackedDataset, subset_indices
 from thumbnet.predictions import SPLITS
 from thumbnet.recipe import Recipe
 from thumbnet.train.begin import with_own_preprocessing
-from thumbnet.train.cached import judges_features, needed_features
+from thumbnet.train.cached import judges_features, judging_features, training_features
 from thumbnet.train.hardware import flush_denormals, memory_advice
 from thumbnet.train.plan import PhasePlan, Plan, make_plan
 from thumbnet.train.trainer import Trainer, make_trainer
@@ -157,12 +158,17 @@ def extracted_images(recipe: Recipe, plan: Plan, shape: DataShape) -> list[int]:
     """
     counts = {"train": shape.train, "val": shape.val, "test": shape.test}
     judged_size = recipe.judged_size(shape.image_size)
+    probe = recipe.evaluation.train_images
+    subsets = {"holdout"} | {name for name, images in {**counts, "train_eval": probe}.items() if images}
     found: list[int] = []
     known: list[Wanted] = []
     for phase in plan.phases:
         new: list[Wanted] = []
         if phase.phase.cached_features:
-            new = [one for one in needed_features(recipe, plan, phase, judged_size) if one not in known]
+            judged = judging_features(recipe, plan, phase, judged_size, subsets)
+            for one in itertools.chain(*training_features(phase), judged.values()):
+                if one not in (*known, *new):
+                    new.append(one)
         found.append(sum(counts[one.split] for one in new))
         known = known + new if phase.phase.cached_features else []  # other phases change the body
     return found

@@ -10,10 +10,10 @@ from thumbnet.ensemble import check_over
 from thumbnet.evaluate import predict_subset
 from thumbnet.models import build_model, placed, without_weights
 from thumbnet.predictions import Predictions
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, choosing_splits, has_images_of
 from thumbnet.train import load_run_data
 from thumbnet.train.state import load_weights
-from thumbnet.workflows.stored import How, choosing_splits, find_stored, with_choice
+from thumbnet.workflows.stored import How, find_stored
 
 
 def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Module:
@@ -57,7 +57,7 @@ def judge(
     check_over(how.over)
     stored = find_stored(run, split, how) if data is None else None
     if stored is not None:
-        return with_choice(stored, choosing_splits(run, how.weights))
+        return stored
     run.require_complete()
     dataset = load_run_data(run, data)
     place = device or torch.device("cpu")
@@ -71,5 +71,4 @@ def judge(
         over=how.over,
         commit=run.sessions()[0].get("commit"),
     )
-    own = dataset.fingerprint == run.data()["fingerprint"]
-    return with_choice(found, choosing_splits(run, how.weights) if own else ())
+    return found.with_choice(choosing_splits(run, how.weights) if has_images_of(dataset, run) else ())

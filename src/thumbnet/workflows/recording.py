@@ -1,6 +1,7 @@
 """From a finished run to a record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from thumbnet.errors import RunError
@@ -64,7 +65,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
     plain = run.predictions(_SPLIT).scores()
     views = find_views(recipe.evaluation.views).name
     scores = plain if views == "none" else run.predictions(_SPLIT, views=True).scores()
-    first, last = run.sessions()[0], run.sessions()[-1]
+    first = run.sessions()[0]
     best = result["best"]
     return Record(
         name=recipe.name,
@@ -72,7 +73,7 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         command=first["command"],
         commit=first["commit"],
         versions=first["versions"],
-        device=device_of({**first, "threads": last["threads"]}),
+        device=_devices(run.sessions()),
         seed=recipe.seed,
         split=_SPLIT,
         images=scores.images,
@@ -93,6 +94,17 @@ def _record(run: RunDirectory, result: Mapping[str, Any], recipe: Recipe) -> Rec
         peak=None if best is None else Peak(best["epoch"], best["top1"], tuple(best["top1_interval"])),
         plain=None if views == "none" else Plain(plain.top1, plain.top1_interval),
     )
+
+
+def _devices(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the device of a run's first session, with its threads, and under `then` each that the run went on with.
+
+    Sessions in a row on one device are one, with the threads of the last.
+    """
+    after = (one["device"] for one in sessions[1:])
+    ends = [one for one, other in zip_longest(sessions, after) if one["device"] != other]
+    first, *others = (device_of(one) for one in ends)
+    return {**first, "then": others} if others else first
 
 
 def _check_name(run: RunDirectory, recipe: Recipe) -> None:

@@ -1,7 +1,7 @@
 """What is stored answers without a network: the predictions of runs, of ensembles, and in files of their own."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ from thumbnet import metrics
 from thumbnet.ensemble import EnsembleFolder, Over
 from thumbnet.errors import DataError, PredictionError
 from thumbnet.predictions import Predictions, chosen_on, trained_on
-from thumbnet.run import RunDirectory, is_selected
+from thumbnet.run import RunDirectory, choosing_splits
 from thumbnet.views import find_views
 
 
@@ -74,7 +74,7 @@ class Source:
 
 
 def find_stored(run: RunDirectory, split: str, how: How = How()) -> Predictions | None:
-    """Return what a complete run stored for `split` where that answers `how`, else `None`.
+    """Return what a complete run stored for `split` where that answers `how`, and what chose it, else `None`.
 
     Stored are the last weights' predictions for the whole image, and for the views that the recipe names.
 
@@ -87,8 +87,9 @@ def find_stored(run: RunDirectory, split: str, how: How = How()) -> Predictions 
         return None
     plain = views == "none"
     answers = plain or (views == find_views(run.recipe().evaluation.views).name and how.over == "probabilities")
-    there = answers and run.predictions_path(split, views=not plain).exists()
-    return run.predictions(split, views=not plain) if there else None
+    if not answers or not run.predictions_path(split, views=not plain).exists():
+        return None
+    return run.predictions(split, views=not plain).with_choice(choosing_splits(run, how.weights))
 
 
 def stated_views(predictions: Predictions) -> dict[str, Any]:
@@ -107,43 +108,6 @@ def saw_in_training(source: Source, predictions: Predictions) -> bool:
     """Return whether a network behind `predictions` trained on their images, so that they say nothing of new ones."""
     provenance = predictions.provenance if source.run is None else {"train_on": source.run.recipe().train_on}
     return trained_on(provenance, predictions.split) is True
-
-
-def choosing_splits(run: RunDirectory, weights: str) -> list[str]:
-    """Return the splits whose images chose the weights called `weights` of a run: its best, its snapshots, a soup's.
-
-    Raises:
-        RunError: the run is unfinished or damaged.
-    """
-    if is_selected(weights):
-        return [run.recipe().selected_on]
-    soup = run.result().get("soup") if weights == "last" else None
-    return [] if soup is None else splits_behind(soup)
-
-
-def splits_behind(soup: Mapping[str, Any]) -> list[str]:
-    """Return the splits whose images chose a soup's ingredients, now or before, by what its run says of it."""
-    greedy = [] if soup["selected_on"] == "none" else [soup["selected_on"]]
-    return list(dict.fromkeys([*greedy, *soup.get("ingredients_selected_on", ())]))
-
-
-def with_choice(predictions: Predictions, splits: Sequence[str]) -> Predictions:
-    """Return `predictions` whose provenance states the `splits` whose images chose the network, if any did."""
-    if not splits:
-        return predictions
-    return replace(predictions, provenance={**predictions.provenance, "selected_on": list(splits)})
-
-
-def choice_note(what: str, split: str, *, tested: bool = False) -> str:
-    """Return the sentence beside figures on `split` of what was chosen there.
-
-    Args:
-        what: that, with its verb, such as 'the weights were'.
-        split: chose, and judges.
-        tested: whether a p-value stands with the figures.
-    """
-    value = ", and the p-value does not hold" if tested else ""
-    return f"{what} chosen on {split}, which also judges: new images will be classified worse{value}."
 
 
 def require_labels(predictions: Predictions) -> None:

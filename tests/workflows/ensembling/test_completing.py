@@ -11,7 +11,7 @@ from tests.helpers import QUIET, copy_of, mtimes
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import CLASSES, shapes_recipe
 from thumbnet.ensemble import average
-from thumbnet.errors import DataError, PredictionError, StorageError
+from thumbnet.errors import DataError, PredictionError, RunError, StorageError
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import SPLITS
 from thumbnet.run import RunDirectory
@@ -141,6 +141,13 @@ def test_a_stopped_computation_goes_on_where_it_was(kept: RunDirectory) -> None:
     assert told[-1] == (len(lacking) - 1, len(lacking) - 1)
     after = mtimes(kept.path / "predictions")
     assert {path: after[path] for path in before} == before
+
+
+def test_a_run_in_use_is_left_alone(kept: RunDirectory) -> None:
+    lacking = find_lacking([kept.path], ["test"], of="snapshots", judged="test")
+    with kept.lock(), pytest.raises(RunError, match="in use by another process"):
+        complete_kept(lacking)
+    assert find_lacking([kept.path], ["test"], of="snapshots", judged="test") == lacking
 
 
 def test_other_data_of_the_same_classes_predicts_nothing(kept: RunDirectory, tmp_path: Path) -> None:

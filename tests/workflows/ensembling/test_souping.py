@@ -15,11 +15,12 @@ from tests.workflows.runs import shapes_recipe
 from thumbnet.data import judged_subset
 from thumbnet.errors import DataError, RunError, StorageError
 from thumbnet.evaluate import Preprocessing
+from thumbnet.files import read_json, write_json
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.train import start
-from thumbnet.workflows.ensembling.averaged import average_tensors
+from thumbnet.workflows.ensembling.averaged import average_tensors, norm_batches
 from thumbnet.workflows.ensembling.souping import Ingredient, find_ingredients, make_soup
 from thumbnet.workflows.judging import judge, load_network
 from thumbnet.workflows.recording import make_record
@@ -82,6 +83,30 @@ def test_weights_are_averaged_and_norms_follow_training_images(
     assert first.running_var is not None
     torch.testing.assert_close(first.running_mean, inputs[0].mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(first.running_var, inputs[0].var((0, 2, 3)), rtol=1e-3, atol=1e-4)
+
+
+def test_batches_that_judge_do_not_change_a_soup(runs: list[RunDirectory], tmp_path: Path) -> None:
+    soup = make_soup(find_ingredients([run.path for run in runs[:2]]), tmp_path / "soup")
+    images = soup.result()["soup"]["batch_norm_images"]
+    for size in (images - 1, images // 2 + 1):
+        copies = [copy_of(run, tmp_path / f"{place}-{size}") for place, run in enumerate(runs[:2])]
+        for copy in copies:
+            recipe = read_json(copy.recipe_path)
+            write_json(copy.recipe_path, {**recipe, "evaluation": {**recipe["evaluation"], "batch_size": size}})
+        other = make_soup(find_ingredients([copy.path for copy in copies]), tmp_path / f"soup-{size}")
+        assert other.recipe().evaluation.batch_size == size
+        assert all(torch.equal(weights_of(other)[name], one) for name, one in weights_of(soup).items())
+
+
+@pytest.mark.parametrize("images", [2, 127, 129, 255, 257, 4095, 4096, 4097])
+def test_norms_see_batches_of_one_length(images: int) -> None:
+    positions = torch.arange(images)
+    batches = norm_batches(positions)
+    assert torch.equal(torch.cat(list(batches)), positions)
+    lengths = [len(batch) for batch in batches]
+    assert max(lengths) - min(lengths) <= 1
+    assert min(images, 128) <= min(lengths)
+    assert max(lengths) < 256
 
 
 def test_a_soup_is_a_run_that_can_be_judged(runs: list[RunDirectory], dataset: PackedDataset, tmp_path: Path) -> None:
@@ -217,8 +242,10 @@ def test_what_cannot_be_averaged_is_refused(runs: list[RunDirectory], tmp_path: 
     pair = [Ingredient(runs[0], "last"), Ingredient(other, "last")]
     with pytest.raises(RunError, match=r"differ in 1 of their tensors, such as '.*weight'"):
         make_soup(pair, tmp_path / "soup")
-    with pytest.raises(RunError, match="exists already"):
-        make_soup(pair, other.path)
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    for taken in (other.path, tmp_path / "link"):
+        with pytest.raises(StorageError, match="exists already"):
+            make_soup(pair, taken)
     other.keep_snapshots([])
     with pytest.raises(RunError, match="it kept no snapshots"):
         find_ingredients([other.path], of="snapshots")

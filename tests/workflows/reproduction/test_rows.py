@@ -16,6 +16,7 @@ import torch
 
 from tests.helpers import NO_CHECKPOINTS, evaluations_of, iterations_of
 from tests.shapes import class_ids, make_tiny_imagenet
+from tests.stopping import interrupt_after
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe, from_json, to_json
@@ -23,7 +24,7 @@ from thumbnet.recipes import OWN, ROWS, quick_look
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.studies import STUDIES
-from thumbnet.train import start
+from thumbnet.train import Interrupted, start
 from thumbnet.workflows.estimate import shape_of
 from thumbnet.workflows.reproduction.runs import Look, Outcome, run_rows
 
@@ -108,6 +109,20 @@ def test_a_row_runs_from_end_to_end(name: str, few: PackedDataset, out: Path, mo
     _check_outcome(outcome, row)
     assert outcome.task is not None
     _check_run(RunDirectory.open(outcome.task.folder), row, few)
+
+
+def test_rows_that_are_interrupted_in_the_last_step_of_one_begin_no_other(
+    few: PackedDataset, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["mkrtchyan-m1", "mkrtchyan-m1+"]
+    interrupt_after(1, monkeypatch)
+    rows = run_rows(names, LOOK, few, out, out.parent / "records", options=NO_CHECKPOINTS, command="a test")
+    assert not next(rows).failed
+    with pytest.raises(Interrupted, match=r"^stopped after row mkrtchyan-m1; go on with the same command$"):
+        next(rows)
+    assert [path.name for path in out.iterdir()] == ["mkrtchyan-m1@1e-06"]
+    again = run_rows(names, LOOK, few, out, out.parent / "records", options=NO_CHECKPOINTS, command="a test")
+    assert [outcome.failed for outcome in again] == [False, False]
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -23,7 +23,7 @@ from thumbnet.predictions import Predictions
 from thumbnet.recipe import Checkpointing, Model, Optimizer, Phase, Recipe, iterations
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
-from thumbnet.studies import STUDIES, look_at, vary
+from thumbnet.studies import STUDIES, Study, look_at, vary
 from thumbnet.workflows.study import panels
 from thumbnet.workflows.study.result import FIGURES, StudyResult, read_run, spread
 from thumbnet.workflows.study.running import check_folder, check_recordable, record_study, run_study, state_of
@@ -156,6 +156,18 @@ def test_an_interrupted_study_goes_on(
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_study_that_is_interrupted_in_the_last_step_of_a_run_begins_no_other(
+    tmp_path: Path, dataset: PackedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = vary(tiny(), RATES)
+    interrupt_after(6, monkeypatch)
+    with pytest.raises(train.Interrupted, match=r"lr=0.002: stopped before this run; go on with the same command"):
+        run_study(study, dataset, tmp_path, QUIET)
+    assert [state_of(one, tmp_path) for one in study.planned()] == ["complete", "to train"]
+    assert all(run.complete for run in run_study(study, dataset, tmp_path, QUIET).runs)
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, dataset: PackedDataset) -> None:
     study = vary(tiny(optimizer=Optimizer("sgd", lr=0.1)), ["optimizer.lr=1e30,0.1"])
     lines: list[str] = []
@@ -171,6 +183,12 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, dataset: Pack
     assert state_of(study.planned()[0], tmp_path).startswith("failed")
     with pytest.raises(RunError, match="failed, so nothing is recorded"):
         record_study(result, tmp_path / "records")
+    told = (tmp_path / study.name / "study.json").read_bytes()
+    with pytest.raises(TrainingError, match="device 'nowhere' cannot be used"):
+        run_study(study, dataset, tmp_path, replace(QUIET, device="nowhere"))
+    assert (tmp_path / study.name / "study.json").read_bytes() == told
+    again = run_study(study, dataset, tmp_path, QUIET)
+    assert again.runs[0].failure == bad.failure
     worse = vary(tiny(optimizer=Optimizer("sgd", lr=0.1)), ["optimizer.lr=1e30,1e31"], name="worse")
     with pytest.raises(TrainingError, match="no run could be trained; the loss is"):
         run_study(worse, dataset, tmp_path, QUIET)
@@ -283,6 +301,12 @@ def test_a_study_is_named_as_a_folder(name: str) -> None:
 def test_a_study_is_not_named_as_one_of_its_runs(name: str) -> None:
     with pytest.raises(RecipeError, match="one of its runs has that folder; give the study another name"):
         replace(vary(tiny(), RATES, seeds=2), name=name)
+
+
+def test_no_two_runs_of_a_study_share_a_folder() -> None:
+    study = Study("two", "", {"one": tiny(), "other": replace(tiny(), name=f"{tiny().name}-seed1")}, (), ())
+    with pytest.raises(RecipeError, match=rf"study two: two of its runs have the folder {tiny().name}-seed1; rename"):
+        replace(study, seeds=2)
 
 
 def test_records_under_our_names_are_of_our_studies(dataset: PackedDataset, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Searches that are interrupted, killed or shared between processes, and how they go on."""
 
 import signal
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,15 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from tests.stopping import in_a_process, processes, send_at
-from tests.workflows.tuning.searches import rates, search, stored_study
+from tests.stopping import in_a_process, interrupt_after, processes, send_at
+from tests.workflows.tuning.searches import rates, search, stored_study, tiny
 from thumbnet import packed, train
+from thumbnet.errors import StorageError
+from thumbnet.files import locked
 from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Optimizer
 from thumbnet.run import RunDirectory
+from thumbnet.studies import make_search
 from thumbnet.train import Interrupted
 from thumbnet.workflows.tuning import storage as tuning_storage
 
@@ -45,6 +50,25 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(
     assert [trial.number for trial in result.trials] == [0, 1, 2, 3, 4, 6, 7]
     assert [dict(trial.values) for trial in result.trials[:6]] == [dict(trial.values) for trial in whole.trials[:6]]
     assert [trial.history for trial in result.trials[:6]] == [trial.history for trial in whole.trials[:6]]
+
+
+@pytest.mark.parametrize(("steps", "made"), [(12, []), (24, []), (36, ["start"])])
+def test_a_search_that_is_interrupted_in_the_last_step_of_a_run_begins_no_other(
+    steps: int, made: list[str], dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny(optimizer=Optimizer("adamw", lr=1e-9))
+    chosen = make_search(recipe, ["optimizer.lr=1e-9,0.01"], 2, sampler="grid")
+    interrupt_after(steps, monkeypatch)
+    with pytest.raises(Interrupted, match="search tiny-tune stopped; go on with the same command"):
+        search(chosen, dataset, tmp_path)
+    complete = [trial for trial in stored_study(tmp_path).trials if trial.state == TrialState.COMPLETE]
+    assert len(complete) == min(steps // 12, 2)
+    folder = tmp_path / "tiny-tune"
+    assert [name for name in ("start", "best-0000", "best-0001") if (folder / name).exists()] == made
+    result = search(chosen, dataset, tmp_path)
+    assert result.interrupted == 0
+    assert result.final is not None
+    assert result.final.best.path.name == "best-0001"
 
 
 def _search_beside_another(out: Path, data: Path, meeting: Any, lines: Any) -> None:
@@ -138,3 +162,27 @@ def test_a_shared_storage(dataset: PackedDataset, tmp_path: Path) -> None:
     assert second.trials[:2] == first.trials
     assert len(second.trials) == 3
     assert not (tmp_path / "there" / "tiny-tune" / "study.db").exists()
+
+
+def test_one_process_at_a_time_trains_the_final_runs(dataset: PackedDataset, tmp_path: Path) -> None:
+    search(rates(1), dataset, tmp_path, final=False)
+    told, found = [], []
+    waiting = threading.Event()
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if line.startswith("waiting"):
+            waiting.set()
+
+    thread = threading.Thread(target=lambda: found.append(search(rates(1), dataset, tmp_path, tell=tell)))
+    with locked(tmp_path / "tiny-tune" / ".final.lock", StorageError("in use")):
+        thread.start()
+        assert waiting.wait(60)
+        thread.join(1.2)  # in which the lock is tried for twice
+        assert not (tmp_path / "tiny-tune" / "start").exists()
+    thread.join(60)
+    assert told[:2] == [
+        "waiting for another process, which trains the final runs",
+        f"{tmp_path / 'tiny-tune' / 'start'} (to train)",
+    ]
+    assert found[0].final is not None

@@ -16,7 +16,7 @@ from thumbnet import comparison, packed, records
 from thumbnet.errors import RunError, StorageError, TrainingError
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
-from thumbnet.recipe import Optimizer, Phase, iterations, to_json
+from thumbnet.recipe import Model, Optimizer, Phase, iterations, to_json
 from thumbnet.run import RunDirectory
 from thumbnet.studies import make_search
 from thumbnet.workflows.tuning.figure import best_so_far
@@ -232,6 +232,15 @@ def test_values_that_fit_alone_but_not_together_fail_as_a_trial(dataset: PackedD
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_batch_of_one_image_fails_as_a_trial(dataset: PackedDataset, tmp_path: Path) -> None:
+    images = len(packed.subset_indices(dataset.split("train"), "fit"))
+    sizes = f"batch_size={images - 2}..{images}:int"
+    chosen = make_search(tiny(model=Model("timm/test_resnet")), [sizes], 3, sampler="grid")
+    result = search(chosen, dataset, tmp_path, final=False)
+    states = {int(trial.values["batch_size"]): trial.state for trial in result.trials}
+    assert states == {images - 2: "complete", images - 1: "failed", images: "complete"}
+
+
 def test_a_search_without_a_complete_trial_is_an_error(dataset: PackedDataset, tmp_path: Path) -> None:
     recipe = tiny(optimizer=Optimizer("sgd", lr=0.01))
     chosen = make_search(recipe, ["optimizer.lr=1e29,1e30"], 2, sampler="grid")

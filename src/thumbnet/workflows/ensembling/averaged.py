@@ -15,6 +15,9 @@ from thumbnet.recipe import Recipe
 NORM_IMAGES = 4096
 """Training images from which batch-norm statistics are computed anew, about as many of each class."""
 
+NORM_BATCH = 128
+"""Images that go through the network at a time for that, or up to twice as many; it decides the last digits."""
+
 
 def average_tensors(tensors: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Return the mean of each tensor, computed in float64; of whole numbers (counters) the first."""
@@ -60,11 +63,16 @@ def refresh_norms(
         norm.momentum = None  # the plain mean over all batches
         norm.train()
     with mixed_precision(images.device, preprocessing.dtype):
-        for batch in torch.split(norm_positions(recipe, dataset), recipe.evaluation.batch_size):
+        for batch in norm_batches(norm_positions(recipe, dataset)):
             model(preprocessing.finish(preprocessing.policy(images.take(batch)[0])))
     for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum
     model.eval()
+
+
+def norm_batches(positions: Tensor) -> Sequence[Tensor]:
+    """Return `positions` in batches as long as each other but for one image: their plain mean weighs images alike."""
+    return torch.tensor_split(positions, max(1, len(positions) // NORM_BATCH))
 
 
 def norm_positions(recipe: Recipe, dataset: PackedDataset) -> Tensor:

@@ -8,11 +8,11 @@ import torch
 
 from thumbnet.data import judged_subset
 from thumbnet.evaluate import predict_subset
+from thumbnet.run import choosing_splits
 from thumbnet.train import load_own_data
 from thumbnet.watch import Watch, silent
 from thumbnet.workflows.ensembling.members import Lack
 from thumbnet.workflows.judging import load_network
-from thumbnet.workflows.stored import choosing_splits, with_choice
 
 
 def complete_kept(
@@ -29,18 +29,19 @@ def complete_kept(
         watch: told how many are done.
 
     Raises:
-        ThumbnetError: weights are damaged, the data is gone or other data than a run's, or the run directory cannot
-            be written.
+        ThumbnetError: weights are damaged, the data is gone or other data than a run's, or the run directory is in
+            use by another process or cannot be written.
     """
     place, done = device or torch.device("cpu"), 0
     for run, split in dict.fromkeys((one.run, one.split) for one in lacking):
-        dataset = load_own_data(run, data)
-        subset, commit = judged_subset(dataset, split, place), run.sessions()[0].get("commit")
-        for kept in [one.kept for one in lacking if (one.run, one.split) == (run, split)]:
-            watch(f"{run.path}: predictions of kept networks", done, len(lacking))
-            model = load_network(run, kept.tag, place)
-            found = predict_subset(model, subset, run.recipe(), dataset, weights=kept.tag, commit=commit)
-            found = replace(found, provenance={**found.provenance, **asdict(kept)})
-            with_choice(found, choosing_splits(run, kept.tag)).save(run.predictions_path(split, kept))
-            done += 1
-            watch(f"{run.path}: predictions of kept networks", done, len(lacking))
+        with run.lock():
+            dataset = load_own_data(run, data)
+            subset, commit = judged_subset(dataset, split, place), run.sessions()[0].get("commit")
+            for kept in [one.kept for one in lacking if (one.run, one.split) == (run, split)]:
+                watch(f"{run.path}: predictions of kept networks", done, len(lacking))
+                model = load_network(run, kept.tag, place)
+                found = predict_subset(model, subset, run.recipe(), dataset, weights=kept.tag, commit=commit)
+                found = replace(found, provenance={**found.provenance, **asdict(kept)})
+                found.with_choice(choosing_splits(run, kept.tag)).save(run.predictions_path(split, kept))
+                done += 1
+                watch(f"{run.path}: predictions of kept networks", done, len(lacking))

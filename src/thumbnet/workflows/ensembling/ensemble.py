@@ -21,9 +21,9 @@ from thumbnet.ensemble import (
 )
 from thumbnet.errors import PredictionError
 from thumbnet.files import check_absent, storage_errors
-from thumbnet.predictions import SPLITS, Predictions, align, chosen_on, trained_on
+from thumbnet.predictions import SPLITS, Predictions, align, choice_note, chosen_on, trained_on
 from thumbnet.workflows.ensembling.members import Lack, Member, Of, find_lacking
-from thumbnet.workflows.stored import Source, choice_note, require_labels, with_choice
+from thumbnet.workflows.stored import Source, require_labels
 
 Select = Literal["holdout", "val"]
 
@@ -177,7 +177,7 @@ def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
         members=members,
         counts=counts,
         ordered_by=ordering,
-        predictions=with_choice(_averaged(members, counts, wish.split, wish.over), chosen),
+        predictions=_averaged(members, counts, wish.split, wish.over).with_choice(chosen),
         right=_right(judged) if labelled else None,
         curve=growth(grown, wish.over) if labelled else None,
         notes=_notes(members, wish, ordering),
@@ -202,7 +202,7 @@ def write_ensemble(made: Ensemble, out: Path, command: str) -> list[str]:
     members, counts = [one for one, _ in chosen], [count for _, count in chosen]
     choice = made.predictions.provenance.get("selected_on", [])
     found = {
-        split: with_choice(_averaged(members, counts, split, made.wish.over), choice)
+        split: _averaged(members, counts, split, made.wish.over).with_choice(choice)
         for split in dict.fromkeys([made.wish.split, *shared])
     }
     names: dict[str, str] = {}

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from thumbnet.errors import PredictionError, RunError
 from thumbnet.predictions import Predictions, trained_on
-from thumbnet.run import KeptEpoch, RunDirectory, Snapshot
+from thumbnet.run import KeptEpoch, RunDirectory, Snapshot, choosing_splits
 from thumbnet.text import path_labels
-from thumbnet.workflows.stored import Source, choosing_splits, with_choice
+from thumbnet.workflows.stored import Source, find_stored
 
 Of = Literal["last", "snapshots", "kept"]
 """Which weights of a run: its last ones, its snapshots, or those of the epochs that its recipe keeps."""
@@ -136,11 +136,8 @@ def _run(source: Source, of: Of) -> RunDirectory:
 
 def _member(source: Source, name: str, splits: Collection[str]) -> Member:
     if source.run is not None:
-        source.run.require_complete()
-        there = [split for split in splits if source.run.predictions_path(split).exists()]
-        # Older code stored soups that do not say what chose them.
-        chosen = choosing_splits(source.run, "last")
-        predictions = {split: with_choice(source.run.predictions(split), chosen) for split in there}
+        stored = {split: find_stored(source.run, split) for split in splits}
+        predictions = {split: one for split, one in stored.items() if one is not None}
     elif source.ensemble is not None:
         there = [split for split in splits if split in source.ensemble.splits()]
         predictions = {split: source.ensemble.predictions(split) for split in there}
@@ -158,6 +155,6 @@ def _kept_members(
         there = [split for split in splits if run.predictions_path(split, one).exists()]
         # Older code stored snapshots that do not say what chose them.
         chosen = choosing_splits(run, one.tag)
-        predictions = {split: with_choice(run.predictions(split, one), chosen) for split in there}
+        predictions = {split: run.predictions(split, one).with_choice(chosen) for split in there}
         found.append(Member(f"{name}:{one.tag}", run.weights_path(one.tag), predictions, class_names))
     return found

@@ -17,18 +17,18 @@ from torch import Tensor, nn
 from thumbnet.data import Subset, judged_subset
 from thumbnet.errors import RunError
 from thumbnet.evaluate import Preprocessing, predict_subset
+from thumbnet.files import check_absent
 from thumbnet.models import multiply_adds, parameter_count
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import SPLITS, Predictions, is_scored
 from thumbnet.recipe import Recipe
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, choosing_splits, splits_behind
 from thumbnet.train import load_own_data
 from thumbnet.train.hardware import describe_hardware
 from thumbnet.train.state import load_tensors, save_weights
 from thumbnet.workflows.ensembling.averaged import average_tensors, differing_norms, norm_positions, refresh_norms
 from thumbnet.workflows.ensembling.members import Of, kept_networks
 from thumbnet.workflows.judging import load_network
-from thumbnet.workflows.stored import choosing_splits, splits_behind, with_choice
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,11 @@ def make_soup(
         command: the command line.
 
     Raises:
-        RunError: networks, preprocessing or data differ, one trained on the holdout that selects, or `out` exists.
+        RunError: networks, preprocessing or data differ, or one trained on the holdout that selects.
+        StorageError: `out` exists, or cannot be written.
         DataError: the data is gone, damaged, or other data than the runs'.
     """
-    if out.exists() or out.is_symlink():
-        raise RunError(f"{out}: exists already and is never overwritten; choose another folder with --out")
+    check_absent(out)
     for one in ingredients[1:]:
         _check_alike(ingredients[0], one)
     trained_on_all = [one for one in ingredients if one.run.recipe().train_on == "all"]
@@ -219,7 +219,7 @@ def _predict(kitchen: Kitchen, about: Mapping[str, Any]) -> dict[str, Prediction
         if split == "holdout" or split in kitchen.dataset.split_names:
             found = kitchen.judge(split)
             soup = replace(found, provenance={**found.provenance, "soup": about["members"]})
-            predictions[split] = with_choice(soup, choice)
+            predictions[split] = soup.with_choice(choice)
     return predictions
 
 

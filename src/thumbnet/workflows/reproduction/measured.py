@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Literal
 
 from thumbnet.errors import StorageError
@@ -141,10 +142,16 @@ def iterations_verdict(reported: int, measured: int | None, *, about: bool = Fal
 
 
 def device_name(device: Mapping[str, Any]) -> str:
-    """Return a device, as `thumbnet.environment.describe` gives it, in a few words.
+    """Return a device, as a record has it, in a few words.
 
-    Such as '2-core CPU', '1 of 2 CPU cores' (threads that computed, of the cores there were) or 'H100'.
+    Such as '2-core CPU', '1 of 2 CPU cores' (threads that computed, of the cores there were), 'H100', or 'H100, then
+    2-core CPU' where a run went on elsewhere.
     """
+    names = (_short_name(one) for one in (device, *device.get("then", ())))
+    return ", then ".join(name for name, _ in groupby(names))
+
+
+def _short_name(device: Mapping[str, Any]) -> str:
     kind, name = str(device.get("type", "unknown")), str(device.get("name", "unknown"))
     if kind == "cpu":
         cores, threads = device.get("cpus"), device.get("threads")
@@ -164,7 +171,7 @@ def _judged(found: Measured, reported: Reported | None) -> Measured:
 
 
 def _with_iterations(found: Measured, record: Record, reported: int, about: bool) -> Measured:
-    """Return `found` as a check that training images are learned by heart: how many iterations that took."""
+    """Return `found` as a check that training images are memorised: how many iterations that took."""
     steps = steps_to_perfect(record.history, "eval_train_top1")
     running = steps_to_perfect(record.history, "running_train_top1")
     judged = iterations_verdict(reported, steps, about=about)

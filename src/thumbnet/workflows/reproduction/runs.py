@@ -14,7 +14,7 @@ from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import Study, find_study, look_at
 from thumbnet.text import epochs_text
-from thumbnet.train import Options
+from thumbnet.train import Options, stop_on_signals
 from thumbnet.workflows.estimate import DataShape, full_epochs, shape_of
 from thumbnet.workflows.recording import describe_run, make_record
 from thumbnet.workflows.reproduction.lines import Line, row_line
@@ -159,12 +159,17 @@ def run_rows(
     shape = shape_of(dataset)
     for number, name in enumerate(names, start=1):
         task = None
-        try:
-            task = make_task(name, look, shape, out)
-            tell(f"row {number} of {len(names)}: {name} in {task.folder}" + (f" ({task.note})" if task.note else ""))
-            yield _outcome(task, _measure(task, dataset, options, command, tell), dataset, records_folder)
-        except ThumbnetError as error:
-            yield Outcome(name, f"{name}: {error}", failed=True, task=task)
+        with stop_on_signals() as stop:
+            try:
+                task = make_task(name, look, shape, out)
+                note = f" ({task.note})" if task.note else ""
+                tell(f"row {number} of {len(names)}: {name} in {task.folder}{note}")
+                outcome = _outcome(task, _measure(task, dataset, options, command, tell), dataset, records_folder)
+            except ThumbnetError as error:
+                outcome = Outcome(name, f"{name}: {error}", failed=True, task=task)
+        yield outcome
+        if number < len(names):
+            stop.heed(f"stopped after row {name}; go on with the same command")
 
 
 def _first_recipe(name: str) -> Recipe:

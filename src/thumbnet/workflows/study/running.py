@@ -13,7 +13,7 @@ from thumbnet.recipe import from_json
 from thumbnet.records import Measurement
 from thumbnet.run import RunDirectory
 from thumbnet.studies import STUDIES, PlannedRun, Study
-from thumbnet.train import Interrupted, Options, check_recipe
+from thumbnet.train import Interrupted, Options, check_recipe, stop_on_signals
 from thumbnet.workflows.recording import require_tiny_imagenet
 from thumbnet.workflows.running import Tell, open_run_of, open_run_on, silent, train_or_go_on
 from thumbnet.workflows.study.figure import draw_study
@@ -58,19 +58,7 @@ def run_study(
     planned = study.planned()
     for one in planned:
         _check(one, dataset, out)
-    failures: dict[str, str] = {}
-    for number, one in enumerate(planned, start=1):
-        tell(f"{study.name}, run {number} of {len(planned)}: {out / one.folder} ({state_of(one, out)})")
-        try:
-            train_or_go_on(one.recipe, dataset, out / one.folder, options, command)
-        except TrainingError as error:
-            if not _failed(out / one.folder):
-                raise
-            failures[one.folder] = str(error)
-            tell(f"{out / one.folder}: {error}")
-        except Interrupted as error:
-            reason = str(error).partition(";")[0]
-            raise Interrupted(f"{out / one.folder}: {reason}; go on with the same command") from error
+    failures = _train_missing(study, dataset, out, options, command=command, tell=tell)
     if len(failures) == len(planned):
         raise TrainingError(f"study {study.name}: no run could be trained; {next(iter(failures.values()))}")
     return write_study(study, out, failures)
@@ -216,6 +204,30 @@ def _check_same(study: Study, found: Mapping[str, Any], place: Path) -> None:
         )
 
 
+def _train_missing(
+    study: Study, dataset: PackedDataset, out: Path, options: Options, *, command: str, tell: Tell
+) -> dict[str, str]:
+    """Train what is missing of a study's runs, and return why a run failed, by the name of its folder."""
+    failures: dict[str, str] = {}
+    planned = study.planned()
+    with stop_on_signals() as stop:
+        for number, one in enumerate(planned, start=1):
+            path = out / one.folder
+            stop.heed(f"{path}: stopped before this run; go on with the same command")
+            tell(f"{study.name}, run {number} of {len(planned)}: {path} ({state_of(one, out)})")
+            try:
+                train_or_go_on(one.recipe, dataset, path, options, command)
+            except TrainingError as error:
+                if not _failed(path, error):
+                    raise
+                failures[one.folder] = str(error)
+                tell(f"{path}: {error}")
+            except Interrupted as error:
+                reason = str(error).partition(";")[0]
+                raise Interrupted(f"{path}: {reason}; go on with the same command") from error
+    return failures
+
+
 def _check(planned: PlannedRun, dataset: PackedDataset, out: Path) -> None:
     path = out / planned.folder
     if path.exists():
@@ -224,6 +236,10 @@ def _check(planned: PlannedRun, dataset: PackedDataset, out: Path) -> None:
         check_recipe(planned.recipe, dataset)
 
 
-def _failed(path: Path) -> bool:
-    """Return whether it was the training of a run that failed, and not the way to it (a device that is not there)."""
-    return path.exists() and RunDirectory.open(path).status()["state"] == "failed"
+def _failed(path: Path, error: TrainingError) -> bool:
+    """Return whether `error` ended the training of a run, and not the way to it (a device that is not there).
+
+    A run that failed before says so until it is trained again.
+    """
+    status = RunDirectory.open(path).status() if path.exists() else {}
+    return status.get("state") == "failed" and status.get("message") == str(error)

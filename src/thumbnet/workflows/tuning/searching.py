@@ -1,22 +1,21 @@
 """Running a search: its trials on the holdout, then its best recipe and the one it started from, judged on val."""
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from thumbnet import records
 from thumbnet.errors import RecipeError, RunError, ThumbnetError, TrainingError
-from thumbnet.files import storage_errors, write_json
+from thumbnet.files import locked, storage_errors, write_json
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.run import RunDirectory
 from thumbnet.studies import PlannedRun, Search
 from thumbnet.studies.search import SPLIT
-from thumbnet.train import Interrupted, Options, check_recipe
-from thumbnet.train.hardware import choose_device
+from thumbnet.train import Interrupted, Options, check_recipe, stop_on_signals
+from thumbnet.train.hardware import choose_device, set_threads
 from thumbnet.workflows.running import Tell, silent, train_or_go_on
 from thumbnet.workflows.study.running import is_study, state_of
 from thumbnet.workflows.tuning.figure import draw_search
@@ -57,7 +56,8 @@ def run_search(
         Interrupted: somebody asked to stop; the same call goes on.
     """
     _require_optuna()
-    choose_device(options.device, options.threads)
+    choose_device(options.device)  # one that is not there would fail every trial, as would no threads
+    set_threads(options.threads)
     folder = out / search.name
     alone = _train_alone(dataset)
     search = _checked(search, dataset, alone, folder)
@@ -198,25 +198,11 @@ def _finish(
     planned = [PlannedRun("start", 0, search.recipe, "start")]
     if replace(tuned, name=search.recipe.name) != search.recipe:
         planned.append(PlannedRun("best", 0, tuned, f"best-{best.number:04d}"))
-    with _alone(folder, tell):
+    wait = functools.cache(lambda: tell("waiting for another process, which trains the final runs"))  # said once
+    with locked(folder / ".final.lock", wait), stop_on_signals() as stop:
         for one in planned:
+            stop.heed(f"stopped before {folder / one.folder}")
             tell(f"{folder / one.folder} ({state_of(one, folder)})")
             train_or_go_on(one.recipe, dataset, folder / one.folder, options, command)
     first, last = (RunDirectory.open(folder / planned[place].folder) for place in (0, -1))
     return compare(first, last)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, tell: Tell) -> Iterator[None]:
-    """Let one process at a time train the final runs: the others find them there."""
-    lock = FileLock(folder / ".final.lock")
-    with storage_errors(folder):
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            tell("waiting for another process, which trains the final runs")
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

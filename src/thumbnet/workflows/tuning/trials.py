@@ -20,7 +20,8 @@ from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Recipe
 from thumbnet.studies import Search
 from thumbnet.studies.search import SPLIT
-from thumbnet.train import Options, start
+from thumbnet.train import Options, start, stop_on_signals
+from thumbnet.train.interrupt import StopRequest
 from thumbnet.workflows.estimate import DataShape, plan_for, shape_of
 from thumbnet.workflows.running import Tell
 from thumbnet.workflows.tuning.result import SearchResult, Trial, short
@@ -79,9 +80,20 @@ class Worker:
         self.shape = shape_of(self.dataset)
 
     def work(self) -> None:
-        """Run trials; at the end wait for those of other processes."""
+        """Run trials; at the end wait for those of other processes.
+
+        Raises:
+            Interrupted: somebody asked to stop.
+        """
+        with stop_on_signals() as stop:
+            self._run_wanted(stop)
+        for killed in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+            shutil.rmtree(self._path(killed.number), ignore_errors=True)
+
+    def _run_wanted(self, stop: StopRequest) -> None:
         told = False
         while True:
+            stop.heed("stopped between two trials")
             taken = trials_in(self.study, *TAKEN)
             running = sum(trial.state not in FINISHED for trial in taken)
             if len(taken) - running >= self.search.wanted:
@@ -93,8 +105,6 @@ class Worker:
                 self.tell(f"waiting for {running} trials of other processes, or of one that was killed just now")
                 told = True
             time.sleep(_POLL_SECONDS)
-        for killed in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-            shutil.rmtree(self._path(killed.number), ignore_errors=True)
 
     def _one(self) -> None:
         """Run one trial; what interrupts it has its values tried again."""
