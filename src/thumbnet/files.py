@@ -106,7 +106,10 @@ def atomic_file(path: Path, mode: str = "wb", *, permissions: int = 0o666) -> It
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers of `atomic_file` left in `folder`, but nothing that another process still writes."""
+    """Remove what killed writers of `atomic_file` left in `folder`, but nothing that another process still writes.
+
+    A process of another machine, or of a container with numbers of its own, cannot be told from a killed one.
+    """
     for file in folder.glob(".*.tmp"):
         writer = _WRITER.search(file.name)
         if writer is None or not _is_another(int(writer[1])):
@@ -115,6 +118,8 @@ def remove_unfinished(folder: Path) -> None:
 
 def _is_another(process: int) -> bool:
     """Return whether the number `process` is that of another process, which lives."""
+    if os.name == "nt":  # there the call below would end it
+        return False
     try:
         os.kill(process, 0)
     except OSError as error:

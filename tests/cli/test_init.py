@@ -20,7 +20,8 @@ def test_a_run_gives_its_weights(dataset: PackedDataset, run: RunDirectory, tmp_
     out = tmp_path / "run"
     shell.text("train", "demo", "--data", dataset.path, "--out", out, *ONE, "--init", run.path)
     stated = json.loads((out / "recipe.json").read_text())["model"]["init"]
-    assert stated == {"path": str(run.path), "sha256": sha256(run.weights_path("last")), "pretrained": False}
+    weights = {"path": str(run.path), "sha256": sha256(run.weights_path("last"))}
+    assert stated == weights | {"pretrained": False, "selected_on": []}
     first = torch.load(out / "checkpoints" / "first.pt", weights_only=True)
     last = torch.load(run.weights_path("last"), weights_only=True)
     assert all(torch.equal(first[name], last[name]) for name in last)

@@ -109,9 +109,24 @@ def test_predictions_that_are_gone_are_said_to_be_so_with_how_to_get_them(
     lacking = make_report([bare])
     assert "no labelled val split" not in lacking.html
     command = f"thumbnet predict '{bare.path}' --split val --out '{bare.predictions_path('val')}'"
-    assert any(command in text for text in check(lacking).texts)
+    assert any(f"make them with: {command} and then" in text for text in check(lacking).texts)
     shell.text(*shlex.split(command)[1:], "--threads", 1)
     assert make_report([bare]).tables["images.csv"] == whole.tables["images.csv"]
+
+
+def test_where_all_predictions_are_gone_their_folder_is_made_too(run: RunDirectory, tmp_path: Path) -> None:
+    bare = copy_of(run, tmp_path / "a run")
+    shutil.rmtree(bare.predictions_path("val").parent)
+    making = f"mkdir '{bare.path}/predictions' && thumbnet predict '{bare.path}' --split val"
+    assert any(making in text for text in check(make_report([bare])).texts)
+
+
+def test_where_the_holdouts_predictions_are_gone_that_is_said(run: RunDirectory, tmp_path: Path) -> None:
+    bare = copy_of(run, tmp_path / "run")
+    bare.predictions_path("holdout").unlink()
+    lacking = make_report([bare]).figures["sections"]["calibration"]["run"]["scaled"]
+    assert lacking["missing"].endswith("or their file is gone")
+    assert f"--split holdout --out {bare.predictions_path('holdout')} and" in lacking["remedy"]
 
 
 def test_trained_on_the_holdout_there_is_no_temperature(made: Made, data: PackedDataset, tmp_path: Path) -> None:

@@ -118,6 +118,33 @@ def test_a_split_by_another_name_is_not_lost(folder: str, meant: str, shapes_fol
     assert f"pets: {folder}: looks like the {meant} split, which must be called {meant}; rename it" in message
 
 
+@pytest.mark.parametrize(
+    ("folders", "wrong"),
+    [(("Train", "Val"), "Train"), (("training", "validation"), "training"), (("TRAIN", "test"), "TRAIN")],
+)
+def test_splits_are_not_taken_for_classes(
+    folders: tuple[str, ...], wrong: str, shapes_folder: Path, tmp_path: Path
+) -> None:
+    for folder in folders:
+        for name in ("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg"):
+            image_in(tmp_path / "pets" / folder / name, shapes_folder)
+    assert f"pets: {wrong}: looks like the train split, which must be called train; rename it" in refusal(
+        tmp_path / "pets", tmp_path
+    )
+
+
+def test_more_folders_beside_all_splits_are_left_out(shapes_folder: Path, tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "pets", "train", ["cat", "dog"], 3, seed=0)
+    class_folders(folder, "val", ["cat", "dog"], 1, seed=1)
+    for name in ("dev/readme.png", "valid/cat/1.png"):
+        image_in(folder / name, shapes_folder)
+    dataset = pack(folder, tmp_path / "out")
+    assert dataset.counts == {"train": 6, "val": 2}
+    assert dataset.facts["notes"] == [
+        "left out, as in no class folder of train, val or test: 2 of the files, first dev/readme.png"
+    ]
+
+
 def test_a_class_too_small_to_cut_val_from(shapes_folder: Path, tmp_path: Path) -> None:
     for name in ("cat/1.jpg", "dog/1.jpg"):
         image_in(tmp_path / "pets" / name, shapes_folder)

@@ -1,6 +1,7 @@
 """Studies as data: the reports' hold together, and a user's is the product of the values that were given."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -86,8 +87,10 @@ def test_a_study_refuses_what_it_does_not_say() -> None:
     other = assign(demo(), {"name": "other", "batch_size": "7"})
     with pytest.raises(RecipeError, match="its runs differ in batch_size, which is not what it varies"):
         Study("s", "Text.", {"a": demo(), "b": other}, ("optimizer",), ())
-    with pytest.raises(RecipeError, match="two of its recipes have one name"):
-        Study("s", "Text.", {"a": demo(), "b": demo()}, (), ())
+    for name, seeds in (("demo", 1), ("demo-seed1", 2)):
+        runs = {"a": demo(), "b": replace(demo(), name=name)}
+        with pytest.raises(RecipeError, match=f"study s: two of its runs have the folder {name}; rename one"):
+            Study("s", "Text.", runs, (), (), seeds)
     with pytest.raises(RecipeError, match="0 variants, 1 seeds; give at least one"):
         Study("s", "Text.", {}, (), ())
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from torch._dynamo.exc import InternalTorchDynamoError
 
 from tests.helpers import (
     NO_CHECKPOINTS,
@@ -91,17 +92,27 @@ def test_a_compiled_run_is_near_to_an_eager_one(out: Path, shapes: PackedDataset
     assert compiled.weights_tags() == eager.weights_tags()
 
 
-@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of torch's own compiler
-def test_a_network_that_cannot_be_compiled_is_one_line(
-    out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def without_compiler(*_: object) -> NoReturn:
-        raise RuntimeError("No working C++ compiler found\nin the path")
+def without_compiler(*_: object) -> NoReturn:
+    raise RuntimeError("No working C++ compiler found\nin the path")
 
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=without_compiler))
-    advice = (
-        r"^the network cannot be compiled here \(.*No working C\+\+ comp.*\); train anew with --set compile=false$"
-    )
+
+def cannot_trace(*_: object, **__: object) -> NoReturn:
+    raise InternalTorchDynamoError("No way to trace\nthis network")
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # of torch's own compiler
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (partial(torch.compile, backend=without_compiler), r".*No working C\+\+ comp.*"),
+        (lambda _: cannot_trace, "No way to trace this network"),
+    ],
+)
+def test_a_network_that_cannot_be_compiled_is_one_line(
+    out: Path, shapes: PackedDataset, broken: object, reason: str, *, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", broken)
+    advice = rf"^the network cannot be compiled here \({reason}\); train anew with --set compile=false$"
     with pytest.raises(TrainingError, match=advice) as caught:
         train.start(short_recipe(compile=True), shapes, out, QUIET)
     status = RunDirectory.open(out).status()

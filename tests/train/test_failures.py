@@ -269,7 +269,11 @@ WRONG = [
     ({"phases": (Phase(epochs(0.1)),)}, "phases.0.length: 0.1 epochs comes to no iteration"),
     (
         {"model": Model("timm/test_resnet"), "train_count": 33, "phases": (Phase(iterations(2)), Phase(epochs(1)))},
-        r"phases.1: the last batch of an epoch has one image, .* \(Expected more .*\); choose another batch_size",
+        r"phases.1: a batch has one image, on which model .* \(Expected more .*\); choose another batch_size",
+    ),
+    (
+        {"model": Model("timm/test_resnet"), "batch_size": 1, "phases": (Phase(iterations(2)),)},
+        r"phases.0: a batch has one image",
     ),
 ]
 

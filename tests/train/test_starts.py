@@ -135,8 +135,8 @@ def test_whether_a_run_has_seen_other_images_is_stated(
     path = str(short_run.weights_path("last") if as_file else short_run.path)
     own = InitialWeights(path, sha256(short_run.weights_path("last")), pretrained=False)
     asked = start_from(short_recipe(), path)
-    assert [begun(asked, data).model.init for data in (shapes, repacked)] == [own, own]
-    assert begun(asked, others).model.init == replace(own, pretrained=True)
+    assert begun(asked, shapes).model.init == own
+    assert [begun(asked, data).model.init for data in (repacked, others)] == 2 * [replace(own, pretrained=True)]
 
 
 def test_the_same_images_at_another_size_are_not_kept_apart_either(
@@ -145,9 +145,15 @@ def test_the_same_images_at_another_size_are_not_kept_apart_either(
     without = Evaluation(splits=("val",), train_images=0)
     seen = train.start(short_recipe(train_on="all", evaluation=without), shapes, tmp_path / "seen", QUIET)
     asked = start_from(short_recipe(evaluation=without), str(seen.path))
-    with pytest.raises(RecipeError, match="was trained on the holdout"):
-        begun(asked, repacked)
+    for counts in (repacked.counts, {"train": repacked.counts["train"]}):  # the latter is what trials of a search have
+        with pytest.raises(RecipeError, match="was trained on images that have the names of the holdout's, and most"):
+            begun(asked, replace(repacked, counts=counts))
     assert begun(asked, others).model.pretrained
+    for split in ("holdout", "val"):  # as of a run that was not judged yet
+        seen.predictions_path(split).unlink()
+    for data in (repacked, others):
+        with pytest.raises(RecipeError, match="most likely are the same"):
+            begun(asked, data)
 
 
 def test_what_chose_the_weights_is_stated_of_what_starts_from_them(

@@ -163,24 +163,30 @@ def _judged(run: RunDirectory, complete: bool, holdout: Predictions | Missing) -
 
 def _val_is_gone(run: RunDirectory) -> Missing | None:
     """Return that a complete run lacks predictions for the val split of its data, and how to get them, if it does."""
-    file = run.predictions_path("val")
-    if file.exists() or not run.data()["counts"].get("val"):
+    if run.predictions_path("val").exists() or not run.data()["counts"].get("val"):
         return None
-    command = shlex.join(["thumbnet", "predict", str(run.path), "--split", "val", "--out", str(file)])
-    return Missing(
-        "the run stored no predictions for val, or their file is gone",
-        f"make them with: {command}, then the report anew",
-    )
+    return Missing("the run stored no predictions for val, or their file is gone", _how_to_get(run, "val"))
+
+
+def _how_to_get(run: RunDirectory, split: str) -> str:
+    file = run.predictions_path(split)
+    command = shlex.join(["thumbnet", "predict", str(run.path), "--split", split, "--out", str(file)])
+    folder = "" if file.parent.is_dir() else shlex.join(["mkdir", str(file.parent)]) + " && "
+    return f"make them with: {folder}{command} and then write the report anew"
 
 
 def _holdout(run: RunDirectory, complete: bool) -> Predictions | Missing:
     if not complete:
         return _unfinished(run)
     found = _stored(run, "holdout")
-    if found is None or not len(found.labels):
+    if found is None:
         return Missing(
-            "the run stored no predictions for the holdout", "train with data whose classes have two images or more"
+            "the run stored no predictions for the holdout, which is empty where no class has two images, or their "
+            "file is gone",
+            _how_to_get(run, "holdout"),
         )
+    if not len(found.labels):
+        return Missing("the holdout has no image", "train with data whose classes have two images or more")
     if trained_on(found.provenance, "holdout") is not False:
         return Missing(
             "the network trained on the holdout (train_on is 'all'), so nothing can be fitted on it",

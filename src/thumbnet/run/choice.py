@@ -27,9 +27,10 @@ def splits_behind(soup: Mapping[str, Any]) -> list[str]:
 
 
 def has_images_of(dataset: PackedDataset, run: RunDirectory) -> bool:
-    """Return whether `dataset` is the data of a run, or the same images packed otherwise, such as at another size.
+    """Return whether `dataset` is the data of a run, or may be the same images packed otherwise, as at another size.
 
-    The latter is taken to be so where they share a class and have the same ids in holdout and val.
+    The latter is taken to be so where they share a class, and nothing tells them apart: holdout and val have the same
+    ids, as far as the run has judged them and `dataset` has them. Other images may bear the same names.
 
     Raises:
         RunError: what the run stored is damaged.
@@ -39,16 +40,13 @@ def has_images_of(dataset: PackedDataset, run: RunDirectory) -> bool:
         return True
     if set(run.class_ids()).isdisjoint(info.id for info in dataset.classes):
         return False
-    stored = [split for split in ("holdout", "val") if run.predictions_path(split).exists()]
-    found = [set(run.predictions(split).image_ids) == _image_ids(dataset, split) for split in stored]
-    return len(found) > 0 and all(found)
+    there = (one for one in ("holdout", "val") if packed_split_of(one) in dataset.split_names)
+    stored = [one for one in there if run.predictions_path(one).exists()]
+    return all(set(run.predictions(one).image_ids) == _image_ids(dataset, one) for one in stored)
 
 
 def _image_ids(dataset: PackedDataset, subset: str) -> set[str]:
-    packed = packed_split_of(subset)
-    if packed not in dataset.split_names:
-        return set()
-    split = dataset.split(packed, verify=False)
+    split = dataset.split(packed_split_of(subset), verify=False)
     if subset != "holdout":
         return set(split.image_ids)
     return {split.image_ids[place] for place in subset_indices(split, "holdout")}

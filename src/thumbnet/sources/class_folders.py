@@ -12,10 +12,11 @@ from thumbnet.sources.listing import Listing, Row, check_classes, is_image, list
 from thumbnet.sources.tree import FileTree
 
 _ALSO_CALLED = {
+    "train": {"train", "training"},
     "val": {"val", "vals", "valid", "validate", "validation", "dev", "development", "eval", "evaluation", "holdout"},
     "test": {"test", "tests", "testing"},
 }
-"""What others call the splits beside train, in any case."""
+"""What the splits are called, here and elsewhere, in any case."""
 
 
 def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
@@ -27,7 +28,7 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
 
     Raises:
         DataError: there are no images, fewer than two classes, a class without images, a val class unknown to train,
-            or a val or test split by another name.
+            or a split by another name.
     """
     top = tree.folders("")
     if not any(is_image(name) for name in tree.walk("")):
@@ -35,8 +36,7 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
             f"{tree.source}: no images; give Tiny ImageNet's archive or folder, or a folder of class folders"
         )
     root = "train" if "train" in top else ""
-    if root:
-        _check_siblings(tree, top)
+    _check_names(tree, top)
     ids = tree.folders(root)
     check_classes(tree, ids)
     train = _labelled(tree, root, ids)
@@ -63,14 +63,24 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
     )
 
 
-def _check_siblings(tree: FileTree, top: Sequence[str]) -> None:
-    """Refuse images in a folder beside `train` that is named like val or test, but otherwise."""
-    for folder in top:
-        meant = next((split for split, names in _ALSO_CALLED.items() if folder.lower() in names), folder)
-        if meant != folder and any(is_image(name) for name in tree.walk(folder)):
+def _check_names(tree: FileTree, top: Sequence[str]) -> None:
+    """Refuse images in a folder that is named like a split that is not there, but otherwise.
+
+    Folders may be classes with such names, unless one is named like train and another like val or test.
+    """
+    meant = {
+        folder: split
+        for folder in top
+        for split, names in _ALSO_CALLED.items()
+        if folder.lower() in names and any(is_image(name) for name in tree.walk(folder))
+    }
+    if "train" not in meant.values() or len(set(meant.values())) < 2:
+        return
+    for folder, split in meant.items():
+        if split not in top:
             raise DataError(
-                f"{tree.where(folder)}: looks like the {meant} split, which must be called {meant}; "
-                f"rename it to {meant}, or move it away to do without"
+                f"{tree.where(folder)}: looks like the {split} split, which must be called {split}; "
+                f"rename it to {split}, or move it away to do without"
             )
 
 

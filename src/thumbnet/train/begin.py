@@ -34,15 +34,18 @@ def _resolved(init: InitialWeights, recipe: Recipe, dataset: PackedDataset) -> I
     if behind is None:
         return replace(init, pretrained=True)
     run, weights = behind
+    own = run.data()["fingerprint"] == dataset.fingerprint
     if not has_images_of(dataset, run):
         return replace(init, pretrained=True, selected_on=())
     before = run.recipe()
     if recipe.train_on == "fit" and before.train_on == "all":
+        seen = "the holdout" if own else "images that have the names of the holdout's, and most likely are the same"
         raise RecipeError(
-            f"model.init: {init.path} was trained on the holdout, which this recipe would measure as unseen; "
+            f"model.init: {init.path} was trained on {seen}, which this recipe would measure as unseen; "
             "use train_on='all' (selected_on and evaluation.splits without holdout), or a run with train_on='fit'"
         )
-    return replace(init, pretrained=before.model.pretrained, selected_on=tuple(choosing_splits(run, weights)))
+    pretrained = before.model.pretrained or not own
+    return replace(init, pretrained=pretrained, selected_on=tuple(choosing_splits(run, weights)))
 
 
 def with_own_preprocessing(recipe: Recipe) -> Recipe:

@@ -95,7 +95,7 @@ def _check_batch_of_one(model: torch.nn.Module, planned: PhasePlan, recipe: Reci
             trained(blank)
     except (RuntimeError, ValueError, AssertionError) as error:
         raise RecipeError(
-            f"phases.{planned.index}: the last batch of an epoch has one image, on which model {recipe.model.name} "
+            f"phases.{planned.index}: a batch has one image, on which model {recipe.model.name} "
             f"cannot train ({reason_of(error)}); choose another batch_size"
         ) from error
 

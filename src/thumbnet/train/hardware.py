@@ -143,11 +143,11 @@ def compile_advice(compiled: bool) -> Iterator[None]:
     if not compiled:
         yield
         return
-    from torch._dynamo.exc import ShortenTraceback  # slow to import, and torch.compile has imported it
+    from torch._dynamo.exc import TorchDynamoException  # slow to import, and torch.compile has imported it
 
     try:
         yield
-    except ShortenTraceback as error:
+    except TorchDynamoException as error:
         raise TrainingError(
             f"the network cannot be compiled here ({reason_of(error)}); train anew with --set compile=false"
         ) from error

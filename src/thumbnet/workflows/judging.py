@@ -60,6 +60,9 @@ def judge(
         return stored
     run.require_complete()
     dataset = load_run_data(run, data)
+    chosen = choosing_splits(run, how.weights)
+    if chosen and not has_images_of(dataset, run):
+        chosen = []
     place = device or torch.device("cpu")
     found = predict_subset(
         load_network(run, how.weights, place),
@@ -71,4 +74,4 @@ def judge(
         over=how.over,
         commit=run.sessions()[0].get("commit"),
     )
-    return found.with_choice(choosing_splits(run, how.weights) if has_images_of(dataset, run) else ())
+    return found.with_choice(chosen)

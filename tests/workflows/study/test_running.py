@@ -23,7 +23,7 @@ from thumbnet.predictions import Predictions
 from thumbnet.recipe import Checkpointing, Model, Optimizer, Phase, Recipe, iterations
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
-from thumbnet.studies import STUDIES, Study, look_at, vary
+from thumbnet.studies import STUDIES, look_at, vary
 from thumbnet.workflows.study import panels
 from thumbnet.workflows.study.result import FIGURES, StudyResult, read_run, spread
 from thumbnet.workflows.study.running import check_folder, check_recordable, record_study, run_study, state_of
@@ -301,12 +301,6 @@ def test_a_study_is_named_as_a_folder(name: str) -> None:
 def test_a_study_is_not_named_as_one_of_its_runs(name: str) -> None:
     with pytest.raises(RecipeError, match="one of its runs has that folder; give the study another name"):
         replace(vary(tiny(), RATES, seeds=2), name=name)
-
-
-def test_no_two_runs_of_a_study_share_a_folder() -> None:
-    study = Study("two", "", {"one": tiny(), "other": replace(tiny(), name=f"{tiny().name}-seed1")}, (), ())
-    with pytest.raises(RecipeError, match=rf"study two: two of its runs have the folder {tiny().name}-seed1; rename"):
-        replace(study, seeds=2)
 
 
 def test_records_under_our_names_are_of_our_studies(dataset: PackedDataset, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,9 +116,10 @@ def _run_trials(
     from thumbnet.workflows.tuning.storage import open_study
     from thumbnet.workflows.tuning.trials import Worker, collect_trials
 
+    wait = _once(tell, "waiting for another process, which makes the study")
     with contextlib.ExitStack() as stack:
         with _made(folder):
-            study = stack.enter_context(open_study(search, alone.fingerprint, folder, storage))
+            study = stack.enter_context(open_study(search, alone.fingerprint, folder, storage, wait))
         Worker(search, alone, folder, study, options, command, keep_runs, tell).work()
         return collect_trials(search, study)
 
@@ -180,6 +181,11 @@ def _made(folder: Path) -> Iterator[None]:
         raise
 
 
+def _once(tell: Tell, text: str) -> Callable[[], None]:
+    """Return a call that tells `text` the first time."""
+    return functools.cache(lambda: tell(text))
+
+
 @contextlib.contextmanager
 def _going_on(search: Search) -> Iterator[None]:
     """Say how an interrupted search goes on."""
@@ -198,7 +204,7 @@ def _finish(
     planned = [PlannedRun("start", 0, search.recipe, "start")]
     if replace(tuned, name=search.recipe.name) != search.recipe:
         planned.append(PlannedRun("best", 0, tuned, f"best-{best.number:04d}"))
-    wait = functools.cache(lambda: tell("waiting for another process, which trains the final runs"))  # said once
+    wait = _once(tell, "waiting for another process, which trains the final runs")
     with locked(folder / ".final.lock", wait), stop_on_signals() as stop:
         for one in planned:
             stop.heed(f"stopped before {folder / one.folder}")

@@ -5,13 +5,12 @@ Imports Optuna, which is an optional extra: it is imported when a search runs.
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
@@ -20,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from thumbnet.errors import RunError, StorageError, reason_of
-from thumbnet.files import storage_errors
+from thumbnet.files import locked, storage_errors
 from thumbnet.randomness import derive_seed
 from thumbnet.studies import Search
 from thumbnet.studies.space import Choice, Parameter
@@ -37,7 +36,9 @@ TAKEN = (*FINISHED, TrialState.RUNNING)
 
 
 @contextlib.contextmanager
-def open_study(search: Search, fingerprint: str, folder: Path, storage: str | None) -> Iterator[optuna.Study]:
+def open_study(
+    search: Search, fingerprint: str, folder: Path, storage: str | None, wait: Callable[[], None]
+) -> Iterator[optuna.Study]:
     """Yield the study of `search` on data of `fingerprint`, made when it is not there.
 
     Args:
@@ -45,6 +46,7 @@ def open_study(search: Search, fingerprint: str, folder: Path, storage: str | No
         fingerprint: of the data.
         folder: of the search; it is there.
         storage: URL of a database; `None` is the file `study.db` in `folder`.
+        wait: called each half a second while another process makes it.
 
     Raises:
         RunError: the study is of another recipe, space or data.
@@ -54,7 +56,7 @@ def open_study(search: Search, fingerprint: str, folder: Path, storage: str | No
     where = str(folder / "study.db") if storage is None else shown_url(storage)
     with _silence(), _storage_errors(where):
         # Two processes that make the tables at once would stumble over each other.
-        with storage_errors(folder), FileLock(folder / ".study.lock"):
+        with storage_errors(folder), locked(folder / ".study.lock", wait):
             backend = _connect(url, where)
             study = optuna.create_study(
                 study_name=search.name,
@@ -82,7 +84,8 @@ def shown_url(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except SQLAlchemyError as error:
         raise StorageError(
-            f"--storage {url}: not the URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+            f"--storage {url}: not the URL of a database; write sqlite:///FILE or "
+            "postgresql+psycopg://USER:PASSWORD@HOST/NAME"
         ) from error
 
 
