@@ -57,14 +57,14 @@ def training_page(page: str) -> str:
 
 
 def experiments_page(page: str, records: Sequence[AnyRecord]) -> str:
-    """Return docs/experiments.md with its table of studies, and what `records` say that they found."""
+    """Return docs/experiments.md with its tables of studies and of comparisons, as `records` state them."""
     known = {one.name: one for one in records if isinstance(one, Measurement)}
     rows = [
         (f"`{study.name}`", study.text, study.source, _found(study, known.get(study.name)))
         for study in STUDIES.values()
     ]
     head = ("study", "what it shows", "where the report has it", "measured")
-    return fill(page, "studies", markdown_table(head, rows))
+    return fill(fill(page, "studies", markdown_table(head, rows)), "comparisons", comparisons(records))
 
 
 def _found(study: Study, record: Measurement | None) -> str:
@@ -102,6 +102,29 @@ def measurements(records: Sequence[AnyRecord]) -> str:
     if not rows:
         return "Nothing is measured yet."
     return markdown_table(("what", "measured", "record"), rows)
+
+
+def comparisons(records: Sequence[AnyRecord]) -> str:
+    """Return the table of what was compared, image by image."""
+    rows = []
+    for one in records:
+        if isinstance(one, Measurement) and "p_value" in one.figures:
+            found = one.figures
+            low, high = found["interval"]
+            chance = "p below 0.0001" if found["p_value"] < 1e-4 else f"p = {found['p_value']:.2g}"
+            difference = f"{100 * found['difference']:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+            rows.append((_side(found, "first"), _side(found, "second"), difference, chance, _link(one.name, "../")))
+    if not rows:
+        return "Nothing is compared yet."
+    return markdown_table(("first", "second", "difference in points (95% interval)", "McNemar", "record"), rows)
+
+
+def _side(found: Mapping[str, Any], name: str) -> str:
+    side = found[name]
+    plain = {"views": "none", "weights": "last"}
+    how = [str(side[key]) for key, usual in plain.items() if side[key] not in (None, usual)]
+    told = f"`{Path(side['path']).name}`" + (f" ({', '.join(how)})" if how else "")
+    return f"{told} {percent(found[f'{name}_top1'], 2)}"
 
 
 def names() -> Mapping[str, str]:
@@ -263,8 +286,8 @@ def _first_line(function: Any) -> str:
     return re.sub(r"\s+", " ", (inspect.getdoc(function) or "").split("\n\n")[0].splitlines()[0])
 
 
-def _link(name: str) -> str:
-    return f"[{name}](records/{name}.json)"
+def _link(name: str, root: str = "") -> str:
+    return f"[{name}]({root}records/{name}.json)"
 
 
 def main() -> None:

@@ -92,6 +92,25 @@ def test_the_experiments_page_shows_the_studies() -> None:
     assert row.replace(shown[2], "ELU 99.9%") not in pages.experiments_page(page, measured)
 
 
+def test_the_experiments_page_shows_the_comparisons() -> None:
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    found = json.loads((ROOT / "records" / "hansen-activation.json").read_text())["figures"]
+    (row,) = (line for line in page.splitlines() if "[hansen-activation](../records/hansen-activation.json)" in line)
+    difference = 100 * (found["second_top1"] - found["first_top1"])
+    cells = cells_of(row)
+    assert cells[:2] == ["`hansen-alexnet-3x3` 38.24%", "`hansen-prelu-development` 42.64%"]
+    assert cells[2].startswith(f"{difference:+.2f} (")
+    other = Measurement("views", "thumbnet compare", None, {}, {}, found | {"p_value": 0.031, "second": VIEWED})
+    (line,) = (line for line in pages.comparisons([other]).splitlines() if "views.json" in line)
+    assert "`run` (ten-crop, best) 42.64%" in line
+    assert "p = 0.031" in line
+    assert pages.comparisons([]) == "Nothing is compared yet."
+
+
+VIEWED = {"path": "runs/run", "views": "ten-crop", "weights": "best"}
+"""A side of a comparison that is judged otherwise than usual."""
+
+
 def test_the_experiments_page_tells_of_every_row_that_falls_short() -> None:
     page = (ROOT / "docs" / "experiments.md").read_text()
     section = page.partition("## Rows that fall short")[2].partition("\n## ")[0]
