@@ -212,11 +212,18 @@ def test_yu_trains_five_epochs() -> None:
             assert [phase.length for phase in RECIPES[name]().phases] == [epochs(5)]
 
 
-@pytest.mark.parametrize(("name", "length", "size"), [("yu-alexnet+", 16, 48), ("yu-resnet20+", 30, 64)])
-def test_yus_twins_train_longer_and_end_at_the_size_that_judges(name: str, length: int, size: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "network", "length", "sizes", "judged_at"),
+    [("yu-alexnet+", "yu-alexnet", 16, (48,), 48), ("yu-resnet20+", "yu-resnet20", 22, (64, 80, 96), 112)],
+)
+def test_yus_twins_train_the_same_network_longer(
+    name: str, network: str, length: int, sizes: tuple[int, ...], judged_at: int
+) -> None:
     recipe = RECIPES[name]()
+    assert recipe.model == RECIPES[network]().model
     assert sum(phase.length.amount for phase in recipe.phases) == length
-    assert recipe.phases[-1].image_size == recipe.evaluation.image_size == size
+    assert tuple(phase.image_size for phase in recipe.phases) == sizes
+    assert recipe.evaluation.image_size == judged_at
     assert (recipe.schedule.name, recipe.train_on, recipe.selected_on) == ("one_cycle", "all", "val")
 
 

@@ -50,8 +50,8 @@ def vgg(classes: int, image_size: int, *, dropout: float = 0.5) -> nn.Module:
     return _with_classifier("yu-vgg", stages, classes, image_size, dropout)
 
 
-def resnet20(classes: int, image_size: int, *, pool: bool = True) -> nn.Module:
-    """Return Yu's ResNet-20 with `classes` outputs; without `pool`, its blocks see four times the places.
+def resnet20(classes: int, image_size: int) -> nn.Module:
+    """Return Yu's ResNet-20 with `classes` outputs.
 
     From the report: conv7x7-64 stride 2, max pool 3 stride 2, three stages of 1x1-3x3-1x1 blocks with 64-64-256,
     128-128-512 and 256-256-1024 channels, batch norm after each convolution, global average pool, fully connected.
@@ -60,15 +60,14 @@ def resnet20(classes: int, image_size: int, *, pool: bool = True) -> nn.Module:
     halve the size, in the 3x3 convolution of their first block; weights from He's normal distribution over the
     fan-out.
 
-    With 200 outputs: 3,649,032 parameters, 143 million multiply-adds at 64 pixels; 543 million multiply-adds without
-    `pool`.
+    With 200 outputs: 3,649,032 parameters, 143 million multiply-adds at 64 pixels.
     """
     del image_size
     model = nn.Sequential(
         nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
         nn.BatchNorm2d(64),
         nn.ReLU(inplace=True),
-        *([nn.MaxPool2d(3, stride=2, padding=1)] if pool else []),
+        nn.MaxPool2d(3, stride=2, padding=1),
         _bottlenecks(64, 64, stride=1),
         _bottlenecks(256, 128, stride=2),
         _bottlenecks(512, 256, stride=2),
