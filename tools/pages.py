@@ -71,11 +71,11 @@ def _found(study: Study, record: Measurement | None) -> str:
     """Return what a study's record says of each variant, and its link."""
     if record is None:
         return ""
-    by_heart = "train-accuracy" in study.panels
+    memorises = "train-accuracy" in study.panels
     parts = []
     for variant in record.figures["variants"]:
-        found = variant["figures"].get("iterations_to_eval_train_100" if by_heart else "val_top1")
-        value = "never" if found is None else f"{found['mean']:.0f} iterations" if by_heart else percent(found["mean"])
+        found = variant["figures"].get("iterations_to_eval_train_100" if memorises else "val_top1")
+        value = "never" if found is None else f"{found['mean']:.0f} iterations" if memorises else percent(found["mean"])
         parts.append(f"{variant['label']} {value}")
     ensemble = record.figures.get("ensemble")
     if ensemble is not None:

@@ -183,9 +183,9 @@ def _show_guesses(images: Sequence[Path], guesses: "Sequence[Sequence[Guess]]", 
             ]
         )
         return
-    from thumbnet.report.words import percent as guarded
+    from thumbnet.report import words
 
     for path, found in zip(images, guesses, strict=True):
         sys.stdout.write(f"{path}\n")
         for guess in found:
-            sys.stdout.write(f"  {guarded(guess.probability):>11}  {guess.name} ({guess.class_id})\n")
+            sys.stdout.write(f"  {words.percent(guess.probability):>11}  {guess.name} ({guess.class_id})\n")

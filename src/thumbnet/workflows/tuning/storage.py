@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from thumbnet.errors import RunError, StorageError, reason_of
-from thumbnet.files import locked, storage_errors
+from thumbnet.files import locked
 from thumbnet.randomness import derive_seed
 from thumbnet.studies import Search
 from thumbnet.studies.space import Choice, Parameter
@@ -56,7 +56,7 @@ def open_study(
     where = str(folder / "study.db") if storage is None else shown_url(storage)
     with _silence(), _storage_errors(where):
         # Two processes that make the tables at once would stumble over each other.
-        with storage_errors(folder), locked(folder / ".study.lock", wait):
+        with locked(folder / ".study.lock", wait):
             backend = _connect(url, where)
             study = optuna.create_study(
                 study_name=search.name,
