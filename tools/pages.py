@@ -75,7 +75,9 @@ def _found(study: Study, record: Measurement | None) -> str:
     parts = []
     for variant in record.figures["variants"]:
         found = variant["figures"].get("iterations_to_eval_train_100" if memorises else "val_top1")
-        value = "never" if found is None else f"{found['mean']:.0f} iterations" if memorises else percent(found["mean"])
+        value = (
+            "never" if found is None else f"{found['mean']:.0f} iterations" if memorises else percent(found["mean"])
+        )
         parts.append(f"{variant['label']} {value}")
     ensemble = record.figures.get("ensemble")
     if ensemble is not None:

@@ -52,6 +52,9 @@ def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDatase
     assert content["all_members"]["n"] == len(kept)
     assert content["all_members"]["top1"] == pytest.approx(curve[-1], rel=1e-5)
     assert content["single"]["top1"] == pytest.approx(curve[0], rel=1e-5)
+    paired = content["comparison"]
+    assert (paired["first_top1"], paired["second_top1"]) == pytest.approx((curve[0], max(curve)), rel=1e-5)
+    assert paired["difference"] == pytest.approx(max(curve) - curve[0], rel=1e-5, abs=1e-9)
     low, high = content["top1_interval"]
     assert low <= content["top1"] <= high
     assert (figures.figures["epochs"], figures.figures["pretrained"]) == (4, False)
@@ -73,3 +76,6 @@ def test_networks_of_several_seeds_are_averaged(tmp_path: Path, dataset: PackedD
     content = result.to_json()["ensemble"]
     assert (content["size"], content["selected_on"]) == (3, "none")
     assert (content["top1"], content["single"]["top1"]) == (judged, single)
+    together, alone = mean.argmax(1) == stored[0].labels, stored[0].predicted() == stored[0].labels
+    paired = content["comparison"]
+    assert (paired["fixed"], paired["broken"]) == (np.sum(together & ~alone), np.sum(alone & ~together))

@@ -146,15 +146,17 @@ def draw_bars(axes: Axes, result: StudyResult) -> None:
 
 def draw_ensemble(axes: Axes, result: StudyResult) -> None:
     """The accuracy of ensembles of the first 1, 2, ... members; the judged number of members is marked."""
-    found, kind = result.ensemble, result.study.ensemble
-    if found is None or kind is None:
+    found = result.ensemble
+    if found is None:
         axes.text(0.5, 0.5, "no predictions to average", ha="center", va="center", transform=axes.transAxes)
         return
     counts = np.arange(1, len(found.curve) + 1)
     top1 = 100 * np.array([scores.top1 for scores in found.curve])
     single, judged = top1[0], top1[found.size - 1]
-    first, chosen, order = ("best", "best", ", best first") if found.of == "snapshots" else ("first", "judged", "")
-    axes.plot(counts, top1, color="tab:blue", marker="o", markersize=4, label=f"mean of {kind.over}")
+    first, chosen, order = (
+        ("best", "best", ", best first") if found.kind.of == "snapshots" else ("first", "judged", "")
+    )
+    axes.plot(counts, top1, color="tab:blue", marker="o", markersize=4, label=f"mean of {found.kind.over}")
     axes.axhline(single, color="0.4", linestyle="--", linewidth=1, label=f"single {first} network: {single:.2f}%")
     label = f"{chosen}: {found.size} of {len(counts)}, {judged:.2f}%"
     axes.plot([found.size], [judged], "o", color="crimson", label=label)
@@ -166,7 +168,7 @@ def draw_ensemble(axes: Axes, result: StudyResult) -> None:
     axes.margins(y=0.15)
     kinds = {"snapshots": "snapshots of one run", "seeds": "networks of other seeds"}
     up = f"top-1 accuracy on {found.split} (%)"
-    _finish(axes, f"ensembles of {kinds[kind.of]}", f"networks in the ensemble{order}", up)
+    _finish(axes, f"ensembles of {kinds[found.kind.of]}", f"networks in the ensemble{order}", up)
 
 
 PANELS: Mapping[str, Callable[[Axes, StudyResult], None]] = {

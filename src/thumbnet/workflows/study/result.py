@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from thumbnet import comparison, ensemble, metrics
-from thumbnet.metrics import Accuracy
+from thumbnet import comparison, metrics
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import to_json
 from thumbnet.run import RunDirectory, evaluations, iterations, steps_to_perfect
-from thumbnet.studies import PlannedRun, Study
+from thumbnet.studies import Ensemble, PlannedRun, Study
+from thumbnet.workflows.study.averaged import EnsembleResult, average_members
 
 Interval = tuple[float, float]
 
@@ -88,42 +88,6 @@ class VariantResult:
 
 
 @dataclass(frozen=True)
-class EnsembleResult:
-    """The ensembles of the first 1, 2, ... members: their accuracy on `split`, and the members' names in order.
-
-    Snapshots are ordered by their accuracy on `split`, best first, and their number is chosen there too, as the
-    report did. Networks of other seeds stand in the order of their seeds, and all of them count: nothing is chosen.
-    """
-
-    split: str
-    of: Literal["snapshots", "seeds"]
-    members: Sequence[str]
-    curve: Sequence[Accuracy]
-
-    @property
-    def selected_on(self) -> str:
-        """The split that chose the members and their number, or 'none'."""
-        return self.split if self.of == "snapshots" else "none"
-
-    @property
-    def size(self) -> int:
-        """How many members the judged ensemble has: the best number of snapshots (the fewest of those), all seeds."""
-        if self.of == "seeds":
-            return len(self.curve)
-        return 1 + max(range(len(self.curve)), key=lambda place: (self.curve[place].top1, -place))
-
-    @property
-    def judged(self) -> Accuracy:
-        """The accuracy of the ensemble of `size` members."""
-        return self.curve[self.size - 1]
-
-    @property
-    def single(self) -> Accuracy:
-        """The accuracy of the first member alone."""
-        return self.curve[0]
-
-
-@dataclass(frozen=True)
 class StudyResult:
     """What a study found.
 
@@ -151,7 +115,7 @@ class StudyResult:
             "split": self.split,
             "recipes": {label: to_json(recipe) for label, recipe in self.study.runs.items()},
             "variants": [_variant_json(variant) for variant in self.variants],
-            "ensemble": None if self.ensemble is None else ensemble_json(self.study, self.ensemble),
+            "ensemble": None if self.ensemble is None else self.ensemble.to_json(),
         }
 
 
@@ -201,25 +165,6 @@ def spread(values: Sequence[float | None]) -> Spread | None:
     return Spread(fmean(found), stdev(found) if len(found) > 1 else None, len(found))
 
 
-def ensemble_json(study: Study, found: EnsembleResult) -> dict[str, Any]:
-    """Return an ensemble's figures: of the judged number of members, of all and of the first alone, and the curve."""
-    assert study.ensemble is not None
-    judged, every, single = found.judged, found.curve[-1], found.single
-    return {
-        "of": found.of,
-        "over": study.ensemble.over,
-        "top1": judged.top1,
-        "top1_interval": list(judged.top1_interval),
-        "images": judged.images,
-        "size": found.size,
-        "selected_on": found.selected_on,
-        "curve": [scores.top1 for scores in found.curve],
-        "all_members": {"n": len(found.curve), "top1": every.top1, "top1_interval": list(every.top1_interval)},
-        "single": {"top1": single.top1, "top1_interval": list(single.top1_interval)},
-        "members": list(found.members),
-    }
-
-
 def _variant(runs: Sequence[RunResult], first: Sequence[RunResult], split: str | None) -> VariantResult:
     found = {name: spread([run.figures[name] for run in runs]) for name in FIGURES}
     return VariantResult(
@@ -257,20 +202,13 @@ def _difference(runs: Sequence[RunResult], first: Sequence[RunResult], split: st
 def _ensemble(study: Study, complete: Sequence[RunResult], split: str | None) -> EnsembleResult | None:
     if study.ensemble is None or split is None:
         return None
-    given = list(_members(study, complete, split).items())
-    if not given:
-        return None
-    of = study.ensemble.of
-    order = ensemble.ranking([one for _, one in given]) if of == "snapshots" else range(len(given))
-    names, ordered = zip(*(given[place] for place in order), strict=True)
-    curve = [Accuracy.of(right) for right in ensemble.growth(ordered, study.ensemble.over)]
-    return EnsembleResult(split, of, list(names), curve)
+    members = _members(study.ensemble, complete, split)
+    return average_members(study.ensemble, members, split) if members else None
 
 
-def _members(study: Study, complete: Sequence[RunResult], split: str) -> dict[str, Predictions]:
+def _members(kind: Ensemble, complete: Sequence[RunResult], split: str) -> dict[str, Predictions]:
     """Return the predictions to average, by name: of snapshots (that have some for `split`), or of runs."""
-    assert study.ensemble is not None
-    if study.ensemble.of == "seeds":
+    if kind.of == "seeds":
         return {one.planned.folder: one.run.predictions(split) for one in complete}
     run = complete[0].run
     kept = [one for one in run.snapshots() if run.predictions_path(split, one).exists()]
