@@ -1,12 +1,15 @@
 """Short recipes, and runs to copy and compare."""
 
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from thumbnet import train
@@ -71,6 +74,18 @@ def varied_recipe() -> Recipe:
 def copy_of(run: RunDirectory, folder: Path) -> RunDirectory:
     """Return a copy of a run in `folder`, to be changed."""
     return RunDirectory(shutil.copytree(run.path, folder))
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let nothing in `folder` be looked at, as in another user's; what the system forbids, it does not forbid root."""
+    real = os.stat
+
+    def refuse(path: Any, *options: Any, **more: Any) -> os.stat_result:
+        if not isinstance(path, int) and folder in Path(os.fsdecode(path)).parents:
+            raise PermissionError(errno.EACCES, "Permission denied", os.fsdecode(path))
+        return real(path, *options, **more)
+
+    monkeypatch.setattr(os, "stat", refuse)
 
 
 def mtimes(folder: Path) -> dict[Path, int]:

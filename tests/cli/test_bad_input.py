@@ -146,10 +146,18 @@ def test_other_data_of_the_same_classes_cannot_go_on(
     )
 
 
-def test_data_that_has_moved(copy: RunDirectory, tmp_path: Path, shell: Shell) -> None:
+def test_data_that_has_moved(
+    copy: RunDirectory, dataset: PackedDataset, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     about = json.loads((copy.path / "data.json").read_text())
     (copy.path / "data.json").write_text(json.dumps(about | {"path": str(tmp_path / "gone")}))
-    assert f"{tmp_path / 'gone'}: no such folder" in shell.error("evaluate", copy.path, "--views", "flip")
+    expected = (
+        f"{tmp_path / 'gone'}: the packed data of run {copy.path} is gone from there; give its place with --data"
+    )
+    for command in (["evaluate", "--views", "flip"], ["analyze", "--only", "layers"], ["resume"]):
+        assert expected in shell.error(command[0], copy.path, *command[1:])
+    monkeypatch.setenv("THUMBNET_DATA", str(dataset.path))
+    assert shell.json("evaluate", copy.path, "--views", "flip", "--threads", 1)["images"] == dataset.counts["val"]
 
 
 def test_files_that_are_no_images(run: RunDirectory, tmp_path: Path, shell: Shell) -> None:

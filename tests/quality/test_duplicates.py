@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter, uniform_filter
 
+from tests.helpers import forbid
 from tests.packing import write_packed
 from thumbnet.errors import DataError
 from thumbnet.packed import ClassInfo, PackedDataset
@@ -216,6 +217,13 @@ def test_the_cache_is_where_the_environment_says(
     assert duplicates_path(planted).parent == tmp_path / "duplicates"
     monkeypatch.delenv("THUMBNET_CACHE")
     assert duplicates_path(planted).name == duplicates_path(planted, tmp_path).name
+
+
+def test_a_cache_that_one_may_not_enter_holds_nothing(
+    planted: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, tmp_path)
+    assert stored_duplicates(planted, tmp_path) is None
 
 
 def flat_and_planted(tmp_path: Path, flat: int) -> PackedDataset:

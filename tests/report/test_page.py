@@ -13,7 +13,7 @@ import pytest
 
 from tests.analyses.made import analyze
 from tests.cli.calling import Shell
-from tests.helpers import copy_of
+from tests.helpers import copy_of, forbid
 from tests.report.made import HOSTILE, Made, make_data, make_run, on_everything, simple
 from tests.report.reading import Reader, check
 from thumbnet.errors import DataError, RunError, StorageError
@@ -170,6 +170,17 @@ def test_data_that_is_gone_or_other(made: Made, data: PackedDataset, tmp_path: P
         make_report([run], other.path)
     shutil.copytree(other.path, folder)
     assert "holds other data now" in make_report([run]).html
+
+
+def test_data_that_one_may_not_look_at_is_as_good_as_gone(
+    made: Made, data: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(made, tmp_path / "run", data)
+    forbid(monkeypatch, data.path.parent)
+    report = make_report([run])
+    check(report)
+    assert "the packed data is not at hand" in report.html
+    assert "data:image/jpeg" not in report.html
 
 
 def test_other_classes_cannot_be_compared(pair: list[RunDirectory], tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def make_ensemble(
         snapshots: take every snapshot of the runs instead of their last weights.
         kept: take every epoch that the runs kept instead.
         data: where the runs' packed data lies now, for what snapshots or epochs have not predicted yet; `None` takes
-            it from where each run found it.
+            it from where each run found it, else from the default place.
         device: 'auto', or torch's name of a device, for the same.
         threads: CPU threads; `None` leaves torch's choice.
 
@@ -195,7 +195,8 @@ def make_soup(
         snapshots: take every snapshot of the runs instead.
         kept: take every epoch that the runs kept instead.
         select: add only what does not lower the accuracy on the holdout.
-        data: where the runs' packed data lies now; `None` takes it from where the first run found it.
+        data: where the runs' packed data lies now; `None` takes it from where the first run found it, else from the
+            default place.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.
 
@@ -226,7 +227,8 @@ def analyze_run(
         run: the run, complete.
         only: parts by name (`thumbnet.analyses.PARTS`); all of them without any.
         again: compute anew what is stored.
-        data: where the run's packed data lies now; `None` takes it from where the run found it.
+        data: where the run's packed data lies now; `None` takes it from where the run found it, else from the
+            default place.
         cache: place of cached features; `None` takes `$THUMBNET_CACHE`, else the user's cache folder.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` leaves torch's choice.

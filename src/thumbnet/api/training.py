@@ -107,7 +107,8 @@ def resume_run(
 
     Args:
         run: the run, from `open_run`.
-        data: the data that the run began with; `None` loads it from where the run found it.
+        data: the data that the run began with; `None` loads it from where the run found it, else from the default
+            place.
         device: 'auto', or torch's name of a device.
         threads: CPU threads; `None` takes as many as the run began with.
         quiet: show no progress.

@@ -30,7 +30,9 @@ RunDataOption = Annotated[
 ]
 OwnDataOption = Annotated[
     Path | None,
-    Parameter(name="--data", help="Where the run's packed data lies now; by default where the run found it."),
+    Parameter(
+        name="--data", help="Where the run's packed data lies now; by default where it was, else in the default place."
+    ),
 ]
 DeviceOption = Annotated[str, Parameter(name="--device", help="Where to compute: auto, cpu, cuda, cuda:1, mps.")]
 SettingsOption = Annotated[

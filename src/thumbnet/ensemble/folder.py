@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from thumbnet.errors import PredictionError, StorageError
-from thumbnet.files import atomic_folder, read_json, write_json
+from thumbnet.files import atomic_folder, read_json, storage_errors, write_json
 from thumbnet.predictions import Predictions, is_split
 
 _ABOUT, _PREDICTIONS = "ensemble.json", "predictions"
@@ -40,8 +40,13 @@ class EnsembleFolder:
 
     @classmethod
     def is_at(cls, path: Path) -> bool:
-        """Return whether `path` is the folder of an ensemble."""
-        return (path / _ABOUT).is_file()
+        """Return whether `path` is the folder of an ensemble.
+
+        Raises:
+            StorageError: the place may not be entered.
+        """
+        with storage_errors(path):
+            return (path / _ABOUT).is_file()
 
     @classmethod
     def open(cls, path: Path) -> Self:

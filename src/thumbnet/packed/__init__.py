@@ -9,7 +9,7 @@ it does not depend on the archive, the paths or the time, and a verified folder 
 
 from thumbnet.packed.format import FORMAT_VERSION, SIDECAR, TINY_IMAGENET_FINGERPRINT, ClassInfo
 from thumbnet.packed.holdout import holdout_mask, packed_split_of, subset_indices
-from thumbnet.packed.reader import PackedDataset, PackedSplit, default_path, load
+from thumbnet.packed.reader import PackedDataset, PackedSplit, default_path, is_at, load
 from thumbnet.packed.writer import DatasetWriter, SplitWriter, create
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "create",
     "default_path",
     "holdout_mask",
+    "is_at",
     "load",
     "packed_split_of",
     "subset_indices",

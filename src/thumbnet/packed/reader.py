@@ -134,19 +134,32 @@ class PackedDataset:
         return tuple(str(item) for item in ids)
 
 
+def is_at(path: Path) -> bool:
+    """Return whether a packed folder, whole or damaged, lies at `path`.
+
+    Raises:
+        StorageError: the place may not be entered.
+    """
+    with files.storage_errors(path):
+        return (path / SIDECAR).is_file()
+
+
 def load(path: Path) -> PackedDataset:
     """Read the sidecar of the packed folder at `path` and check that its files are there, each of the right size.
 
     Raises:
         DataError: no such folder, not a packed folder, another format version, or a missing or wrongly sized file.
+        StorageError: the place may not be entered.
     """
-    if not path.is_dir():
+    if not is_at(path):
+        with files.storage_errors(path):
+            is_there = path.is_dir()
+        if is_there:
+            raise DataError(f"{path}: not a packed folder (no {SIDECAR}); make one with `thumbnet data pack {path}`")
         raise DataError(
             f"{path}: no such folder; make packed data there with `thumbnet data pack SOURCE --out {path}`"
         )
     sidecar = path / SIDECAR
-    if not sidecar.is_file():
-        raise DataError(f"{path}: not a packed folder (no {SIDECAR}); make one with `thumbnet data pack {path}`")
     try:
         value = files.read_json(sidecar)
     except StorageError as error:

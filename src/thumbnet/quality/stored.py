@@ -1,5 +1,6 @@
 """Duplicates that were found once, kept in the user's cache by the fingerprint of their data."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,18 @@ def duplicates_path(dataset: PackedDataset, cache: Path | None = None) -> Path:
 
 
 def stored_duplicates(dataset: PackedDataset, cache: Path | None = None) -> Duplicates | None:
-    """Return the duplicates that were found in `dataset` before; `None` where none were searched.
+    """Return the duplicates that were found in `dataset` before; `None` where none are at hand.
+
+    So it is where none were searched, and where they lie in a cache that one may not enter.
 
     Raises:
         DataError: the file is damaged or of other data.
     """
     path = duplicates_path(dataset, cache)
-    return _load(path, dataset) if path.exists() else None
+    with contextlib.suppress(PermissionError):
+        if path.exists():
+            return _load(path, dataset)
+    return None
 
 
 def ensure_duplicates(dataset: PackedDataset, cache: Path | None = None, watch: Watch = silent) -> Duplicates:

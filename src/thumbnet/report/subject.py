@@ -9,12 +9,12 @@ from typing import Any
 
 from thumbnet import packed
 from thumbnet.analyses import Maps, Origin, Part, current_origin, read, read_impossible
-from thumbnet.errors import DataError, PredictionError, RunError
+from thumbnet.errors import DataError, PredictionError, RunError, StorageError
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions, judged_split, trained_on
 from thumbnet.recipe import Recipe
 from thumbnet.report.facts.table import Missing
-from thumbnet.run import RunDirectory, choosing_splits, evaluations, iterations
+from thumbnet.run import RunDirectory, choosing_splits, evaluations, find_data, iterations
 from thumbnet.text import path_labels
 
 
@@ -141,7 +141,7 @@ def _read(number: int, label: str, run: RunDirectory, data: Path | None) -> Subj
         rows=run.metrics.read(),
         judged=_judged(run, complete, holdout),
         holdout=holdout,
-        dataset=_dataset(about) if data is None else _given_dataset(run, about, data),
+        dataset=_dataset(run, about) if data is None else _given_dataset(run, about, data),
     )
 
 
@@ -226,12 +226,12 @@ def _check_own(run: RunDirectory, found: Predictions, split: str) -> None:
             )
 
 
-def _dataset(about: Mapping[str, Any]) -> PackedDataset | Missing:
-    """Return the packed data that the run was made from, where it is still there."""
+def _dataset(run: RunDirectory, about: Mapping[str, Any]) -> PackedDataset | Missing:
+    """Return the packed data that the run was made from, where it is at hand."""
     remedy = "name its place with --data DIR, or pack it again, and write the report anew"
     try:
-        found = packed.load(Path(about["path"]))
-    except DataError as error:
+        found = find_data(run)
+    except (DataError, StorageError) as error:
         return Missing(f"the packed data is not at hand, so no image is shown: {error}", remedy)
     if found.fingerprint != about["fingerprint"]:
         return Missing(

@@ -75,8 +75,13 @@ class RunDirectory(Places):
 
     @classmethod
     def is_at(cls, path: Path) -> bool:
-        """Return whether a run directory, whole or damaged, lies at `path`."""
-        return (path / RECIPE).is_file()
+        """Return whether a run directory, whole or damaged, lies at `path`.
+
+        Raises:
+            StorageError: the place may not be entered.
+        """
+        with storage_errors(path):
+            return (path / RECIPE).is_file()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -84,14 +89,16 @@ class RunDirectory(Places):
 
         Raises:
             RunError: there is no such folder, or it is not a run directory.
+            StorageError: the place may not be entered.
         """
-        if not path.is_dir():
-            raise RunError(
-                f"{path}: no such run directory; check the path, or start a run with: thumbnet train RECIPE"
-            )
-        for name in (RECIPE, DATA, ENVIRONMENT, STATUS):
-            if not (path / name).is_file():
-                raise RunError(f"{path}: not a run directory ({name} is missing); give the folder of a run")
+        with storage_errors(path):
+            if not path.is_dir():
+                raise RunError(
+                    f"{path}: no such run directory; check the path, or start a run with: thumbnet train RECIPE"
+                )
+            for name in (RECIPE, DATA, ENVIRONMENT, STATUS):
+                if not (path / name).is_file():
+                    raise RunError(f"{path}: not a run directory ({name} is missing); give the folder of a run")
         return cls(path)
 
     @classmethod
@@ -100,6 +107,7 @@ class RunDirectory(Places):
 
         Raises:
             RunError: a folder that is no run, or a run that is damaged.
+            StorageError: the place may not be entered.
         """
         found = cls.weights_behind(path)
         return None if found is None else found[0]
@@ -110,8 +118,11 @@ class RunDirectory(Places):
 
         Raises:
             RunError: a folder that is no run, or a run that is damaged.
+            StorageError: the place may not be entered.
         """
-        if path.is_dir():
+        with storage_errors(path):
+            is_folder = path.is_dir()
+        if is_folder:
             return cls.open(path), "last"
         for file in (path.absolute(), path.resolve()):
             if file.parent.name == CHECKPOINTS and cls.is_at(file.parent.parent):

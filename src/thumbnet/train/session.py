@@ -13,7 +13,7 @@ from thumbnet.data import training_subsets
 from thumbnet.errors import DataError, RunError, TrainingError
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Recipe
-from thumbnet.run import RunDirectory
+from thumbnet.run import RunDirectory, find_data
 from thumbnet.train.checks import check_recipe
 from thumbnet.train.hardware import (
     choose_device,
@@ -186,13 +186,14 @@ def _failures_noted(run: RunDirectory, plan: Plan, trainer: Trainer) -> Iterator
 
 
 def load_run_data(run: RunDirectory, data: Path | None) -> PackedDataset:
-    """Return the packed data of a run: at `data` where given, else where the run found it.
+    """Return the packed data of a run: at `data` where given, else where `find_data` finds it.
 
     Raises:
         DataError: it is not there, damaged, or of other classes than the run's.
+        StorageError: its place may not be entered.
     """
     classes = run.class_ids()
-    dataset = packed.load(data if data is not None else Path(run.data()["path"]))
+    dataset = find_data(run) if data is None else packed.load(data)
     if tuple(info.id for info in dataset.classes) != classes:
         raise DataError(
             f"{dataset.path}: its {len(dataset.classes)} classes are not the run's {len(classes)}; "
@@ -202,10 +203,11 @@ def load_run_data(run: RunDirectory, data: Path | None) -> PackedDataset:
 
 
 def load_own_data(run: RunDirectory, data: Path | None) -> PackedDataset:
-    """Return the packed data that a run was made from: at `data` where given, else where the run found it.
+    """Return the packed data that a run was made from: at `data` where given, else where `find_data` finds it.
 
     Raises:
         DataError: it is not there, damaged, or other data than the run's.
+        StorageError: its place may not be entered.
     """
     dataset = load_run_data(run, data)
     _require_own(run, dataset)
