@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.cli.calling import Shell, set_options, status
 from tests.helpers import copy_of, mtimes
-from tests.shapes import class_ids, class_name, draw
+from tests.shapes import class_ids, class_name, draw, make_tiny_imagenet
 from tests.workflows.runs import CLASSES, SETTINGS, TEST, VAL
 from thumbnet import metrics, records, submission
 from thumbnet.cli.main import app
@@ -20,6 +20,7 @@ from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipes import RECIPES
 from thumbnet.run import RunDirectory
+from thumbnet.sources import pack
 
 SET = set_options(SETTINGS)
 
@@ -131,6 +132,16 @@ def test_training_on_the_holdout_is_said_wherever_it_is_judged(
     assert "the network trained on images of holdout" in shell.text("evaluate", out, "--split", "holdout")
     assert shell.json("evaluate", out, "--split", "holdout")["trained_on"] is True
     assert shell.json("evaluate", out)["trained_on"] is False
+
+
+def test_other_data_than_the_runs_is_said(run: RunDirectory, tmp_path: Path, shell: Shell) -> None:
+    source = make_tiny_imagenet(tmp_path / "source", classes=CLASSES, train=2, val=2, test=1, size=32, seed=9)
+    other = pack(source, tmp_path / "other", size=32, threads=1)
+    for data, is_other in ((["--data", other.path, "--threads", 1], True), ([], False)):
+        printed = shell.text("evaluate", run.path, *data)
+        assert ("note: this is val of other data than the run's" in printed) is is_other
+        assert ("val of other data, views" in " ".join(printed.split())) is is_other
+        assert shell.json("evaluate", run.path, *data)["other_data"] is is_other
 
 
 def test_resume_leaves_a_complete_run_as_it_is(run: RunDirectory, shell: Shell) -> None:

@@ -1,6 +1,7 @@
 """Judging: stored predictions, the network again, and test-time views computed by hand."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 from torch.nn import functional
 
+from tests.helpers import copy_of
 from tests.shapes import class_ids, make_tiny_imagenet
 from tests.workflows.runs import CLASSES, TEST, VAL
 from thumbnet import metrics
@@ -17,10 +19,12 @@ from thumbnet.data import judged_subset
 from thumbnet.ensemble import Over
 from thumbnet.errors import DataError, PredictionError, RecipeError, RunError
 from thumbnet.evaluate import predict_subset
+from thumbnet.files import write_json
 from thumbnet.packed import PackedDataset
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
 from thumbnet.views import find_views
+from thumbnet.workflows.comparing import compare_sources
 from thumbnet.workflows.judging import judge, load_network
 from thumbnet.workflows.stored import (
     How,
@@ -177,6 +181,32 @@ def test_weights_that_a_split_chose_say_so_there(
     source = Source.open(run.path)
     assert evaluation(source, judge(run, "holdout", How(weights=weights)))["selected_on"] == expected
     assert evaluation(source, judge(run, "holdout", How(weights=weights), data=other.path))["selected_on"] == []
+
+
+def test_other_data_is_judged_only_where_it_is_named(
+    run: RunDirectory, dataset: PackedDataset, other: PackedDataset, tmp_path: Path
+) -> None:
+    replaced = copy_of(run, tmp_path / "run")
+    write_json(replaced.path / "data.json", run.data() | {"path": str(other.path)})
+    with pytest.raises(DataError, match=r"other data than the run's \(its fingerprint differs\).*--data"):
+        judge(replaced, "val", How(views="flip"))
+    source = Source.open(replaced.path)
+    for data, is_other in ((other, True), (dataset, False)):
+        found = judge(replaced, "val", How(views="flip"), data=data.path)
+        assert evaluation(source, found)["other_data"] is is_other
+        compared = compare_sources([source, source], [found, judge(replaced, "val", data=data.path)])
+        notes = [f"{replaced.path}: this is val of other data than the run's: the network may have trained on some"]
+        assert [note.partition(" of its images")[0] for note in compared.notes] == notes * is_other
+
+
+def test_other_data_is_judged_at_the_size_of_the_runs_own(run: RunDirectory, unpacked: Path, tmp_path: Path) -> None:
+    larger = pack(unpacked, tmp_path / "larger", size=48, threads=1)
+    recipe = run.recipe()
+    assert recipe.judged_size(larger.image_size) == 48
+    stated = replace(recipe, evaluation=replace(recipe.evaluation, image_size=32))
+    subset = judged_subset(larger, "val", CPU)
+    expected = predict_subset(load_network(run, "last", CPU), subset, stated, larger, weights="last")
+    np.testing.assert_allclose(judge(run, "val", data=larger.path).logits, expected.logits, atol=1e-5)
 
 
 def test_the_mode_of_the_network_is_its_last(run: RunDirectory) -> None:

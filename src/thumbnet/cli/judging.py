@@ -139,16 +139,18 @@ def _show_evaluation(found: dict[str, Any]) -> None:
     from rich.table import Table
 
     from thumbnet.predictions import choice_note
+    from thumbnet.workflows.stored import other_data_note
 
     console = table_console()
-    table = Table(
-        "figure", "value", "95% interval", title=f"{found['run']}, {found['split']}, views: {found['views']}"
-    )
+    split = f"{found['split']} of other data" if found["other_data"] else found["split"]
+    table = Table("figure", "value", "95% interval", title=f"{found['run']}, {split}, views: {found['views']}")
     for key, label in (("top1", "top-1"), ("top5", "top-5")):
         table.add_row(label, percent(found[key], 2), interval(found[f"{key}_interval"], 2))
     table.add_row("negative log-likelihood", f"{found['nll']:.4f} nats", "")
     table.add_row("calibration error (15 bins)", f"{found['ece']:.2%}", "")
     table.add_row("images", f"{found['images']:,}", "")
+    if found["other_data"]:
+        console.print(f"note: {other_data_note(found['split'])}", soft_wrap=True)
     if found["trained_on"]:
         console.print(f"note: the network trained on images of {found['split']}, so this is no accuracy on new images")
     if found["split"] in found["selected_on"]:

@@ -6,7 +6,14 @@ from typing import Any
 
 from thumbnet.comparison import Comparison, compare
 from thumbnet.predictions import Predictions, choice_note, chosen_on
-from thumbnet.workflows.stored import Source, require_labels, saw_in_training, stated_views
+from thumbnet.workflows.stored import (
+    Source,
+    of_other_data,
+    other_data_note,
+    require_labels,
+    saw_in_training,
+    stated_views,
+)
 
 
 @dataclass(frozen=True)
@@ -15,8 +22,8 @@ class Compared:
 
     Args:
         split: the split that judged.
-        sides: of both, the `path`, `views`, `over`, `weights`, whether it `trained_on` images of the split, and the
-            splits that its weights or members were `selected_on`.
+        sides: of both, the `path`, `views`, `over`, `weights`, whether it `trained_on` images of the split, whether
+            that is of `other_data` than a run's own, and the splits that its weights or members were `selected_on`.
         comparison: the second against the first.
     """
 
@@ -47,6 +54,8 @@ class Compared:
         """What must be known of the figures, a sentence each."""
         seen = [side["path"] for side in self.sides if side["trained_on"]]
         found = [f"{path} trained on images of {self.split}" for path in dict.fromkeys(seen)]
+        others = [side["path"] for side in self.sides if side["other_data"]]
+        found += [f"{path}: {other_data_note(self.split)}" for path in dict.fromkeys(others)]
         for label, side in zip(self.labels, self.sides, strict=True):
             if self.split in side["selected_on"]:
                 found.append(choice_note(f"{label} was", self.split, tested=True))
@@ -74,5 +83,8 @@ def compare_sources(sources: Sequence[Source], predictions: Sequence[Predictions
 
 def _side(source: Source, predictions: Predictions) -> dict[str, Any]:
     seen = saw_in_training(source, predictions)
-    chosen = chosen_on(predictions.provenance)
-    return {"path": str(source.path), **stated_views(predictions), "trained_on": seen, "selected_on": chosen}
+    found = {"path": str(source.path), **stated_views(predictions), "trained_on": seen}
+    return found | {
+        "other_data": of_other_data(source, predictions),
+        "selected_on": chosen_on(predictions.provenance),
+    }

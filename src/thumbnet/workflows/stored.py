@@ -110,6 +110,17 @@ def saw_in_training(source: Source, predictions: Predictions) -> bool:
     return trained_on(provenance, predictions.split) is True
 
 
+def of_other_data(source: Source, predictions: Predictions) -> bool:
+    """Return whether `predictions` of a run are for other data than it was made from, as far as they say."""
+    stated = predictions.provenance.get("data")
+    return source.run is not None and stated is not None and stated != source.run.data()["fingerprint"]
+
+
+def other_data_note(split: str) -> str:
+    """Return the sentence beside figures on `split` of other data than the run's."""
+    return f"this is {split} of other data than the run's: the network may have trained on some of its images."
+
+
 def require_labels(predictions: Predictions) -> None:
     """Check that the predictions can be scored.
 
@@ -127,7 +138,7 @@ def evaluation(source: Source, predictions: Predictions) -> dict[str, Any]:
     """Return the scores of `source` on the split of its `predictions`, and the accuracy of each class, as JSON data.
 
     Accuracies are fractions; that of a class without images is `None`. `selected_on` are the splits whose images chose
-    the weights or the members.
+    the weights or the members; `other_data` says whether a run judged other data than its own.
 
     Raises:
         DataError: the split has no labels.
@@ -141,4 +152,5 @@ def evaluation(source: Source, predictions: Predictions) -> dict[str, Any]:
     ]
     found = {"split": predictions.split, **predictions.scores().to_json(), "classes": classes}
     found |= {"run": str(source.path), **stated_views(predictions), "selected_on": chosen_on(predictions.provenance)}
-    return found | {"trained_on": saw_in_training(source, predictions)}
+    seen, other = saw_in_training(source, predictions), of_other_data(source, predictions)
+    return found | {"trained_on": seen, "other_data": other}
