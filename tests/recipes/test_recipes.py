@@ -264,6 +264,12 @@ def test_our_own_headline_is_the_last_step() -> None:
     assert RECIPES["demo"]().train_on == "fit"
 
 
+def test_our_own_sizes_do_not_follow_the_data() -> None:
+    recipe = RECIPES["resnet18-64"]()
+    assert [phase.image_size for phase in make_plan(recipe, 1000, 128).phases] == [40, 48, 64]
+    assert recipe.judged_size(128) == 64
+
+
 def test_reported_figures() -> None:
     figures = {name: row.reported.val for name, row in ROWS.items()}
     assert figures["ma-scratch"] == figures["ma-scratch-64"] == 0.40

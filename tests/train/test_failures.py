@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import QUIET, assert_same_results, iterations_of, short_recipe, stored_files
+from tests.helpers import FLIP, QUIET, assert_same_results, iterations_of, short_recipe, stored_files
 from tests.shapes import make_tiny_imagenet
 from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
@@ -255,6 +255,10 @@ WRONG = [
     ({"optimizer": Optimizer("sdg", 0.1)}, "optimizer 'sdg' is unknown; did you mean sgd"),
     ({"phases": (Phase(epochs(1), ((operation("flop"),),)),)}, "operation 'flop' is unknown"),
     ({"phases": (Phase(epochs(1)), Phase(epochs(1), ((operation("random_crop", size=60),),)))}, "60"),
+    (
+        {"phases": (Phase(epochs(1)), Phase(epochs(1), (FLIP, (operation("random_crop", size=24),))))},
+        r"phases.1.policies.1: gives images of 24 pixels, while the data has 32 .* set phases.1.image_size=24, or 32",
+    ),
     ({"phases": (Phase(epochs(1)), Phase(epochs(1), trainable=("fc.*",)))}, r"'fc.\*' matches no parameter"),
     ({"phases": (Phase(epochs(1)), Phase(iterations(1), optimizer=Optimizer("adan", 0.1)))}, "'adan' is unknown"),
     ({"evaluation": Evaluation(policy=(operation("horizontal_flip"),))}, "'horizontal_flip' is random"),
@@ -293,6 +297,7 @@ TRAINED = [
     {"phases": (Phase(epochs(1), trainable="head"),)},
     {"phases": (Phase(epochs(1), trainable="head", cached_features=1),)},
     {"phases": (Phase(epochs(1), image_size=64),)},
+    {"phases": (Phase(iterations(2), ((operation("random_crop", size=24),),), image_size=32),)},
     {"phases": (Phase(epochs(1), ((), ())),)},
     {"model": Model("small", {"width": 4})},
 ]

@@ -7,7 +7,7 @@ array, of the bytes after the `.npy` header). The data set's fingerprint is comp
 it does not depend on the archive, the paths or the time, and a verified folder proves its fingerprint.
 """
 
-from thumbnet.packed.format import FORMAT_VERSION, SIDECAR, TINY_IMAGENET_FINGERPRINT, ClassInfo
+from thumbnet.packed.format import FORMAT_VERSION, SIDECAR, TINY_IMAGENET_FINGERPRINT, TINY_IMAGENET_SIZE, ClassInfo
 from thumbnet.packed.holdout import holdout_mask, packed_split_of, subset_indices
 from thumbnet.packed.reader import PackedDataset, PackedSplit, default_path, is_at, load
 from thumbnet.packed.writer import DatasetWriter, SplitWriter, create
@@ -16,6 +16,7 @@ __all__ = [
     "FORMAT_VERSION",
     "SIDECAR",
     "TINY_IMAGENET_FINGERPRINT",
+    "TINY_IMAGENET_SIZE",
     "ClassInfo",
     "DatasetWriter",
     "PackedDataset",

@@ -9,6 +9,7 @@ FORMAT_VERSION = 1
 SIDECAR = "dataset.json"
 
 DEFAULT_NAME = "tiny-imagenet-200"
+TINY_IMAGENET_SIZE = 64
 TINY_IMAGENET_FINGERPRINT = "cdda66f27e47601a78d44436caaf27a4bb55ba85c8500c36b6412510936fe657"
 """Fingerprint of the whole Tiny ImageNet at 64 pixels, by which it is told from other data of its layout."""
 

@@ -44,7 +44,7 @@ def resnet18_64() -> Recipe:
         phases=(
             Phase(epochs(8), policies=(zoom(40),), image_size=40),
             Phase(epochs(5), policies=(zoom(48),), image_size=48),
-            Phase(epochs(4), policies=(zoom(64),)),
+            Phase(epochs(4), policies=(zoom(64),), image_size=64),
         ),
         schedule=Schedule("one_cycle", options={"peak_at": 0.25}),
         batch_size=256,

@@ -48,7 +48,7 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     for planned in plan.phases:
         set_trainable(model, planned.phase)
         parameter_groups(model, optimizer_of(recipe, planned.index))
-        _check_policies(planned.phase, dataset)
+        _check_policies(planned, dataset)
         if planned.phase.cached_features:
             _check_features(model, planned.phase, planned.index, dataset)
         elif _has_batch_of_one(planned, images, recipe.batch_size):
@@ -100,8 +100,19 @@ def _check_batch_of_one(model: torch.nn.Module, planned: PhasePlan, recipe: Reci
         ) from error
 
 
-def _check_policies(phase: Phase, dataset: PackedDataset) -> None:
-    """Build every policy and put two blank images through it: an operation may not fit their size."""
-    for policy in phase.policies:
+def _check_policies(planned: PhasePlan, dataset: PackedDataset) -> None:
+    """Build every policy and put two blank images through it: an operation may not fit their size.
+
+    Nor may it change their size in a phase that states none, which would bring them back to the data's unasked.
+    """
+    for number, policy in enumerate(planned.phase.policies):
         blank = torch.zeros(2, 3, dataset.image_size, dataset.image_size)
-        build_policy(policy, len(dataset.classes))(blank, torch.zeros(2, dtype=torch.int64), torch.Generator())
+        augmentation = build_policy(policy, len(dataset.classes))
+        images, _ = augmentation(blank, torch.zeros(2, dtype=torch.int64), torch.Generator())
+        side = images.shape[-1]
+        if planned.phase.image_size is None and side != dataset.image_size:
+            raise RecipeError(
+                f"phases.{planned.index}.policies.{number}: gives images of {side} pixels, while the data has "
+                f"{dataset.image_size} and the phase states no size; set phases.{planned.index}.image_size={side}, or "
+                f"{dataset.image_size} to have them resized"
+            )

@@ -111,6 +111,18 @@ def test_a_record_that_is_not_of_our_recipe_is_refused(record: Record | Measurem
         make_lines([record])
 
 
+@pytest.mark.parametrize(("phase", "is_same"), [(2, True), (1, False)])
+def test_a_size_left_to_the_data_is_that_of_tiny_imagenet(phase: int, is_same: bool) -> None:
+    recipe = to_json(RECIPES["resnet18-64"]())
+    recipe["phases"][phase]["image_size"] = None
+    record = run_record("resnet18-64", recipe=recipe)
+    if is_same:
+        assert make_lines([record])[-1].measured is not None
+    else:
+        with pytest.raises(StorageError, match="made by another recipe"):
+            make_lines([record])
+
+
 def test_another_seed_is_the_same_recipe() -> None:
     other = run_record(M1, seed=3, recipe=to_json(replace(RECIPES[M1](), seed=3)), best=(2, 2900))
     assert measured(other).figure == 0.29
