@@ -179,7 +179,8 @@ def test_files_that_are_no_images(run: RunDirectory, tmp_path: Path, shell: Shel
         (["--split", "test"], "split 'test' has no labels, so it cannot be scored"),
         (["--views", "flipp"], "views 'flipp' are unknown; did you mean flip"),
         (["--weights", "newest"], "tag 'newest' is unknown"),
-        (["--weights", "epoch-0003"], "epoch-0003.pt: no such checkpoint"),
+        (["--weights", "epoch-0003"], "has no weights 'epoch-0003' "),
+        (["--weights", "epoch-0003"], "use one that it has: first, best, last"),
         (["--device", "gpu"], "device 'gpu' cannot be used here"),
     ],
 )

@@ -110,6 +110,20 @@ class Places:
             _check_tag(tag, ("first", "last", "best"), f", or a snapshot such as {snapshot_tag(1200)}")
         return self.path / CHECKPOINTS / f"{tag}.pt"
 
+    def stored_weights(self, tag: str) -> Path:
+        """Return the file of the weights called `tag`, which is there.
+
+        Raises:
+            RunError: `tag` has another form, or the run has no such weights; the message names those that it has.
+        """
+        file, there = self.weights_path(tag), self.weights_tags()
+        if tag not in there:
+            raise RunError(
+                f"run {self.path}: has no weights {tag!r} (best is kept where selected_on names a split, epochs where "
+                f"checkpointing.keep names them); use one that it has: {', '.join(there) or 'none yet'}"
+            )
+        return file
+
     def weights_tags(self) -> list[str]:
         """Return the tags of the weights that are stored: first, epochs and snapshots in order, best, last."""
         tags = {file.stem for file in (self.path / CHECKPOINTS).glob("*.pt")}

@@ -28,7 +28,7 @@ def load_network(run: RunDirectory, weights: str, device: torch.device) -> nn.Mo
     recipe, data = run.recipe(), run.data()
     size = recipe.first_size(data["image_size"])
     model = build_model(without_weights(recipe.model), len(data["classes"]), size)
-    load_weights(model, run.weights_path(weights))
+    load_weights(model, run.stored_weights(weights))
     return placed(model, recipe, device).eval()
 
 

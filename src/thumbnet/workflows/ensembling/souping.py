@@ -127,7 +127,7 @@ def make_soup(
         raise RunError(f"{trained_on_all[0].name}: trained on the holdout, so nothing can be chosen there")
     # What one network has seen, the soup has seen.
     base = (trained_on_all or list(ingredients))[0]
-    tensors = [load_tensors(one.run.weights_path(one.tag)) for one in ingredients]
+    tensors = [load_tensors(one.run.stored_weights(one.tag)) for one in ingredients]
     for one, found in zip(ingredients, tensors, strict=True):
         _check_shapes(ingredients[0], tensors[0], one, found)
     where = device or torch.device("cpu")
