@@ -55,3 +55,14 @@ def test_report_writes_the_page_and_its_figures(
     assert {file.name for file in (tmp_path / "page-csv").iterdir()} == {"classes.csv", "duplicates.csv"}
     assert "ends in .html" in shell.error("data", "report", dataset.path, "--out", tmp_path / "page.txt")
     assert "no such folder" in shell.error("data", "report", tmp_path / "nothing", "--out", page)
+
+
+def test_report_without_a_cache_that_can_be_written(
+    dataset: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path / "file"))
+    command = ("data", "report", dataset.path, "--out", tmp_path / "page.html")
+    assert str(tmp_path / "file") in shell.error(*command)
+    shell.text(*command, "--cache", tmp_path / "kept")
+    assert [file.suffix for file in (tmp_path / "kept" / "duplicates").iterdir()] == [".npz"]

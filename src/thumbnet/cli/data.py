@@ -79,13 +79,17 @@ def report(
     out: Annotated[Path, Parameter(help="The page (.html); its figures are written beside it.")] = Path(
         "data-report.html"
     ),
+    cache: Annotated[
+        Path | None,
+        Parameter(help="Folder that duplicates are kept in; by default $THUMBNET_CACHE, else the user's own."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write one HTML page about the packed folder DATA, with its figures as JSON and CSV.
 
     It shows the images of each class and their mean, greyscale, boxes, and the images that are there twice or nearly
     so. Duplicates are searched once (a minute for 120,000 images) and kept in the cache, where `thumbnet report` finds
-    them.
+    them; with another --cache it does not.
     """
     from thumbnet.report.data_page import make_data_report
     from thumbnet.report.page import check_place, write_report
@@ -93,7 +97,7 @@ def report(
     check_place(out)
     dataset = open_data(data)
     with _progress() as watch:
-        made = make_data_report(dataset, watch=watch)
+        made = make_data_report(dataset, cache, watch)
     page, figures, tables = write_report(made, out)
     if as_json:
         print_json({**made.figures, "page": str(page)})
