@@ -61,6 +61,22 @@ def test_the_path_of_the_error_itself_is_preferred() -> None:
         raise OSError(errno.ENOSPC, "No space", "inner")
 
 
+def test_whether_a_file_can_be_written_is_known_before(tmp_path: Path) -> None:
+    there = tmp_path / "there.txt"
+    there.write_text("kept")
+    files.check_writable(there)
+    files.check_writable(tmp_path / "new.txt")
+    for path, message in (
+        (tmp_path, "this is a folder"),
+        (tmp_path / "no" / "new.txt", "no such file or folder"),
+        (there / "new.txt", "a part of the path is a file"),
+    ):
+        with pytest.raises(StorageError, match=message) as caught:
+            files.check_writable(path)
+        assert str(caught.value).startswith(f"{path}: ")
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(there, "kept")]
+
+
 def test_a_full_device_is_one_line() -> None:
     with (
         pytest.raises(StorageError, match="the disk is full"),

@@ -172,6 +172,22 @@ def locked(file: Path, otherwise: ThumbnetError | Callable[[], None]) -> Iterato
         lock.release()
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file can be written to `path`, in place of one that may be there.
+
+    Raises:
+        StorageError: it is a folder, or its folder is not there or takes no file.
+    """
+    with storage_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        try:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:  # it names the trial, not the file
+            raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def check_absent(path: Path) -> None:
     """Check that nothing lies at `path` yet, not even a link that leads nowhere.
 

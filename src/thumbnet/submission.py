@@ -81,6 +81,20 @@ def write(
         handle.write(content)
 
 
+def check_classes(path: Path, class_ids: Sequence[str]) -> None:
+    """Check that a submission to `path` can name any of these classes, before anything is judged.
+
+    Raises:
+        PredictionError: one does not fit the format.
+    """
+    for label in class_ids:
+        if not fits("image", label):
+            raise PredictionError(
+                f"{path}: class {_shown(label)} does not fit the submission format (no blank, no line break); "
+                "rename it and pack again, or give FILE.npz"
+            )
+
+
 def fits(image: str, label: str) -> bool:
     """Return whether a submission can state that `image` is of the class `label`.
 

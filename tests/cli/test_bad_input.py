@@ -199,6 +199,24 @@ def test_predictions_need_one_clear_place(run: RunDirectory, tmp_path: Path, she
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_where_predictions_go_is_checked_before_they_are_made(
+    copy: RunDirectory, tmp_path: Path, shell: Shell
+) -> None:
+    copy.weights_path("last").unlink()
+    command = ("predict", copy.path, "--split", "val", "--views", "flip", "--out")
+    assert f"{tmp_path / 'no' / 'out.txt'}: no such file or folder" in shell.error(
+        *command, tmp_path / "no" / "out.txt"
+    )
+    assert f"{tmp_path}: this is a folder" in shell.error(*command, tmp_path)
+    about = copy.data()
+    about["classes"][2]["id"] = "two words"
+    (copy.path / "data.json").write_text(json.dumps(about))
+    text = f"{tmp_path / 'out.txt'}: class 'two words' does not fit the submission format"
+    assert text in shell.error(*command, tmp_path / "out.txt")
+    assert "does not fit the submission format" not in shell.error(*command, tmp_path / "out.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
 def test_damaged_predictions(copy: RunDirectory, dataset: PackedDataset, tmp_path: Path, shell: Shell) -> None:
     whole = Predictions.load(copy.predictions_path("val"))
     copy.predictions_path("val").write_bytes(b"PK\x03\x04 and nothing more")

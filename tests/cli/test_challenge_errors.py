@@ -1,6 +1,8 @@
 """What is wrong with a challenge's files and options is one line of the command line; nothing is lost by it."""
 
+import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from benchmarks.challenge.processes import free_port
 from tests.challenge.world import World
 from tests.cli.calling import Shell, status
 from thumbnet.challenge import ledger
+from thumbnet.challenge.client import Server
 from thumbnet.challenge.settings import Settings
 from thumbnet.cli.serve import _url
 from thumbnet.errors import ChallengeError
@@ -22,6 +25,27 @@ def test_a_kept_token_that_is_none_of_ours_is_said(kept: str, labels_file: Path,
     path.parent.mkdir(parents=True)
     path.write_text(kept)
     assert f"{path}: not what `thumbnet join` keeps; join again" in shell.error("submit", labels_file)
+
+
+def test_an_account_is_made_only_where_its_token_can_be_kept(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "config").write_text("in the way")
+    # Nothing answers there, so that this would be said if anything were sent.
+    said = shell.error("join", f"http://127.0.0.1:{free_port()}", "--name", "anna", "--code", "abc")
+    assert f"{tmp_path / 'config'}" in said
+    assert "give it as $THUMBNET_TOKEN, with $THUMBNET_SERVER" in said
+    assert "no answer" not in said
+
+
+def test_a_token_that_is_lost_after_all_can_be_had_again(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sign_up(server: Server, *_: object, **__: object) -> Server:
+        shutil.rmtree(tmp_path / "config")
+        return Server(server.url, "tn_1")
+
+    monkeypatch.setattr(Server, "sign_up", sign_up)
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long password\n"))
+    assert "the account is there, so join again with --again" in shell.error("join", "http://x", "--name", "anna")
 
 
 def test_errors_name_the_roster_and_the_receipt(tmp_path: Path, shell: Shell) -> None:

@@ -18,6 +18,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import print_json, table_console
 from thumbnet.errors import PredictionError, RunError
+from thumbnet.files import check_writable
 from thumbnet.text import interval, percent
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def predict(
         return
     if out is None:
         raise RunError(f"run {run}: predictions of {split!r} need a file; add --out FILE, or give image files")
+    _check_place(out, source)
     predictions = find_predictions(source, split, how, data=data, compute=compute)
     if out.suffix == ".npz":
         predictions.save(out)
@@ -108,6 +110,15 @@ def predict(
         print_json({"file": str(out), "split": split, "images": len(predictions.image_ids)})
     else:
         sys.stdout.write(f"{out}: {len(predictions.image_ids):,} predictions of {split}\n")
+
+
+def _check_place(out: Path, source: "Source") -> None:
+    """Check, before a network judges anything, that its predictions can be written to `out`."""
+    from thumbnet import submission
+
+    check_writable(out)
+    if out.suffix != ".npz" and source.run is not None:
+        submission.check_classes(out, source.run.class_ids())
 
 
 def _guess(

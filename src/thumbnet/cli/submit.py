@@ -11,8 +11,8 @@ from cyclopts import Parameter
 
 from thumbnet.cli.options import JsonFlag
 from thumbnet.cli.printing import print_json, tell
-from thumbnet.errors import ChallengeError
-from thumbnet.files import private_file, read_json, storage_errors
+from thumbnet.errors import ChallengeError, StorageError
+from thumbnet.files import check_writable, private_file, read_json, storage_errors
 
 if TYPE_CHECKING:
     from thumbnet.challenge.client import Server
@@ -75,18 +75,37 @@ def join(
     """
     from thumbnet.challenge.client import Server
 
+    path = _kept_path()
+    _make_place(path)
     password = _password()
     asked = Server(server.rstrip("/"))
     if again:
         joined = asked.sign_in(name, password)
     else:
         joined = asked.sign_up(name, password, code=code, team=team, team_code=team_code)
-    path = _kept_path()
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with private_file(path) as handle:
-        handle.write(json.dumps({"server": joined.url, "token": joined.token}).encode())
+    try:
+        with private_file(path) as handle:
+            handle.write(json.dumps({"server": joined.url, "token": joined.token}).encode())
+    except StorageError as error:
+        raise ChallengeError(f"{error}; the account is there, so join again with --again") from error
     sys.stdout.write(f"joined {joined.url} as {name}; next: thumbnet submit FILE\n")
+
+
+def _make_place(path: Path) -> None:
+    """Make the folder of the file `path` and check that it takes one, for an invite code is used up only once.
+
+    Raises:
+        ChallengeError: it does not.
+    """
+    try:
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        check_writable(path)
+    except StorageError as error:
+        raise ChallengeError(
+            f"{error}; or sign up on the server's pages, make a token on the page Account, and give it as "
+            "$THUMBNET_TOKEN, with $THUMBNET_SERVER"
+        ) from error
 
 
 def _send(server: "Server", content: bytes, *, wait: bool) -> dict[str, Any]:
