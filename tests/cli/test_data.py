@@ -1,6 +1,7 @@
 """`thumbnet data`: what packing and looking at packed data print, and the page about it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,41 @@ def test_mistakes_are_one_line(tmp_path: Path, shell: Shell) -> None:
     assert "no such file or folder" in shell.error("data", "pack", tmp_path / "nowhere", *out)
     assert "no such folder" in shell.error("data", "info", tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_place_the_packed_folder_has_the_whole_name_of_a_source_folder(
+    unpacked: Path, folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("THUMBNET_DATA", raising=False)
+    monkeypatch.setenv("THUMBNET_CACHE", str(folder / "cache"))
+    for year in ("2023", "2024"):
+        shutil.copytree(unpacked, f"pictures.{year}")
+        packed = shell.json("data", "pack", f"pictures.{year}", "--size", 16)
+        assert Path(packed["path"]) == folder / "cache" / f"pictures.{year}"
+
+
+@pytest.mark.usefixtures("folder")
+def test_digits_are_not_packed_for_a_folder_of_that_name(unpacked: Path, shell: Shell) -> None:
+    shutil.copytree(unpacked, "digits")
+    line = shell.error("data", "pack", "digits", "--out", "out")
+    assert "something here has this name too; give ./digits for that" in line
+    assert not Path("out").exists()
+    assert shell.json("data", "pack", "./digits", "--out", "out", "--size", 16)["name"] == "digits"
+    shutil.rmtree("digits")
+    for place in ("digits", "again"):  # packed data is no source, so there the word is clear
+        assert shell.json("data", "pack", "digits", "--out", place, "--size", 8)["classes"] == 10
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_class_without_images_in_a_split_counts(unpacked: Path, shell: Shell) -> None:
+    names = sorted(file.name for file in unpacked.glob("train/*/images/*"))
+    for number, name in enumerate(names[:6]):
+        target = Path("pets", "val" if number == 5 else "train", "cat" if number % 2 else "dog", name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(next(unpacked.glob(f"train/*/images/{name}")), target)
+    packed = shell.json("data", "pack", "pets", "--out", "out", "--size", 8)
+    assert packed["facts"]["images_per_class"]["val"] == {"cat": 1, "dog": 0}
+    assert "0 to 1 in each" in shell.text("data", "info", "out")
 
 
 def test_report_writes_the_page_and_its_figures(

@@ -58,9 +58,29 @@ def test_images_in_no_class_folder_are_called_so(tmp_path: Path) -> None:
     assert bare == ["left out, as in no class folder: 1 of the files, first cover.png"]
 
 
-def test_classes_without_splits_may_be_called_like_splits(tmp_path: Path) -> None:
-    folder = class_folders(tmp_path / "tickets", "", ["valid", "testing"], 3, seed=0)
+def test_classes_in_train_may_be_called_like_splits(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "tickets", "train", ["valid", "testing"], 3, seed=0)
     assert [item.name for item in pack(folder, tmp_path / "out").classes] == ["testing", "valid"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "inner", "meant"),
+    [("test", "", "test"), ("val", "cat/", "val"), ("Valid", "", "val"), ("testing", "dog/", "test")],
+)
+def test_a_split_without_train_is_not_taken_for_a_class(
+    folder: str, inner: str, meant: str, shapes_folder: Path, tmp_path: Path
+) -> None:
+    for name in (
+        "cat/1.jpg",
+        "cat/2.jpg",
+        "dog/1.jpg",
+        "dog/2.jpg",
+        f"{folder}/{inner}1.jpg",
+        f"{folder}/{inner}2.jpg",
+    ):
+        image_in(tmp_path / "pets" / name, shapes_folder)
+    message = refusal(tmp_path / "pets", tmp_path)
+    assert f"pets: {folder}: named like the {meant} split, which needs train beside it; put the class" in message
 
 
 def test_a_test_split_of_class_folders_is_labelled(tmp_path: Path) -> None:
@@ -68,6 +88,21 @@ def test_a_test_split_of_class_folders_is_labelled(tmp_path: Path) -> None:
     class_folders(folder, "test", ["cat", "dog"], 1, seed=1)
     test = pack(folder, tmp_path / "out").split("test")
     assert test.labels.tolist() == [0, 1]
+
+
+def test_a_test_split_of_which_some_folders_are_classes_is_refused(tmp_path: Path, shapes_folder: Path) -> None:
+    folder = class_folders(tmp_path / "pets", "train", ["cat", "dog"], 3, seed=0)
+    for name in ("test/cat/1.jpg", "test/dig/1.jpg"):
+        image_in(folder / name, shapes_folder)
+    assert "pets: test/dig: this class is not in train; did you mean dog?" in refusal(folder, tmp_path)
+
+
+def test_a_test_split_of_other_folders_is_said_to_have_no_labels(tmp_path: Path, shapes_folder: Path) -> None:
+    folder = class_folders(tmp_path / "pets", "train", ["cat", "dog"], 3, seed=0)
+    image_in(folder / "test/images/1.jpg", shapes_folder)
+    dataset = pack(folder, tmp_path / "out")
+    assert dataset.split("test").labels.tolist() == [-1]
+    assert dataset.facts["notes"] == ["test has no labels: none of its folders is named like a class (first images)"]
 
 
 @pytest.mark.parametrize("nested", ["", "train"])
@@ -145,7 +180,52 @@ def test_more_folders_beside_all_splits_are_left_out(shapes_folder: Path, tmp_pa
     ]
 
 
-def test_a_class_too_small_to_cut_val_from(shapes_folder: Path, tmp_path: Path) -> None:
+def test_val_is_not_cut_from_a_class_of_one_image(shapes_folder: Path, tmp_path: Path) -> None:
     for name in ("cat/1.jpg", "dog/1.jpg"):
         image_in(tmp_path / "pets" / name, shapes_folder)
-    assert "leaves the class cat without training images" in refusal(tmp_path / "pets", tmp_path)
+    assert "each class has a single image, so no val split can be cut; add" in refusal(tmp_path / "pets", tmp_path)
+    image_in(tmp_path / "pets/dog/2.jpg", shapes_folder)
+    for fraction in (0.1, 0.9):
+        dataset = pack(tmp_path / "pets", tmp_path / f"out{fraction}", val_fraction=fraction)
+        assert dataset.facts["images_per_class"] == {"train": {"cat": 1, "dog": 1}, "val": {"cat": 0, "dog": 1}}
+        assert dataset.facts["notes"] == [
+            "val has none of the classes with a single image, which train keeps: 1, first cat"
+        ]
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JPE", ".JPEG"])
+def test_images_of_every_usual_suffix_are_taken(suffix: str, shapes_folder: Path, tmp_path: Path) -> None:
+    for name in ("cat/1", "cat/2", "dog/1", "dog/2"):
+        image_in(tmp_path / f"pets/{name}{suffix}", shapes_folder)
+    dataset = pack(tmp_path / "pets", tmp_path / "out")
+    assert (dict(dataset.counts), dataset.facts["notes"]) == ({"train": 2, "val": 2}, [])
+
+
+def test_a_folder_keeps_what_follows_the_last_dot_of_its_name(shapes_folder: Path, tmp_path: Path) -> None:
+    for name in ("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg"):
+        image_in(tmp_path / "photos.2023" / name, shapes_folder)
+    assert pack(tmp_path / "photos.2023", tmp_path / "out").name == "photos.2023"
+    archive = zip_folder(tmp_path / "photos.2023", tmp_path / "photos.2024.zip")
+    assert pack(archive, tmp_path / "other").name == "photos.2024"
+
+
+@pytest.mark.parametrize(("encoding", "in_ascii"), [("utf-8", "Groesse"), ("cp437", "Grxxe")])
+def test_names_of_an_archive_that_lack_the_mark_of_utf_8(
+    encoding: str, in_ascii: str, shapes_folder: Path, tmp_path: Path
+) -> None:
+    for name in (f"{in_ascii}/1.jpg", f"{in_ascii}/2.jpg", "Zahl/1.jpg", "Zahl/2.jpg"):
+        image_in(tmp_path / "pets" / name, shapes_folder)
+    archive = zip_folder(tmp_path / "pets", tmp_path / "pets.zip")
+    # Of as many bytes, so that nothing else in the archive changes, the mark of ASCII names included.
+    archive.write_bytes(archive.read_bytes().replace(in_ascii.encode(), "Größe".encode(encoding)))
+    dataset = pack(archive, tmp_path / "out")
+    assert [item.id for item in dataset.classes] == ["Größe", "Zahl"]
+    said = "the archive does not say how its names are encoded: they are read as UTF-8, which they fit"
+    assert dataset.facts["notes"] == ([said] if encoding == "utf-8" else [])
+
+
+def test_a_class_name_with_a_blank_is_noted(shapes_folder: Path, tmp_path: Path) -> None:
+    for name in ("polar bear/1.jpg", "polar bear/2.jpg", "dog/1.jpg", "dog/2.jpg"):
+        image_in(tmp_path / "pets" / name, shapes_folder)
+    (note,) = pack(tmp_path / "pets", tmp_path / "out").facts["notes"]
+    assert note.startswith("1 of the class names have a blank, first 'polar bear': predictions can be written as .npz")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from thumbnet import packed, sources
 from thumbnet.errors import RecipeError
@@ -44,11 +43,11 @@ def pack_data(
         threads: threads that decode; 0 is one for each processor.
 
     Raises:
-        DataError: the source is missing, incomplete or damaged, or an option is out of range.
+        DataError: the source is missing, incomplete or damaged, an option is out of range, or 'digits' is the name of
+            something in the current folder too, other than packed data.
         StorageError: `out` exists or cannot be written.
     """
-    chosen: Path | Literal["digits"] | None = "digits" if source == "digits" else path_of(source)
-    return sources.pack(chosen, Path(out), size=size, val_fraction=val_fraction, threads=threads)
+    return sources.pack(sources.source_of(source), Path(out), size=size, val_fraction=val_fraction, threads=threads)
 
 
 def make_recipe(name: str, settings: Mapping[str, object] | None = None) -> Recipe:

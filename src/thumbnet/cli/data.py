@@ -50,12 +50,13 @@ def pack(
     """
     from thumbnet import packed
     from thumbnet.sources import pack as pack_source
+    from thumbnet.sources import source_name, source_of
 
-    chosen = None if source is None else Path(source)
-    target = out or (packed.default_path() if chosen is None else packed.default_path(chosen.resolve().stem))
+    chosen = source_of(source)
+    target = out or (packed.default_path() if chosen is None else packed.default_path(source_name(chosen)))
     with _progress() as watch:
         dataset = pack_source(
-            "digits" if source == "digits" else chosen,
+            chosen,
             target,
             size=size,
             val_fraction=val_fraction,
@@ -160,7 +161,8 @@ def _rows(dataset: "PackedDataset") -> Iterator[tuple[str, str]]:
         f"{len(dataset.classes)}: {', '.join(item.name.partition(',')[0] for item in dataset.classes[:3])}, ...",
     )
     for split, counts in facts.get("images_per_class", {}).items():
-        low, high = min(counts.values()), max(counts.values())
+        each = [counts.get(item.id, 0) for item in dataset.classes]
+        low, high = min(each), max(each)
         yield f"  {split}", f"{low:,} in each" if low == high else f"{low:,} to {high:,} in each"
     yield "size", f"{dataset.image_size} x {dataset.image_size} pixels, RGB"
     for split, kinds in facts.get("converted", {}).items():

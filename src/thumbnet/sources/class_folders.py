@@ -1,7 +1,8 @@
 """Folders of class folders: `train/<class>/...` and `val/<class>/...`, or `<class>/...` with a val split cut from it.
 
 A class is a folder, its id and name are the folder's name, and its images are the files with an image's suffix at any
-depth below. `test/` is optional: class folders of known classes give labels, anything else is taken as unlabelled.
+depth below. `test/` is optional: folders that are all named like classes give labels, images without any such folder
+have none.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from thumbnet.errors import DataError, nearest
 from thumbnet.packed import ClassInfo
 from thumbnet.sources.listing import Listing, Row, check_classes, is_image, listed_split, smallest_by_hash
-from thumbnet.sources.tree import FileTree
+from thumbnet.sources.tree import FileTree, source_name
 
 _ALSO_CALLED = {
     "train": {"train", "training"},
@@ -27,8 +28,8 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
         val_fraction: share of each class that becomes the val split where the source has none.
 
     Raises:
-        DataError: there are no images, fewer than two classes, a class without images, a val class unknown to train,
-            or a split by another name.
+        DataError: there are no images, fewer than two classes, a class without images, a class of val unknown to train
+            or some of test, a split by another name or without train, or no class with an image to spare for val.
     """
     top = tree.folders("")
     if not any(is_image(name) for name in tree.walk("")):
@@ -41,6 +42,7 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
     check_classes(tree, ids)
     train = _labelled(tree, root, ids)
     facts: dict[str, object] = {}
+    notes: list[str] = []
     if root and "val" in top:
         _check_known(tree, "val", ids)
         val = _labelled(tree, "val", tree.folders("val"), ids)
@@ -48,25 +50,26 @@ def list_class_folders(tree: FileTree, val_fraction: float) -> Listing:
         chosen = smallest_by_hash(train, val_fraction)
         val = [row for row in train if row.image_id in chosen]
         train = [row for row in train if row.image_id not in chosen]
-        _check_left(tree, train, ids)
+        notes += _without_val(tree, val, ids)
         facts["val_cut_from_train"] = {"fraction": val_fraction, "chosen_by": "smallest SHA-256 of the id, per class"}
     rows = {"train": train, "val": val}
     if root and "test" in top:
-        rows["test"] = _test(tree, ids)
+        rows["test"] = _test(tree, ids, notes)
+    notes += _left_out(tree, root, {row.file for split in rows.values() for row in split})
     return Listing(
         kind="class-folders",
-        name=tree.source.resolve().stem,
+        name=source_name(tree.source),
         classes=tuple(ClassInfo(name, name) for name in ids),
         splits={name: listed_split(name, split) for name, split in rows.items() if split},
         facts=facts,
-        notes=_left_out(tree, root, {row.file for split in rows.values() for row in split}),
+        notes=notes,
     )
 
 
 def _check_names(tree: FileTree, top: Sequence[str]) -> None:
-    """Refuse images in a folder that is named like a split that is not there, but otherwise.
+    """Refuse folders of images that are named like a split: otherwise than it must be called, or without train.
 
-    Folders may be classes with such names, unless one is named like train and another like val or test.
+    A class may be called so where it lies in train.
     """
     meant = {
         folder: split
@@ -74,7 +77,14 @@ def _check_names(tree: FileTree, top: Sequence[str]) -> None:
         for split, names in _ALSO_CALLED.items()
         if folder.lower() in names and any(is_image(name) for name in tree.walk(folder))
     }
-    if "train" not in meant.values() or len(set(meant.values())) < 2:
+    splits = set(meant.values())
+    if splits and "train" not in splits and "train" not in top:
+        folder, split = next(iter(meant.items()))
+        raise DataError(
+            f"{tree.where(folder)}: named like the {split} split, which needs train beside it; put the class folders "
+            f"into train (with {folder}, if that is a class)"
+        )
+    if len(splits) < 2:
         return
     for folder, split in meant.items():
         if split not in top:
@@ -122,18 +132,26 @@ def _check_known(tree: FileTree, split: str, ids: Sequence[str]) -> None:
             raise DataError(f"{tree.where(f'{split}/{folder}')}: this class is not in train; {nearest(folder, ids)}")
 
 
-def _check_left(tree: FileTree, train: Sequence[Row], ids: Sequence[str]) -> None:
-    left = {row.label for row in train}
-    for label, name in enumerate(ids):
-        if label not in left:
-            raise DataError(
-                f"{tree.source}: cutting a val split leaves the class {name} without training images; "
-                "add images, or give val/ beside train/, or lower --val-fraction"
-            )
+def _without_val(tree: FileTree, val: Sequence[Row], ids: Sequence[str]) -> list[str]:
+    """Return a note of the classes of which no image could be cut for `val`; there must be others."""
+    labels = {row.label for row in val}
+    single = [name for label, name in enumerate(ids) if label not in labels]
+    if len(single) == len(ids):
+        raise DataError(
+            f"{tree.source}: each class has a single image, so no val split can be cut; "
+            "add images, or give val/ beside train/"
+        )
+    if not single:
+        return []
+    return [f"val has none of the classes with a single image, which train keeps: {len(single):,}, first {single[0]}"]
 
 
-def _test(tree: FileTree, ids: Sequence[str]) -> list[Row]:
+def _test(tree: FileTree, ids: Sequence[str], notes: list[str]) -> list[Row]:
     folders = tree.folders("test")
-    if folders and set(folders) <= set(ids):
+    known = [folder for folder in folders if folder in ids]
+    if known:
+        _check_known(tree, "test", ids)
         return _labelled(tree, "test", folders, ids)
+    if folders:
+        notes.append(f"test has no labels: none of its folders is named like a class (first {folders[0]})")
     return [Row(-1, name, f"test/{name}") for name in tree.walk("test") if is_image(name)]

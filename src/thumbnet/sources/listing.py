@@ -13,8 +13,10 @@ from thumbnet.packed import ClassInfo
 from thumbnet.sources.tree import FileTree
 
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+    | {".ppm", ".pgm", ".pbm", ".pnm"}
 )
+"""Ends of names, in any case, by which files of class folders are taken for images."""
 
 
 class Row(NamedTuple):
@@ -70,9 +72,9 @@ def listed_split(name: str, rows: Iterable[Row]) -> ListedSplit:
 
 
 def smallest_by_hash(rows: Sequence[Row], fraction: float) -> set[str]:
-    """Return the ids of a share of each class: those with the smallest SHA-256, at least one a class.
+    """Return the ids of a share of each class: those with the smallest SHA-256, at least one a class, but never all.
 
-    The choice depends on the ids alone: neither on their order nor on a seed.
+    So none of a class of a single image. The choice depends on the ids alone: neither on their order nor on a seed.
     """
     by_class: dict[int, list[Row]] = {}
     for row in rows:
@@ -80,7 +82,8 @@ def smallest_by_hash(rows: Sequence[Row], fraction: float) -> set[str]:
     chosen: set[str] = set()
     for members in by_class.values():
         members.sort(key=lambda row: hashlib.sha256(row.image_id.encode()).digest())
-        chosen.update(row.image_id for row in members[: max(1, round(fraction * len(members)))])
+        count = min(len(members) - 1, max(1, round(fraction * len(members))))
+        chosen.update(row.image_id for row in members[:count])
     return chosen
 
 

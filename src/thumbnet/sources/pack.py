@@ -7,8 +7,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from thumbnet import packed
 from thumbnet.errors import DataError, StorageError
@@ -19,8 +22,10 @@ from thumbnet.sources.digits import list_digits
 from thumbnet.sources.download import download
 from thumbnet.sources.identical import identical_files
 from thumbnet.sources.listing import Listing
+from thumbnet.sources.opening import open_tree
 from thumbnet.sources.tiny_imagenet import is_tiny_imagenet, list_tiny_imagenet
-from thumbnet.sources.tree import FileSource, open_tree
+from thumbnet.sources.tree import FileSource
+from thumbnet.submission import fits
 from thumbnet.watch import Watch, silent
 
 BATCH = 256
@@ -70,7 +75,17 @@ def pack(
         return _write(digits, listing, out, size or DEFAULT_DIGITS_SIZE, threads=threads, watch=watch, started=started)
     with open_tree(download(watch=watch) if source is None else source) as tree:
         listing = list_tiny_imagenet(tree) if is_tiny_imagenet(tree) else list_class_folders(tree, val_fraction)
+        listing = replace(listing, notes=(*tree.notes, *listing.notes, *_unfit_classes(listing)))
         return _write(tree, listing, out, size or DEFAULT_SIZE, threads=threads, watch=watch, started=started)
+
+
+def _unfit_classes(listing: Listing) -> list[str]:
+    """Return a note where a submission cannot state some of the classes."""
+    unfit = [item.id for item in listing.classes if not fits("image", item.id)]
+    if not unfit:
+        return []
+    note = f"{len(unfit):,} of the class names have a blank, first {unfit[0]!r}: predictions can be written as .npz, "
+    return [note + "not as text; for text, give the folders names without blanks and pack them again"]
 
 
 def _write(
@@ -129,8 +144,9 @@ def _decoded(source: FileSource, files: Sequence[str], size: int, threads: int) 
 def _facts(
     listing: Listing, conversions: dict[str, Counter[str]], identical: dict[str, Any], size: int
 ) -> dict[str, Any]:
+    ids = [item.id for item in listing.classes]
     per_class = {
-        name: {listing.classes[label].id: count for label, count in sorted(Counter(split.labels.tolist()).items())}
+        name: dict(zip(ids, np.bincount(split.labels[split.labels >= 0], minlength=len(ids)).tolist(), strict=True))
         for name, split in listing.splits.items()
         if split.labels.max() >= 0
     }

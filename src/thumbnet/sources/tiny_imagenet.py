@@ -16,7 +16,7 @@ from collections import Counter
 from thumbnet.errors import DataError
 from thumbnet.packed import ClassInfo
 from thumbnet.sources.listing import ListedSplit, Listing, Row, check_classes, listed_split, text_lines
-from thumbnet.sources.tree import FileTree
+from thumbnet.sources.tree import FileTree, source_name
 
 ANNOTATIONS = "val/val_annotations.txt"
 OFFICIAL_NAME = "tiny-imagenet-200"
@@ -56,7 +56,7 @@ def list_tiny_imagenet(tree: FileTree) -> Listing:
         )
     return Listing(
         kind="tiny-imagenet",
-        name=OFFICIAL_NAME if full else tree.source.resolve().stem,
+        name=OFFICIAL_NAME if full else source_name(tree.source),
         classes=tuple(ClassInfo(wnid, names[wnid]) for wnid in wnids),
         splits=splits,
         facts={"full_tiny_imagenet": full},
