@@ -1,7 +1,8 @@
 """Errors that a user can mend.
 
-Each is raised with one line that says what is wrong, where, and what to do about it. The command line prints that
-line and exits with status 1; a program can catch `ThumbnetError` for all of them or one class for a kind.
+Each is raised with one line that says what is wrong, where, and what to do about it, and may have notes, of one line
+each (`__notes__`). The command line prints that line, then the notes, and exits with status 1; a program can catch
+`ThumbnetError` for all of them or one class for a kind.
 """
 
 import difflib

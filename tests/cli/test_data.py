@@ -68,6 +68,19 @@ def test_digits_are_not_packed_for_a_folder_of_that_name(unpacked: Path, shell: 
         assert shell.json("data", "pack", "digits", "--out", place, "--size", 8)["classes"] == 10
 
 
+def test_bad_images_are_listed_one_a_line(unpacked: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(unpacked, "shapes")
+    for number in range(2):
+        Path(f"shapes/test/images/test_{number}.JPEG").write_bytes(b"")
+    assert status("data", "pack", "shapes", "--out", "out", "--size", 8) == 1
+    printed = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("reading")]
+    assert printed[0] == "thumbnet: shapes: 2 of 138 files cannot be packed; mend, replace or remove them"
+    assert [line.partition(".JPEG")[0] for line in printed[1:]] == [
+        f"shapes: test/images/test_{number}" for number in range(2)
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["shapes"]
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_class_without_images_in_a_split_counts(unpacked: Path, shell: Shell) -> None:
     names = sorted(file.name for file in unpacked.glob("train/*/images/*"))

@@ -168,6 +168,37 @@ def test_a_bad_image_is_named(
         assert "replace or remove this file" in message
 
 
+def test_of_many_bad_images_the_first_are_named(folder: Path, tmp_path: Path) -> None:
+    for path in sorted((folder / "train" / ONE / "images").iterdir()):
+        empty(path)
+    text(folder / "test" / "images" / "test_0.JPEG")
+    with pytest.raises(DataError) as caught:
+        pack(folder, tmp_path / "out")
+    assert str(caught.value) == "shapes: 13 of 80 files cannot be packed; mend, replace or remove them"
+    *named, more = caught.value.__notes__
+    assert len(named) == 10
+    for line in named:
+        assert line.startswith(f"{folder}: train/{ONE}/images/{ONE}_")
+        assert line.endswith(".JPEG: the file is empty; replace or remove this file")
+    assert more == "and 3 more"
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_members_of_an_archive_are_named_with_the_rest(folder: Path, tmp_path: Path) -> None:
+    text(folder / "test" / "images" / "test_1.JPEG")
+    path = zip_folder(folder, tmp_path / "shapes.zip")
+    with zipfile.ZipFile(path) as archive:
+        member = next(info for info in archive.infolist() if info.filename.endswith("val_3.JPEG"))
+    data = bytearray(path.read_bytes())
+    data[member.header_offset + 200] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="2 of 80 files cannot be packed") as caught:
+        pack(path, tmp_path / "out")
+    damaged, other = caught.value.__notes__
+    assert "val_3.JPEG: this member of the archive is damaged" in damaged
+    assert "test_1.JPEG: not an image; replace or remove this file" in other
+
+
 def annotation(folder: Path) -> Path:
     return folder / "val" / "val_annotations.txt"
 
@@ -255,7 +286,7 @@ def test_a_name_with_a_line_break_still_gives_one_line(shapes_folder: Path, tmp_
     for name in ("cat/1.jpg", "dog/1.jpg"):
         image_in(tmp_path / "pets" / name, shapes_folder)
     (tmp_path / "pets" / "cat" / "two\nlines.jpg").write_bytes(b"")
-    (tmp_path / "pets" / "dog" / "2.jpg").write_bytes(b"")
+    image_in(tmp_path / "pets/dog/2.jpg", shapes_folder)
     assert "lines.jpg" in refusal(tmp_path / "pets", tmp_path)
 
 

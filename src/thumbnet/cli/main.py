@@ -72,8 +72,8 @@ _register()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that `arguments` (the process's own by default) state, and exit.
 
-    The exit status is 0 for success, 1 for an error that the user can mend (one line on standard error), 2 for wrong
-    usage, 130 for an interruption, as shells have it.
+    The exit status is 0 for success, 1 for an error that the user can mend (one line on standard error, and one for
+    each note of the error), 2 for wrong usage, 130 for an interruption, as shells have it.
     """
     given = sys.argv[1:] if arguments is None else arguments
     set_command_line(given)
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CycloptsError:
         sys.exit(2)
     except ThumbnetError as error:
-        sys.exit(_fail(str(error), 1))
+        sys.exit(_fail(str(error), 1, getattr(error, "__notes__", ())))
     except KeyboardInterrupt as error:
         sys.exit(_fail(str(error) or "interrupted", 130))
     except BrokenPipeError:
@@ -92,7 +92,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(0)
 
 
-def _fail(message: str, status: int) -> int:
-    line = " ".join(message.split())
-    sys.stderr.write(f"thumbnet: {line}\n")
+def _fail(message: str, status: int, notes: Sequence[str] = ()) -> int:
+    sys.stderr.writelines(" ".join(line.split()) + "\n" for line in (f"thumbnet: {message}", *notes))
     return status

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from thumbnet.errors import DataError
 from thumbnet.sources.tree import FileSource
@@ -30,7 +30,18 @@ from thumbnet.sources.tree import FileSource
 MOST_PIXELS = 80_000_000
 """Largest image that is decoded: below Pillow's own limit for decompression bombs, and above most cameras."""
 
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns an image upright, by the value of the EXIF tag that says how it lies; 1 is upright."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, MemoryError)
 
 
 @contextlib.contextmanager
@@ -44,6 +55,10 @@ def pillow_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+class UnfitImageError(ValueError):
+    """A sound image that is not taken; the text says why, and what makes it fit."""
 
 
 class Decoded(NamedTuple):
@@ -62,7 +77,8 @@ def decode(data: bytes, size: int) -> Decoded:
     """Decode the bytes of an image file to uint8 [size, size, 3], RGB.
 
     Raises:
-        ValueError: the bytes are no image, are damaged, or are an image of too many pixels; the text says which.
+        UnfitImageError: the image has too many pixels, or values of no known range.
+        ValueError: the bytes are no image or are damaged; the text says which.
     """
     if not data:
         raise ValueError("the file is empty")
@@ -73,8 +89,10 @@ def decode(data: bytes, size: int) -> Decoded:
             return _from_pillow(image, size)
     except UnidentifiedImageError as error:
         raise ValueError("not an image") from error
-    except Image.DecompressionBombWarning as error:
-        raise ValueError(f"more than {MOST_PIXELS:,} pixels") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise UnfitImageError(f"more than {MOST_PIXELS:,} pixels; scale it down") from error
+    except UnfitImageError:
+        raise
     except _DAMAGE as error:
         raise ValueError(f"damaged: {error}") from error
 
@@ -87,13 +105,15 @@ def _decode_jpeg(data: bytes, size: int) -> Decoded:
             return _decode_cmyk(data, size)
         # Strict: libjpeg's warnings, on which other readers fill the rest of the picture with grey, are errors.
         pixels = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+    except UnfitImageError:
+        raise
     except ValueError as error:
         raise ValueError(f"damaged or not a JPEG: {error}") from error
     conversions = ["greyscale"] if colorspace == "Gray" else []
     if (height, width) == (size, size) and b"Exif\0\0" not in data:
         return Decoded(pixels, tuple(conversions))
-    turned = _turn(data, Image.fromarray(pixels), conversions)
-    return Decoded(_square(turned, size, conversions), tuple(conversions))
+    upright = _upright(Image.fromarray(pixels), _jpeg_orientation(data), conversions)
+    return Decoded(_square(upright, size, conversions), tuple(conversions))
 
 
 def _decode_cmyk(data: bytes, size: int) -> Decoded:
@@ -103,16 +123,29 @@ def _decode_cmyk(data: bytes, size: int) -> Decoded:
         return _from_pillow(image, size)
 
 
-def _turn(data: bytes, pixels: Image.Image, conversions: list[str]) -> Image.Image:
-    """Turn `pixels` as the EXIF orientation of the JPEG `data` says."""
-    with Image.open(io.BytesIO(data)) as tagged:
-        exif = tagged.getexif()
-    if exif.get(0x0112, 1) == 1:
-        return pixels
+def _jpeg_orientation(data: bytes) -> int:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return _orientation(image)
+    # The pixels are whole, so what Pillow objects to is a marker beside them.
+    except UnidentifiedImageError:
+        return 1
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the value of the EXIF tag that says how an image lies; 1, upright, where none can be read."""
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    # Of damaged metadata Pillow raises a dozen kinds, of no base class but this; the pixels may be sound.
+    except Exception:
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int, conversions: list[str]) -> Image.Image:
+    if orientation not in _TURNS:
+        return image
     conversions.append("orientation")
-    # exif_transpose reads the tag from the image that it turns.
-    pixels.getexif()[0x0112] = exif[0x0112]
-    return ImageOps.exif_transpose(pixels)
+    return image.transpose(_TURNS[orientation])
 
 
 def _from_pillow(image: Image.Image, size: int) -> Decoded:
@@ -124,9 +157,7 @@ def _from_pillow(image: Image.Image, size: int) -> Decoded:
     image.load()
     if deep:
         conversions.append("16 bit")
-    if image.getexif().get(0x0112, 1) != 1:
-        conversions.append("orientation")
-    rgb = _to_rgb(ImageOps.exif_transpose(image), conversions)
+    rgb = _to_rgb(_upright(image, _orientation(image), conversions), conversions)
     return Decoded(_square(rgb, size, conversions), tuple(conversions))
 
 
@@ -152,7 +183,7 @@ def _to_rgb(image: Image.Image, conversions: list[str]) -> Image.Image:
         conversions.append("greyscale")
         return _from_16_bit(image)
     if mode == "F":
-        raise ValueError("floating-point values have no known range; convert it to 8 or 16 bits")
+        raise UnfitImageError("floating-point values have no known range; convert it to 8 or 16 bits")
     kinds = {"1": "greyscale", "L": "greyscale", "P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr"}
     kinds |= {"LA": "greyscale", "La": "greyscale", "PA": "palette"}
     if mode in kinds:
@@ -167,7 +198,7 @@ def _to_rgb(image: Image.Image, conversions: list[str]) -> Image.Image:
 def _from_16_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError("32-bit values have no known range; convert it to 8 or 16 bits")
+        raise UnfitImageError("32-bit values have no known range; convert it to 8 or 16 bits")
     # 65535 = 255 * 257, so dividing by 257 maps the full range onto the full range.
     return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
 
@@ -186,33 +217,45 @@ def _square(image: Image.Image, size: int, conversions: list[str]) -> NDArray[np
 
 def _check_pixels(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
-        raise ValueError(f"{width:,} x {height:,} pixels are too many (at most {MOST_PIXELS:,}); scale it down")
+        raise UnfitImageError(f"{width:,} x {height:,} pixels are too many (at most {MOST_PIXELS:,}); scale it down")
 
 
 class Batch(NamedTuple):
-    """A run of decoded images: pixels uint8 [B, size, size, 3], counts by conversion, (CRC-32, size) of each file."""
+    """A run of decoded images.
+
+    Attributes:
+        pixels: uint8 [B, size, size, 3]; of no meaning where a file is refused.
+        conversions: counts by kind.
+        checksums: (CRC-32, size) of each file that is not refused.
+        refused: for each other file the line that names it and says what is wrong and what to do.
+    """
 
     pixels: NDArray[np.uint8]
     conversions: Counter[str]
     checksums: list[tuple[int, int]]
+    refused: list[str]
 
 
 def decode_batch(source: FileSource, files: Sequence[str], size: int) -> Batch:
-    """Read and decode a run of images of a source.
+    """Read and decode a run of images of a source; of bad ones all are named.
 
     Raises:
-        DataError: an image is damaged; the message names its file.
+        StorageError: a file cannot be read.
     """
     pixels = np.empty((len(files), size, size, 3), dtype=np.uint8)
     conversions: Counter[str] = Counter()
     checksums = []
+    refused = []
     for index, name in enumerate(files):
-        data = source.read(name)
         try:
+            data = source.read(name)
             decoded = decode(data, size)
+        except DataError as error:
+            refused.append(str(error))
         except ValueError as error:
-            raise DataError(f"{source.where(name)}: {error}; replace or remove this file") from error
-        pixels[index] = decoded.pixels
-        conversions.update(decoded.conversions)
-        checksums.append((zlib.crc32(data), len(data)))
-    return Batch(pixels, conversions, checksums)
+            refused.append(f"{source.where(name)}: {error}; replace or remove this file")
+        else:
+            pixels[index] = decoded.pixels
+            conversions.update(decoded.conversions)
+            checksums.append((zlib.crc32(data), len(data)))
+    return Batch(pixels, conversions, checksums, refused)

@@ -31,6 +31,9 @@ from thumbnet.watch import Watch, silent
 BATCH = 256
 """Images a task: enough that handing tasks over costs nothing, few enough that the queue stays small."""
 
+MOST_NAMED = 10
+"""Bad files that an error names."""
+
 DEFAULT_SIZE = 64
 DEFAULT_DIGITS_SIZE = 32
 
@@ -59,7 +62,8 @@ def pack(
         The packed data set.
 
     Raises:
-        DataError: the source is missing, incomplete or damaged, or an option is out of range.
+        DataError: the source is missing, incomplete or damaged, or an option is out of range. Of several bad files the
+            first are named in the error's notes.
         StorageError: `out` exists or cannot be written, or the source cannot be read.
     """
     if size is not None and not 4 <= size <= 1024:
@@ -101,6 +105,7 @@ def _write(
     total = sum(len(split.files) for split in listing.splits.values())
     conversions: dict[str, Counter[str]] = {}
     checksums: dict[str, list[tuple[int, int]]] = {}
+    refused: list[str] = []
     done = 0
     with (
         packed.create(out, name=listing.name, image_size=size, classes=listing.classes) as writer,
@@ -117,8 +122,10 @@ def _write(
                     images.append(batch.pixels)
                     conversions[name].update(batch.conversions)
                     checksums[name] += batch.checksums
+                    refused += batch.refused
                     done += len(batch.pixels)
                     watch("reading", done, total)
+        _check_refused(listing.name, refused, total)
         identical = identical_files(source, listing, checksums)
         writer.facts.update(_facts(listing, conversions, identical, size))
         writer.facts["seconds"] = round(time.perf_counter() - started, 3)
@@ -139,6 +146,21 @@ def _decoded(source: FileSource, files: Sequence[str], size: int, threads: int) 
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _check_refused(name: str, refused: Sequence[str], total: int) -> None:
+    """Raise an error of the bad files: of one its line, of more their number and, as notes, the lines of the first."""
+    if len(refused) == 1:
+        raise DataError(refused[0])
+    if refused:
+        error = DataError(
+            f"{name}: {len(refused):,} of {total:,} files cannot be packed; mend, replace or remove them"
+        )
+        for line in refused[:MOST_NAMED]:
+            error.add_note(line)
+        if len(refused) > MOST_NAMED:
+            error.add_note(f"and {len(refused) - MOST_NAMED:,} more")
+        raise error
 
 
 def _facts(
