@@ -1,15 +1,22 @@
 """Packing of good sources: the same content from every packaging, and facts that are true."""
 
+import itertools
 import shutil
+import tracemalloc
 import zipfile
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.shapes import class_ids, class_name, make_tiny_imagenet, zip_folder
+from thumbnet.packed import ClassInfo
 from thumbnet.sources import pack, tiny_imagenet
+from thumbnet.sources.identical import identical_files
+from thumbnet.sources.listing import Listing, Row, listed_split
 
 
 def test_the_archive_and_the_folder_give_the_same_data(shapes_folder: Path, shapes_zip: Path, tmp_path: Path) -> None:
@@ -96,6 +103,56 @@ def test_conversions_and_identical_files_are_counted(tmp_path: Path) -> None:
         conflict = [group for group in identical["groups"] if group["labels_conflict"]]
         assert [group["classes"] for group in conflict] == [class_ids(4)[:2]]
         assert conflict[0]["files"][0].endswith(names[4].name)
+
+
+class Copies:
+    """A source in which the digit before the slash in a file's name is all of its content."""
+
+    def read(self, name: str) -> bytes:
+        return name[:1].encode()
+
+    def where(self, name: str) -> str:
+        return name
+
+
+def copies(contents: list[int], labels: list[int], splits: list[str]) -> dict[str, Any]:
+    """What is found of identical files among files of these contents, in three classes."""
+    rows: dict[str, list[Row]] = {name: [] for name in ("train", "val", "test")}
+    for number, (content, label, split) in enumerate(zip(contents, labels, splits, strict=True)):
+        rows[split].append(Row(label, f"{number:05d}", f"{content}/{number:05d}"))
+    listed = {name: listed_split(name, found) for name, found in rows.items() if found}
+    classes = tuple(ClassInfo(name, name) for name in "abc")
+    # All checksums are the same, so that the content alone tells the files apart.
+    checksums = {name: [(0, 1)] * len(split.files) for name, split in listed.items()}
+    return identical_files(Copies(), Listing("made", "made", classes, listed), checksums)
+
+
+def test_pairs_of_identical_files_are_those_of_all_combinations() -> None:
+    random = np.random.default_rng(0)
+    contents, labels = random.integers(0, 5, 60).tolist(), random.integers(-1, 3, 60).tolist()
+    splits = random.choice(["train", "val", "test"], 60).tolist()
+    order = ("train", "val", "test")
+    files = sorted(zip(splits, contents, labels, strict=True), key=lambda file: order.index(file[0]))
+    pairs = [(a, b) for a, b in itertools.combinations(files, 2) if a[1] == b[1]]
+    conflicting = [(a, b) for a, b in pairs if -1 not in (a[2], b[2]) and a[2] != b[2]]
+    found = copies(contents, labels, splits)
+    assert found["pairs"] == len(pairs)
+    assert found["pairs_by_splits"] == Counter(f"{a[0]}-{b[0]}" for a, b in pairs)
+    assert found["conflicting_pairs_by_splits"] == Counter(f"{a[0]}-{b[0]}" for a, b in conflicting)
+    assert found["groups_found"] == len(found["groups"]) == 5
+
+
+def test_many_identical_files_are_counted_without_a_list_of_their_pairs() -> None:
+    tracemalloc.start()
+    found = copies([1] * 2000, [0, 1] * 1000, ["train"] * 2000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["pairs_by_splits"] == {"train-train": 2000 * 1999 // 2}
+    assert found["conflicting_pairs_by_splits"] == {"train-train": 1000 * 1000}
+    (group,) = found["groups"]
+    assert (group["copies"], group["labels_conflict"]) == (2000, True)
+    assert len(group["files"]) == len(group["splits"]) == len(group["classes"]) == 100
+    assert peak < 10e6
 
 
 def test_train_images_numbered_from_zero_in_each_class_get_their_class_in_the_id(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from thumbnet.packed import ClassInfo
@@ -12,6 +12,9 @@ from thumbnet.sources.tree import FileSource
 
 MOST_GROUPS = 1000
 """Groups that the facts name one by one; the counts are of all."""
+
+MOST_FILES = 100
+"""Files that the facts name of a group; the counts are of all."""
 
 
 class _Copy(NamedTuple):
@@ -32,18 +35,24 @@ def identical_files(
 
     Returns:
         JSON values: `pairs` (their number), `pairs_by_splits` and `conflicting_pairs_by_splits` (such as
-        `{"train-val": 7}`; two known labels that differ conflict), and `groups` (files, splits, class ids).
+        `{"train-val": 7}`; two known labels that differ conflict), `groups_found` (their number), and `groups` (of the
+        first: the number of `copies`, and of the first copies the files, splits and class ids).
     """
     candidates: dict[tuple[int, int], list[_Copy]] = {}
     for split, listed in listing.splits.items():
         for file, label, key in zip(listed.files, listed.labels.tolist(), checksums[split], strict=True):
             candidates.setdefault(key, []).append(_Copy(split, label, file))
     groups = [group for copies in candidates.values() if len(copies) > 1 for group in _same_content(source, copies)]
-    pairs = [pair for group in groups for pair in itertools.combinations(group, 2)]
+    pairs: Counter[str] = Counter()
+    conflicting: Counter[str] = Counter()
+    for group in groups:
+        pairs += _pairs(group)
+        conflicting += _conflicting_pairs(group)
     return {
-        "pairs": len(pairs),
-        "pairs_by_splits": dict(Counter(f"{a.split}-{b.split}" for a, b in pairs)),
-        "conflicting_pairs_by_splits": dict(Counter(f"{a.split}-{b.split}" for a, b in pairs if _conflict(a, b))),
+        "pairs": pairs.total(),
+        "pairs_by_splits": dict(pairs),
+        "conflicting_pairs_by_splits": dict(conflicting),
+        "groups_found": len(groups),
         "groups": [_described(group, listing.classes) for group in groups[:MOST_GROUPS]],
     }
 
@@ -56,14 +65,33 @@ def _same_content(source: FileSource, copies: Sequence[_Copy]) -> list[list[_Cop
     return [group for group in by_digest.values() if len(group) > 1]
 
 
-def _conflict(a: _Copy, b: _Copy) -> bool:
-    return -1 not in (a.label, b.label) and a.label != b.label
+def _pairs(copies: Iterable[_Copy]) -> Counter[str]:
+    """Return how many pairs some copies make within and between splits, from how many each split has."""
+    tally = Counter(copy.split for copy in copies)
+    found: Counter[str] = Counter()
+    for (a, m), (b, n) in itertools.combinations_with_replacement(tally.items(), 2):
+        found[f"{a}-{b}"] = m * (m - 1) // 2 if a == b else m * n
+    return found
+
+
+def _conflicting_pairs(group: Sequence[_Copy]) -> Counter[str]:
+    """Return how many pairs of known labels differ, within and between splits: all but those of one label."""
+    known = [copy for copy in group if copy.label >= 0]
+    found = _pairs(known)
+    by_label: dict[int, list[_Copy]] = {}
+    for copy in known:
+        by_label.setdefault(copy.label, []).append(copy)
+    for copies in by_label.values():
+        found.subtract(_pairs(copies))
+    return found
 
 
 def _described(group: Sequence[_Copy], classes: Sequence[ClassInfo]) -> dict[str, Any]:
+    named = group[:MOST_FILES]
     return {
-        "files": [copy.file for copy in group],
-        "splits": [copy.split for copy in group],
-        "classes": [classes[copy.label].id if copy.label >= 0 else None for copy in group],
-        "labels_conflict": any(_conflict(a, b) for a, b in itertools.combinations(group, 2)),
+        "copies": len(group),
+        "files": [copy.file for copy in named],
+        "splits": [copy.split for copy in named],
+        "classes": [classes[copy.label].id if copy.label >= 0 else None for copy in named],
+        "labels_conflict": len({copy.label for copy in group} - {-1}) > 1,
     }
