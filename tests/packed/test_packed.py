@@ -271,6 +271,17 @@ def test_images_of_unknown_label_are_not_held_out() -> None:
     assert (mask[:20].sum(), mask[20:].sum()) == (0, 2)
 
 
+@pytest.mark.parametrize(
+    ("size", "count", "expected"), [(64, 2049, [2048, 1]), (8, 2049, [2048, 1]), (1024, 9, [8, 1])]
+)
+def test_a_part_of_a_split_is_bounded_by_images_and_by_bytes(size: int, count: int, expected: list[int]) -> None:
+    images = np.broadcast_to(np.zeros((1, 1, 1, 1), dtype=np.uint8), (count, size, size, 3))
+    split = packed.PackedSplit("train", images, np.zeros(count, dtype=np.int64), ("",) * count, None)
+    parts = list(split.parts())
+    assert [len(images[part]) for part in parts] == expected
+    assert [part.start for part in parts] == [0, parts[0].stop]
+
+
 def test_parts_of_train_lie_in_train() -> None:
     names = ("train", "train_eval", "holdout", "val", "test")
     assert [packed.packed_split_of(name) for name in names] == ["train", "train", "train", "val", "test"]

@@ -26,6 +26,7 @@ from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.data_page import make_data_report
 from thumbnet.report.facts import quality
+from thumbnet.report.facts.dataset import make_data_facts
 from thumbnet.report.facts.twins import make_twins
 from thumbnet.report.pictures import encode
 from thumbnet.report.section import render
@@ -315,3 +316,16 @@ def test_cross_fitted_predictions_of_something_else_are_refused(run: RunDirector
         save_cross_fitted(copy, dataclasses.replace(found, **change), current_origin(copy))
         with pytest.raises(RunError, match="not for the run's training images"):
             make_report([copy])
+
+
+def test_the_pixels_of_large_images_are_read_few_at_a_time(tmp_path: Path) -> None:
+    images, labels = np.zeros((10, 1024, 1024, 3), dtype=np.uint8), np.arange(10, dtype=np.int64) // 5
+    data = write_packed(tmp_path / "packed", Made(["a", "b"], [1, 1]).classes, {"train": (images, labels, None)})
+    told: dict[str, list[int]] = {}
+
+    def watch(what: str, done: int, _total: int) -> None:
+        told.setdefault(what, [0]).append(done)
+
+    make_data_facts(data, make_twins(data, ensure_duplicates(data, tmp_path, watch)), watch)
+    for what in ("reading", "looking for colour in train", "mean images of train"):
+        assert told[what] == [0, 8, 10]

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.shapes import class_ids, class_name, make_tiny_imagenet, zip_folder
+from tests.sources.helpers import image_in
 from thumbnet.packed import ClassInfo
 from thumbnet.sources import pack, tiny_imagenet
 from thumbnet.sources.identical import identical_files
@@ -153,6 +154,15 @@ def test_many_identical_files_are_counted_without_a_list_of_their_pairs() -> Non
     assert (group["copies"], group["labels_conflict"]) == (2000, True)
     assert len(group["files"]) == len(group["splits"]) == len(group["classes"]) == 100
     assert peak < 10e6
+
+
+def test_large_images_are_decoded_few_at_a_time(shapes_folder: Path, tmp_path: Path) -> None:
+    for name in ("cat/1.jpg", "cat/2.jpg", "cat/3.jpg", "dog/1.jpg", "dog/2.jpg", "dog/3.jpg"):
+        image_in(tmp_path / "pets" / name, shapes_folder)
+    done = [0]
+    pack(tmp_path / "pets", tmp_path / "out", size=1024, watch=lambda _what, count, _total: done.append(count))
+    assert done[-1] == 6
+    assert max(np.diff(done)) * 1024 * 1024 * 3 <= 4 * 2**20
 
 
 def test_train_images_numbered_from_zero_in_each_class_get_their_class_in_the_id(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ from thumbnet.packed.format import (
 )
 
 _AGAIN = "pack it again with `thumbnet data pack`"
+_PART_IMAGES = 2048
+_PART_BYTES = 24 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,15 @@ class PackedSplit:
 
     def __len__(self) -> int:
         return len(self.image_ids)
+
+    def parts(self) -> Iterator[slice]:
+        """Yield the positions of the images in parts, in order, for work that must not hold the pixels of all at once.
+
+        A part is of at most 2,048 images and 24 MiB of pixels (2,048 images of 64 x 64), and of one image at least.
+        """
+        count = min(_PART_IMAGES, max(1, _PART_BYTES // math.prod(self.images.shape[1:])))
+        for start in range(0, len(self), count):
+            yield slice(start, min(start + count, len(self)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,9 +143,9 @@ def _read(dataset: PackedDataset, total: int, watch: Watch) -> tuple[NDArray[np.
     grey = np.empty((total, 32, 32), dtype=np.uint8)
     digests: list[bytes] = []
     for name in dataset.split_names:
-        images = dataset.split(name).images
-        for start in range(0, len(images), _CHUNK):
-            chunk = np.asarray(images[start : start + _CHUNK])
+        split = dataset.split(name)
+        for part in split.parts():
+            chunk = split.images[part]
             place = len(digests)
             grey[place : place + len(chunk)] = np.rint(shrink(chunk))
             digests += [hashlib.blake2b(one, digest_size=16).digest() for one in chunk]

@@ -29,7 +29,10 @@ from thumbnet.submission import fits
 from thumbnet.watch import Watch, silent
 
 BATCH = 256
-"""Images a task: enough that handing tasks over costs nothing, few enough that the queue stays small."""
+"""Most images a task: enough that handing tasks over costs nothing, few enough that the queue stays small."""
+
+BATCH_BYTES = 4 * 2**20
+"""Most pixels a task, in bytes, unless one image has more: so large images do not fill the memory."""
 
 MOST_NAMED = 10
 """Bad files that an error names."""
@@ -136,10 +139,11 @@ def _decoded(source: FileSource, files: Sequence[str], size: int, threads: int) 
     """Yield the decoded images in order, from a pool that runs a bounded number of tasks ahead."""
     workers = threads or os.cpu_count() or 1
     waiting: deque[Future[Batch]] = deque()
+    count = min(BATCH, max(1, BATCH_BYTES // (size * size * 3)))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     try:
-        for start in range(0, len(files), BATCH):
-            waiting.append(pool.submit(decode_batch, source, files[start : start + BATCH], size))
+        for start in range(0, len(files), count):
+            waiting.append(pool.submit(decode_batch, source, files[start : start + count], size))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:

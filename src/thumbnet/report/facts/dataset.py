@@ -14,7 +14,6 @@ from thumbnet.report.subject import short_names
 from thumbnet.watch import Watch, silent
 
 AREA_BINS = 20
-_CHUNK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +147,11 @@ def make_data_facts(dataset: PackedDataset, twins: Twins, watch: Watch = silent)
 def _grey(split: PackedSplit, watch: Watch) -> NDArray[np.bool_]:
     """Return which images have three equal channels throughout, bool[N]."""
     found = np.zeros(len(split), dtype=np.bool_)
-    for start in range(0, len(split), _CHUNK):
-        chunk = split.images[start : start + _CHUNK]
+    for part in split.parts():
+        chunk = split.images[part]
         red, green, blue = (chunk[..., channel].reshape(len(chunk), -1) for channel in range(3))
-        found[start : start + len(chunk)] = (red == green).all(axis=1) & (green == blue).all(axis=1)
-        watch(f"looking for colour in {split.name}", start + len(chunk), len(split))
+        found[part] = (red == green).all(axis=1) & (green == blue).all(axis=1)
+        watch(f"looking for colour in {split.name}", part.stop, len(split))
     return found
 
 
@@ -162,9 +161,9 @@ def _means(
     """Return mean f64[3] and deviation f64[3] of the channels, and mean images f32[K,H,W,3] of the classes."""
     sums = np.zeros((classes, *split.images.shape[1:]), dtype=np.float32)
     total, squares = np.zeros(3), np.zeros(3)
-    for start in range(0, len(split), _CHUNK):
-        chunk = split.images[start : start + _CHUNK].astype(np.float32)
-        labels = split.labels[start : start + _CHUNK]
+    for part in split.parts():
+        chunk = split.images[part].astype(np.float32)
+        labels = split.labels[part]
         for label in np.unique(labels[labels >= 0]).tolist():
             sums[label] += chunk[labels == label].sum(axis=0)
         chunk /= 255
@@ -172,7 +171,7 @@ def _means(
         total += values.sum(axis=0, dtype=np.float64)
         np.square(values, out=values)
         squares += values.sum(axis=0, dtype=np.float64)
-        watch(f"mean images of {split.name}", start + len(chunk), len(split))
+        watch(f"mean images of {split.name}", part.stop, len(split))
     counts = np.bincount(split.labels[split.labels >= 0], minlength=classes).astype(np.float64)
     counts[counts == 0] = np.nan
     pixels = len(split) * split.images.shape[1] * split.images.shape[2]
