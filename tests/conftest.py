@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser import browser
 from tests.cli.calling import Shell
+from tests.disk import disk
 from tests.helpers import QUIET, short_recipe
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import dataset, run, runs, unpacked
@@ -17,7 +18,19 @@ from thumbnet.recipe import Checkpointing
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
 
-__all__ = ["browser", "cache", "dataset", "out", "run", "runs", "shapes", "short_run", "undrawn", "unpacked"]
+__all__ = [
+    "browser",
+    "cache",
+    "dataset",
+    "disk",
+    "out",
+    "run",
+    "runs",
+    "shapes",
+    "short_run",
+    "undrawn",
+    "unpacked",
+]
 
 
 def pytest_configure() -> None:

@@ -24,7 +24,7 @@ EVERY_STEP = replace(QUIET, checkpoint_seconds=0)
 NO_TIME_CHECKPOINTS = replace(QUIET, checkpoint_seconds=1e9)
 
 EVENTS = ("open", "os.chmod", "os.rename", "os.remove", "os.mkdir", "os.truncate")
-PRELOADED = ["thumbnet.workflows.tuning.searching", "timm", "tests.stopping", "tests.features.helpers"]
+PRELOADED = ["thumbnet.workflows.tuning.searching", "timm", "tests.disk", "tests.stopping", "tests.features.helpers"]
 
 
 def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,27 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.touch()
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def write_a_file(path: Path) -> Path:
+    with files.atomic_file(path) as handle:
+        handle.write(b"x")
+    return path
+
+
+def write_a_folder(path: Path) -> Path:
+    with files.atomic_folder(path) as folder, (folder / "x").open("wb") as handle:
+        handle.write(b"x")
+        files.sync(handle)
+    return path / "x"
+
+
+@pytest.mark.parametrize("write", [write_a_file, write_a_folder])
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
+    write: Callable[[Path], Path], tmp_path: Path, disk: list[int | str]
+) -> None:
+    content = write(tmp_path / "new")
+    assert disk == [content.stat().st_ino, "new", tmp_path.stat().st_ino]
 
 
 def test_a_block_that_raises_leaves_nothing(tmp_path: Path) -> None:

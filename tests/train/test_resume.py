@@ -63,6 +63,18 @@ def test_a_run_killed_while_a_checkpoint_is_written_ends_the_same(
     assert_same_results(RunDirectory.open(out), reference)
 
 
+def test_metrics_are_on_the_disk_before_the_checkpoint_that_counts_on_them(
+    out: Path, shapes: PackedDataset, disk: list[int | str]
+) -> None:
+    run = train.start(short_recipe(), shapes, out, EVERY_STEP)
+    metrics, before = run.metrics.path.stat().st_ino, 0
+    checkpoints = [place for place, made in enumerate(disk) if made == run.state_path.name]
+    assert len(checkpoints) == 8
+    for place in checkpoints:
+        assert metrics in disk[before:place]
+        before = place
+
+
 def test_a_run_killed_at_moments_of_the_clock_ends_the_same(
     out: Path, shapes: PackedDataset, reference: RunDirectory
 ) -> None:
