@@ -8,7 +8,7 @@ from benchmarks.challenge.postgres import Cluster
 from starlette.testclient import TestClient
 
 from tests.challenge.responses import ORIGIN
-from tests.challenge.world import World
+from tests.challenge.world import DATABASES, World
 from thumbnet.challenge.people import secrets
 from thumbnet.challenge.settings import Settings
 
@@ -39,13 +39,13 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest) -> str:
     """The setting `database`, for an empty one: SQLite first, then PostgreSQL."""
     return _new_database(request)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def another_database(request: pytest.FixtureRequest) -> str:
     """The setting `database` for a second empty one, of each kind beside each of the first."""
     return _new_database(request)

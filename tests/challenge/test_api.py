@@ -8,7 +8,7 @@ import pytest
 from benchmarks.challenge.processes import PASSWORD
 
 from tests.challenge.responses import ORIGIN, error
-from tests.challenge.world import CLASSES, IMAGES, TEXT, World, answers, bearer, operations
+from tests.challenge.world import CLASSES, DATABASES, IMAGES, TEXT, World, answers, bearer, operations
 from thumbnet.challenge import ledger
 from thumbnet.challenge.state import Challenge, set_phase
 from thumbnet.challenge.web import make_app
@@ -144,28 +144,30 @@ def test_tokens_can_be_made_listed_and_removed(world: World) -> None:
         error(client.get("/api/me"), 401, "sign_in")
 
 
+ERRORS: list[tuple[str, str, dict[str, Any], tuple[int, str]]] = [
+    ("GET", "/api/nothing", {}, (404, "not_found")),
+    ("PUT", "/api/board", {}, (405, "method_not_allowed")),
+    ("OPTIONS", "/api/tokens", {}, (405, "method_not_allowed")),
+    ("POST", "/api/sign-up", {"json": {"name": "a"}}, (422, "invalid_request")),
+    ("POST", "/api/sign-up", {"json": {"name": "a", "password": PASSWORD, "role": "admin"}}, (422, "invalid_request")),
+    ("POST", "/api/sign-up", {"content": b"{"}, (422, "invalid_request")),
+    ("POST", "/api/sign-in", {"content": b"x" * (SMALL + 1)}, (413, "too_large")),
+    ("GET", "/api/me", {"headers": {"Authorization": "Basic YTpi"}}, (401, "bad_token")),
+    ("GET", "/api/me", {"headers": {"Cookie": "thumbnet_session=tn_x"}}, (401, "sign_in")),
+]
+HARD_FOR_A_DATABASE: list[tuple[str, str, dict[str, Any], tuple[int, str]]] = [
+    ("POST", "/api/sign-up", {"content": b'{"name":"\\ud800","password":"12345678"}'}, (422, "invalid_request")),
+    ("POST", "/api/sign-in", {"json": {"name": "a\x00b", "password": "x"}}, (401, "wrong_password")),
+    ("GET", "/api/ledger?after=99999999999999999999", {}, (422, "invalid_request")),
+    ("GET", "/api/board/history?team=%00", {}, (404, "not_found")),
+]
+"""Values that not every database takes."""
+
+
 @pytest.mark.parametrize(
-    ("method", "path", "given", "expected"),
-    [
-        ("GET", "/api/nothing", {}, (404, "not_found")),
-        ("PUT", "/api/board", {}, (405, "method_not_allowed")),
-        ("OPTIONS", "/api/tokens", {}, (405, "method_not_allowed")),
-        ("POST", "/api/sign-up", {"json": {"name": "a"}}, (422, "invalid_request")),
-        (
-            "POST",
-            "/api/sign-up",
-            {"json": {"name": "a", "password": PASSWORD, "role": "admin"}},
-            (422, "invalid_request"),
-        ),
-        ("POST", "/api/sign-up", {"content": b"{"}, (422, "invalid_request")),
-        ("POST", "/api/sign-up", {"content": b'{"name":"\\ud800","password":"12345678"}'}, (422, "invalid_request")),
-        ("POST", "/api/sign-in", {"json": {"name": "a\x00b", "password": "x"}}, (401, "wrong_password")),
-        ("POST", "/api/sign-in", {"content": b"x" * (SMALL + 1)}, (413, "too_large")),
-        ("GET", "/api/ledger?after=99999999999999999999", {}, (422, "invalid_request")),
-        ("GET", "/api/board/history?team=%00", {}, (404, "not_found")),
-        ("GET", "/api/me", {"headers": {"Authorization": "Basic YTpi"}}, (401, "bad_token")),
-        ("GET", "/api/me", {"headers": {"Cookie": "thumbnet_session=tn_x"}}, (401, "sign_in")),
-    ],
+    ("method", "path", "given", "expected", "database"),
+    [(*one, "sqlite") for one in ERRORS] + [(*one, kind) for one in HARD_FOR_A_DATABASE for kind in DATABASES],
+    indirect=["database"],
 )
 def test_every_error_has_one_shape(
     method: str, path: str, given: dict[str, Any], expected: tuple[int, str], both: World

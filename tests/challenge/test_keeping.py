@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, text, update
 
-from tests.challenge.world import World, answers, corrected
+from tests.challenge.world import DATABASES, World, answers, corrected
 from thumbnet.challenge import keeping, labels, ledger
 from thumbnet.challenge.database.schema import challenge as challenge_table
 from thumbnet.challenge.database.schema import label_versions, metadata, scores, submissions
@@ -185,35 +185,41 @@ def _remove_file(world: World) -> None:
     world.challenge.files.path(hashlib.sha256(answers(10)).hexdigest()).unlink()
 
 
+_BY_ITS_OWN_SQL: dict[Callable[[World], None], str] = {
+    _change_entry: "ledger: entry 3 is not what its hash says",
+    _reseal_entry: "ledger: entry 4 is not chained",
+    _remove_entry: "ledger: number 3 is missing",
+    _remove_submission: "ledger: entry 3 logs submission 3, which is not there",
+}
+_DAMAGES: dict[Callable[[World], None], str] = {
+    _raise_score: "submission 3: its score by version 1 is not what its file gives",
+    _remove_score: "submission 3: without a score by version 1",
+    _remove_older_score: "submission 3: without a score by version 1",
+    _exchange_labels: "labels, version 1: not what their digest says",
+    partial(_exchange_labels, digest=True): "labels, version 1: not those of entry 0 of the ledger",
+    _exchange_division: "labels, version 1: not those of entry 0 of the ledger",
+    partial(_spoil_labels, content=b"{"): "labels, version 1: not what their digest says",
+    partial(_spoil_labels, content=b"{", digest=True): "labels, version 1: damaged",
+    partial(_spoil_labels, content=b"[]", digest=True): "labels, version 1: damaged",
+    partial(_spoil_labels, content=labels.make(["a"], ["n01"]).encode(), digest=True): (
+        "labels, version 1: not those of entry 0"
+    ),
+    **_SPOILED,
+    partial(_spoil_entry, sequence=0, entry='{"labels":3}'): "labels, version None: not those of entry 0",
+    partial(_spoil_entry, sequence=0, entry="{}"): "labels, version 1: not in the ledger",
+    _spoil_digest: "submission 3: 'none' is no SHA-256",
+    _name_absent_labels: "labels, version 7: missing or damaged, so that nothing was scored anew",
+    _move_back: "submission 3: received_at not as the ledger has it",
+    _change_file: "not the file that was submitted",
+    _remove_file: "no such file",
+}
+
+
 @pytest.mark.parametrize(
-    ("damage", "problem"),
-    [
-        (_change_entry, "ledger: entry 3 is not what its hash says"),
-        (_reseal_entry, "ledger: entry 4 is not chained"),
-        (_remove_entry, "ledger: number 3 is missing"),
-        (_raise_score, "submission 3: its score by version 1 is not what its file gives"),
-        (_remove_score, "submission 3: without a score by version 1"),
-        (_remove_older_score, "submission 3: without a score by version 1"),
-        (_remove_submission, "ledger: entry 3 logs submission 3, which is not there"),
-        (_exchange_labels, "labels, version 1: not what their digest says"),
-        (partial(_exchange_labels, digest=True), "labels, version 1: not those of entry 0 of the ledger"),
-        (_exchange_division, "labels, version 1: not those of entry 0 of the ledger"),
-        (partial(_spoil_labels, content=b"{"), "labels, version 1: not what their digest says"),
-        (partial(_spoil_labels, content=b"{", digest=True), "labels, version 1: damaged"),
-        (partial(_spoil_labels, content=b"[]", digest=True), "labels, version 1: damaged"),
-        (
-            partial(_spoil_labels, content=labels.make(["a"], ["n01"]).encode(), digest=True),
-            "labels, version 1: not those of entry 0",
-        ),
-        *_SPOILED.items(),
-        (partial(_spoil_entry, sequence=0, entry='{"labels":3}'), "labels, version None: not those of entry 0"),
-        (partial(_spoil_entry, sequence=0, entry="{}"), "labels, version 1: not in the ledger"),
-        (_spoil_digest, "submission 3: 'none' is no SHA-256"),
-        (_name_absent_labels, "labels, version 7: missing or damaged, so that nothing was scored anew"),
-        (_move_back, "submission 3: received_at not as the ledger has it"),
-        (_change_file, "not the file that was submitted"),
-        (_remove_file, "no such file"),
-    ],
+    ("damage", "problem", "database"),
+    [(*one, kind) for one in _BY_ITS_OWN_SQL.items() for kind in DATABASES]
+    + [(*one, "sqlite") for one in _DAMAGES.items()],
+    indirect=["database"],
 )
 def test_whatever_was_changed_is_found(damage: Callable[[World], None], problem: str, filled: World) -> None:
     receipt = receipt_of(filled, 3)

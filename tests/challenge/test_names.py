@@ -65,10 +65,10 @@ def test_every_account_name_can_name_its_team(world: World) -> None:
         ("\ufdfa" * 60, "stand for whole words"),
     ],
 )
-def test_names_that_deceive_are_refused(team: str, message: str, both: World) -> None:
+def test_names_that_deceive_are_refused(team: str, message: str, world: World) -> None:
     with pytest.raises(RefusalError, match=message):
-        both.join("anna", team=team)
-    assert both.join("anna", team="\u0421\u043e\u0432\u044b 7").team_id
+        world.join("anna", team=team)
+    assert world.join("anna", team="\u0421\u043e\u0432\u044b 7").team_id
 
 
 @pytest.mark.parametrize("blank", ["\u2800", "\u3164", "\ufe0f", "\U000e0100", "\u034f", "\u115f", "\u180b"])

@@ -91,17 +91,17 @@ def test_a_team_shares_one_cooldown(both: World) -> None:
         lambda content: b"".join(reversed(content.splitlines(keepends=True))),
     ],
 )
-def test_the_same_answers_are_recognised_and_cost_nothing(same: Callable[[bytes], bytes], both: World) -> None:
-    anna = both.join("anna")
-    first = both.send(anna, answers(10))
-    again = both.send(anna, same(answers(10)))
+def test_the_same_answers_are_recognised_and_cost_nothing(same: Callable[[bytes], bytes], world: World) -> None:
+    anna = world.join("anna")
+    first = world.send(anna, answers(10))
+    again = world.send(anna, same(answers(10)))
     assert (again.submission, again.is_new, again.next_allowed) == (first.submission, False, first.next_allowed)
-    both.end_cooldown(anna)
-    assert not both.send(anna, same(answers(10))).is_new
+    world.end_cooldown(anna)
+    assert not world.send(anna, same(answers(10))).is_new
     # Nothing was counted, so another file may come at once.
-    assert both.send(anna, answers(11)).is_new
+    assert world.send(anna, answers(11)).is_new
     # Another team is told nothing of it.
-    assert both.send(both.join("bert"), answers(10)).is_new
+    assert world.send(world.join("bert"), answers(10)).is_new
 
 
 def test_invalid_files_use_their_own_limit_alone(database: str, tmp_path: Path) -> None:

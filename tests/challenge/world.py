@@ -34,6 +34,7 @@ CLASSES = ("n01", "n02", "n03", "n04")
 TRUTH = tuple(CLASSES[number % 4] for number in range(40))
 ROSTER = "name,id,team\nAnna Ansel,s1,Owls\nBert Bär,s2,Owls\nCleo Castor,s3,\n"
 _DATABASE = "challenge.sqlite3"
+DATABASES = ("sqlite", "postgresql")
 TEXT = {"Content-Type": "text/plain"}
 
 
