@@ -56,10 +56,10 @@ def measure(size: int, batch: int, rounds: int) -> dict[str, object]:
 def main() -> None:
     """Measure and print, and write the record where it is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=160)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--size", type=int, default=160, help="side of the images, in pixels")
+    parser.add_argument("--batch", type=int, default=32, help="images a step")
+    parser.add_argument("--rounds", type=int, default=5, help="measured steps of each kind")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
     add_record(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)

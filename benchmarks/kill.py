@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from benchmarks.program import add_record, this_program, write
+from benchmarks.program import TIMINGS, add_record, this_program, write
 from thumbnet import environment, packed, train
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import to_json
@@ -33,7 +33,6 @@ from thumbnet.recipes import find_recipe
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
 
-TIMINGS = {"images_per_second", "seconds", "train_seconds", "total_seconds", "peak_memory_bytes"}
 READY = "ready"
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.analyses import made
 
+from benchmarks import made_analyses as made
 from benchmarks.program import made_up_predictions
 from thumbnet import analyses, environment
 from thumbnet.analyses import Analysis, Embedding, Maps, Origin

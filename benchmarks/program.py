@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     import torch
 
+TIMINGS = {"images_per_second", "seconds", "train_seconds", "total_seconds", "peak_memory_bytes"}
+"""The figures in a run's metrics and result that differ each time that it is trained."""
+
 THUMBNET = Path(sys.executable).with_name("thumbnet")
 """The command that is installed beside this Python."""
 

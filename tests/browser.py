@@ -1,33 +1,12 @@
 """Headless Chromium: a browser for the tests of a module, and pages whose every word and wish is kept."""
 
-import contextlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
-
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start Chromium, and end it with the block."""
-    program = shutil.which("chromium")
-    assert program is not None, "the tests of pages need the browser chromium; install it (apt-get install chromium)"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=_FLAGS)
-        yield started
-        started.close()
+from playwright.sync_api import Browser, Page
+from tools.browser import chromium
 
 
 @pytest.fixture(scope="module")

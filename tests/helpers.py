@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from benchmarks.program import TIMINGS
 
 from thumbnet import train
 from thumbnet.predictions import Predictions
@@ -27,8 +28,6 @@ from thumbnet.recipe import (
     operation,
 )
 from thumbnet.run import RunDirectory
-
-TIMINGS = {"images_per_second", "seconds", "train_seconds", "total_seconds", "peak_memory_bytes"}
 
 QUIET = train.Options(device="cpu", threads=1, quiet=True)
 NO_CHECKPOINTS = replace(QUIET, checkpoint_seconds=None)

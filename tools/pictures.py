@@ -12,9 +12,9 @@ from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
-from tests.browser import chromium
 
 import thumbnet
+from tools.browser import chromium
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 VIEWPORT: ViewportSize = {"width": 1190, "height": 1150}

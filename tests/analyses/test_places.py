@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import made_analyses as made
 
-from tests.analyses import made
 from tests.helpers import copy_of
 from thumbnet import analyses
 from thumbnet.errors import RunError

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks import made_analyses as made
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
-
-from tests.analyses import made
 
 
 def test_accuracies_are_those_of_scikit_learn() -> None:

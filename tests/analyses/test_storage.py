@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks import made_analyses as made
 
-from tests.analyses import made
 from thumbnet import analyses
 from thumbnet.analyses import Analysis, Embedding, Maps, Origin
 from thumbnet.errors import RunError, StorageError

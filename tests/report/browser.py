@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page
+from tools.browser import chromium
 
-from tests.browser import Pages, chromium, overflow
+from tests.browser import Pages, overflow
 
 
 @contextlib.contextmanager

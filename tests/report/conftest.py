@@ -1,6 +1,6 @@
 import pytest
+from benchmarks.made_analyses import analyze
 
-from tests.analyses.made import analyze
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from thumbnet.packed import PackedDataset
 from thumbnet.quality.stored import ensure_duplicates

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.made_analyses import COARSE, analyze
 from scipy.ndimage import zoom
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
-from tests.analyses.made import COARSE, analyze
 from tests.helpers import copy_of
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from tests.report.reading import check, rows_of

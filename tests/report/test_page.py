@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.made_analyses import analyze
 
-from tests.analyses.made import analyze
 from tests.cli.calling import Shell
 from tests.helpers import copy_of, forbid
 from tests.report.made import HOSTILE, Made, make_data, make_run, on_everything, simple

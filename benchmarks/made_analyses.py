@@ -33,6 +33,7 @@ SMALL = Content(np.arange(6) % 4, np.arange(10) * 3 % 4, np.full((2, 8, 8, 3), 9
 
 
 def content_of(dataset: PackedDataset) -> Content:
+    """Return the content of a data set: its train split, judged on val."""
     judged = dataset.split("val")
     return Content(
         dataset.split("train").labels, np.asarray(judged.labels), np.asarray(judged.images[:2]), len(dataset.classes)
@@ -40,6 +41,7 @@ def content_of(dataset: PackedDataset) -> Content:
 
 
 def every_kind(origin: Origin = ORIGIN, content: Content = SMALL, side: int = 2) -> list[Analysis]:
+    """Return all analyses but the cross-fitted predictions; maps have `side` by `side` places."""
     return [
         embedding(origin, content),
         neighbours(origin, content),
@@ -65,6 +67,7 @@ def analyze(run: RunDirectory, dataset: PackedDataset, *, side: int = 2) -> None
 
 
 def embedding(origin: Origin = ORIGIN, content: Content = SMALL) -> Embedding:
+    """Return an embedding of random points, of train and of what is judged."""
     random, judged, train = np.random.default_rng(1), content.judged, content.train
     points = len(train) + len(judged)
     return Embedding(
@@ -86,6 +89,7 @@ def embedding(origin: Origin = ORIGIN, content: Content = SMALL) -> Embedding:
 
 
 def neighbours(origin: Origin = ORIGIN, content: Content = SMALL, nearest: int = 3) -> Neighbours:
+    """Return the `nearest` train images of each judged one, drawn at random."""
     random, judged, train = np.random.default_rng(2), content.judged, content.train
     found = random.integers(0, len(train), (len(judged), nearest))
     return Neighbours(
@@ -101,6 +105,7 @@ def neighbours(origin: Origin = ORIGIN, content: Content = SMALL, nearest: int =
 
 
 def maps(origin: Origin = ORIGIN, content: Content = SMALL, side: int = 2) -> Maps:
+    """Return random maps of `side` by `side` places; the first image's map for its prediction is empty."""
     random, judged = np.random.default_rng(3), content.judged
     heat = random.random((2, len(judged), side, side), np.float32)
     heat[0, 0] = 0
@@ -123,6 +128,7 @@ def maps(origin: Origin = ORIGIN, content: Content = SMALL, side: int = 2) -> Ma
 def robustness(
     origin: Origin = ORIGIN, content: Content = SMALL, severities: Mapping[str, tuple[float, ...]] = SEVERITIES
 ) -> Robustness:
+    """Return random predictions under corruptions of these `severities`, five of each."""
     random, judged, size = np.random.default_rng(4), content.judged, content.images.shape[1]
     kinds = len(severities)
     return Robustness(
@@ -145,6 +151,7 @@ def robustness(
 def layers(
     origin: Origin = ORIGIN, content: Content = SMALL, channels: tuple[int, int] = (6, 8), side: int = 4
 ) -> Layers:
+    """Return random activations of two layers with so many `channels`; the second's have `side` by `side` places."""
     random, images, size = np.random.default_rng(6), content.images, content.images.shape[1]
     return Layers(
         origin,
