@@ -11,13 +11,13 @@ from benchmarks.challenge.classroom import Classroom, classroom
 from benchmarks.challenge.traffic import Answer
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_what_was_acknowledged_survives_a_kill(database: str) -> None:
-    found = kill.measure(database, 3, seed=5, starting=0, rest=0)
+@pytest.mark.parametrize(("database", "kills"), [("sqlite", 3), ("postgresql", 1)])
+def test_what_was_acknowledged_survives_a_kill(database: str, kills: int) -> None:
+    found = kill.measure(database, kills, seed=5, starting=0, rest=0)
     assert kill.passed(found), found
-    assert (found["checks"], found["good_checks"]) == (4, 4)
-    assert found["acknowledged"] > 3
-    assert not kill.passed(found | {"good_checks": 3})
+    assert (found["checks"], found["good_checks"]) == (kills + 1, kills + 1)
+    assert found["acknowledged"] > 0
+    assert not kill.passed(found | {"good_checks": kills})
     assert not kill.passed(found | {"statuses": {"201": 9, "500": 1}})
 
 
@@ -35,12 +35,12 @@ def test_leftovers_are_a_check_of_their_own() -> None:
 
 
 def test_a_class_at_a_deadline_loses_nothing() -> None:
-    plan = load.Plan(clients=12, readers=20, window=2, poll=0.5)
+    plan = load.Plan(clients=12, readers=20, window=1, poll=0.5)
     found = load.measure("sqlite", plan, seed=1)
     assert load.passed(found), found
     assert found["accepted"] == 12
     assert found["exit_status"] == 0
-    assert found["board"]["requests"] >= 60
+    assert found["board"]["requests"] >= plan.readers
     assert not load.passed(found | {"doubled": 1})
     assert not load.passed(found | {"accepted": 11})
 

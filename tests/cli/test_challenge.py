@@ -224,14 +224,19 @@ def test_what_the_database_refuses_is_one_line(
     assert "challenge.sqlite3: database or disk is full; check its URL and that it runs" in said
 
 
-def test_a_taken_port_is_said(labels_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_taken_port_is_said_and_the_server_there_ends_as_it_is_told(
+    labels_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with server(tmp_path / "one", "--labels", labels_file) as running:
         assert status("serve", "--folder", tmp_path / "two", "--labels", labels_file, "--port", running.port) == 1
+        assert running.end(signal.SIGTERM) == 0
+        assert "Traceback" not in running.printed()
     assert f"127.0.0.1, port {running.port}: address already in use; choose others" in capsys.readouterr().err
 
 
 def test_a_damaged_challenge_fails_verification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World(Settings(folder=tmp_path / "c", sign_up="open"))
+
     world.send(world.join("anna"), answers(10))
     world.challenge.close()
     stored = next((tmp_path / "c" / "files").glob("??/*"))
@@ -256,12 +261,6 @@ def test_submit_waits_for_the_end_of_the_cooldown(
             file.write_bytes(answers(number))
             found = shell.json("submit", file, "--wait")
             assert (found["submission"]["id"], found["is_new"]) == (number, True)
-
-
-def test_the_server_ends_as_it_is_told(labels_file: Path, tmp_path: Path) -> None:
-    with server(tmp_path / "c", "--labels", labels_file) as running:
-        assert running.end(signal.SIGTERM) == 0
-        assert "Traceback" not in running.printed()
 
 
 def test_ctrl_c_ends_the_server(labels_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

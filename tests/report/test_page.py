@@ -1,9 +1,10 @@
 """The page for all kinds of runs: what is missing is said, what is hostile is escaped, and it stays small."""
 
+import functools
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -292,29 +293,44 @@ def images_by_section(report: Report) -> dict[str, tuple[int, int]]:
     }
 
 
+@pytest.fixture(scope="module")
+def whole(noise: list[RunDirectory]) -> Callable[[tuple[int, ...]], Report]:
+    """Return the report of the chosen runs with room for every image; made once."""
+
+    @functools.cache
+    def make(chosen: tuple[int, ...]) -> Report:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("thumbnet.report.page.PAGE_BYTES", 10**9)
+            return make_report([noise[number] for number in chosen])
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("chosen", "share"), [((0, 2), 0.9), ((0, 2), 0.5), ((0, 1), 0.7), ((1, 2), 0.3), (tuple(range(10)), None)]
 )
 def test_sections_share_the_bytes_of_a_page(
-    chosen: tuple[int, ...], share: float | None, noise: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
+    chosen: tuple[int, ...],
+    share: float | None,
+    noise: list[RunDirectory],
+    whole: Callable[[tuple[int, ...]], Report],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a section or a run leaves goes to others, and no section is without images for the sake of another."""
-    runs = [noise[number] for number in chosen]
-    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", 10**9)
-    whole = make_report(runs)
-    assert "left out" not in whole.html
-    room = 9_700_000 if share is None else round(share * len(whole.html))
+    full = whole(chosen)
+    assert "left out" not in full.html
+    room = 9_700_000 if share is None else round(share * len(full.html))
     monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", room)
-    less = make_report(runs)
+    less = make_report([noise[number] for number in chosen])
     check(less)
     assert 0.93 * room < len(less.html.encode()) <= room
-    before, after = images_by_section(whole), images_by_section(less)
+    before, after = images_by_section(full), images_by_section(less)
     assert before.keys() == after.keys()
     for key, (images, left_out) in after.items():
         assert images + left_out == before[key][0], key
         assert images >= min(1, before[key][0]), key
     assert f"{sum(left_out for _, left_out in after.values())} images were left out" in less.html
-    assert less.tables == whole.tables
+    assert less.tables == full.tables
 
 
 def test_many_runs_show_fewer_channels(noise: list[RunDirectory]) -> None:

@@ -9,5 +9,5 @@ from thumbnet import train
 
 @pytest.fixture
 def options(tmp_path: Path) -> train.Options:
-    """Options with a cache of their own and a checkpoint after every step."""
-    return replace(QUIET, cache=tmp_path / "cache", checkpoint_seconds=0)
+    """Options with a cache of their own."""
+    return replace(QUIET, cache=tmp_path / "cache")

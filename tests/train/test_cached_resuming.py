@@ -27,6 +27,12 @@ def reference(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -
     return train.start(head_then_all(), shapes, folder / "run", replace(QUIET, cache=folder / "cache"))
 
 
+@pytest.fixture
+def options(options: train.Options) -> train.Options:
+    """Options with a cache of their own and a checkpoint after every step."""
+    return replace(options, checkpoint_seconds=0)
+
+
 def test_a_run_killed_again_and_again_ends_the_same(
     out: Path, shapes: PackedDataset, options: train.Options, reference: RunDirectory
 ) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from tests.helpers import (
     NO_CHECKPOINTS,
     QUIET,
     assert_same_results,
+    copy_of,
     evaluations_of,
     iterations_of,
     mtimes,
@@ -57,18 +59,25 @@ def test_tensorboard_holds_the_same_numbers(out: Path, shapes: PackedDataset) ->
     assert {"evaluation/val_top1", "evaluation/running_train_top1", "evaluation/eval_train_top1"} <= set(found)
 
 
-def test_tensorboard_goes_on_with_a_resumed_run(out: Path, shapes: PackedDataset) -> None:
-    assert go_on_in_a_process(out, short_recipe(), shapes.path, MIRRORED, moment=60) != 0
-    run = train.resume(RunDirectory.open(out), shapes, QUIET)
+@pytest.fixture(scope="module")
+def killed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run with TensorBoard that was killed after a few of its steps; shared, so it must not be changed."""
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    assert go_on_in_a_process(folder, short_recipe(), shapes.path, MIRRORED, moment=60) == -signal.SIGKILL
+    return RunDirectory.open(folder)
+
+
+def test_tensorboard_goes_on_with_a_resumed_run(killed: RunDirectory, out: Path, shapes: PackedDataset) -> None:
+    run = train.resume(copy_of(killed, out), shapes, QUIET)
     losses = {row["step"]: row["loss"] for row in iterations_of(run)}
     assert dict(scalars(run)["iteration/loss"]) == pytest.approx(losses, rel=1e-6)
 
 
 def test_missing_tensorboard_is_told_before_anything_is_written(
-    out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch
+    killed: RunDirectory, out: Path, shapes: PackedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert go_on_in_a_process(out, short_recipe(), shapes.path, MIRRORED, moment=60) != 0
-    run, before = RunDirectory.open(out), mtimes(out)
+    run = copy_of(killed, out)
+    before = mtimes(out)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     advice = r"^TensorBoard is not installed; pip install 'thumbnet\[tensorboard\]'$"
     with pytest.raises(TrainingError, match=advice):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import FLIP, QUIET, assert_same_results, iterations_of, short_recipe, stored_files
+from tests.helpers import FLIP, QUIET, assert_same_results, copy_of, iterations_of, short_recipe, stored_files
 from tests.shapes import make_tiny_imagenet
 from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
@@ -162,13 +162,22 @@ def test_training_works_in_a_thread(out: Path, shapes: PackedDataset) -> None:
     assert runs[0].is_complete
 
 
-def interrupted_run(out: Path, shapes: PackedDataset) -> RunDirectory:
-    assert go_on_in_a_process(out, short_recipe(), shapes.path, EVERY_STEP, moment=60) == -signal.SIGKILL
-    return RunDirectory.open(out)
+@pytest.fixture(scope="module")
+def killed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run that was killed after a few of its steps; shared, so it must not be changed."""
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    assert go_on_in_a_process(folder, short_recipe(), shapes.path, EVERY_STEP, moment=60) == -signal.SIGKILL
+    return RunDirectory.open(folder)
 
 
-def test_other_data_is_refused(out: Path, shapes: PackedDataset, tmp_path: Path) -> None:
-    run = interrupted_run(out, shapes)
+@pytest.fixture
+def unfinished(killed: RunDirectory, out: Path) -> RunDirectory:
+    """A killed run at `out`."""
+    return copy_of(killed, out)
+
+
+def test_other_data_is_refused(unfinished: RunDirectory, shapes: PackedDataset, tmp_path: Path) -> None:
+    run = unfinished
     same_classes = make_tiny_imagenet(tmp_path / "source", classes=4, train=16, val=5, test=2, size=32, seed=1)
     other = pack(same_classes, tmp_path / "other", size=32)
     with pytest.raises(DataError, match=r"other: other data than the run's \(its fingerprint differs\).*--data"):
@@ -191,20 +200,18 @@ def test_an_existing_run_directory_is_refused(shapes: PackedDataset, short_run: 
     assert stored_files(short_run) == before
 
 
-def test_two_processes_do_not_train_in_one_run(out: Path, shapes: PackedDataset) -> None:
-    run = interrupted_run(out, shapes)
-    with run.lock():
+def test_two_processes_do_not_train_in_one_run(unfinished: RunDirectory, out: Path, shapes: PackedDataset) -> None:
+    with unfinished.lock():
         assert go_on_in_a_process(out, short_recipe(), shapes.path) == 1
-    assert len(run.sessions()) == 1
-    assert run.status()["state"] == "running"
+    assert len(unfinished.sessions()) == 1
+    assert unfinished.status()["state"] == "running"
     assert go_on_in_a_process(out, short_recipe(), shapes.path) == 0
 
 
 def test_another_environment_is_recorded_and_warned_of(
-    out: Path, shapes: PackedDataset, capsys: pytest.CaptureFixture[str]
+    unfinished: RunDirectory, shapes: PackedDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = interrupted_run(out, shapes)
-    path = run.path / "environment.json"
+    run, path = unfinished, unfinished.path / "environment.json"
     written = read_json(path)
     written["sessions"][0]["versions"]["numpy"] = "1.0"
     write_json(path, written)
@@ -214,10 +221,9 @@ def test_another_environment_is_recorded_and_warned_of(
     assert f"note: the environment differs from the run's first: {line}" in capsys.readouterr().err
 
 
-def test_a_resumed_run_keeps_its_threads(out: Path, shapes: PackedDataset) -> None:
-    run = interrupted_run(out, shapes)
-    train.resume(run, shapes, replace(QUIET, threads=None))
-    assert [session["threads"] for session in run.sessions()] == [1, 1]
+def test_a_resumed_run_keeps_its_threads(unfinished: RunDirectory, shapes: PackedDataset) -> None:
+    train.resume(unfinished, shapes, replace(QUIET, threads=None))
+    assert [session["threads"] for session in unfinished.sessions()] == [1, 1]
 
 
 def test_a_disk_that_fills_while_saving_keeps_the_old_checkpoint(out: Path, shapes: PackedDataset) -> None:
@@ -241,12 +247,13 @@ def test_a_disk_that_fills_while_saving_keeps_the_old_checkpoint(out: Path, shap
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
-def test_a_damaged_checkpoint_is_one_line(out: Path, shapes: PackedDataset, content: bytes | None) -> None:
-    run = interrupted_run(out, shapes)
-    whole = run.state_path.read_bytes()
-    run.state_path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+def test_a_damaged_checkpoint_is_one_line(
+    unfinished: RunDirectory, shapes: PackedDataset, content: bytes | None
+) -> None:
+    whole = unfinished.state_path.read_bytes()
+    unfinished.state_path.write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(RunError, match=r"state.pt: the checkpoint is damaged \(.*\); train again") as caught:
-        train.resume(run, shapes, QUIET)
+        train.resume(unfinished, shapes, QUIET)
     assert "\n" not in str(caught.value)
 
 

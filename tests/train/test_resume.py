@@ -91,7 +91,8 @@ def test_a_run_killed_at_moments_of_the_clock_ends_the_same(
     assert_same_results(RunDirectory.open(out), reference)
 
 
-@pytest.mark.parametrize("steps", range(1, 13))
+# The first step, an evaluation, before, at and after the change of phase, within an epoch, and the last but one.
+@pytest.mark.parametrize("steps", [1, 3, 5, 6, 7, 11, 12])
 def test_a_run_stopped_after_any_step_ends_the_same(
     out: Path, shapes: PackedDataset, reference: RunDirectory, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

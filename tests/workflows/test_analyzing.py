@@ -215,7 +215,7 @@ def go_until(path: Path, cache: Path, wish: AnalysisWish, moment: int) -> None:
     go(RunDirectory(path), wish, cache=cache)
 
 
-@pytest.mark.parametrize(("moment", "last"), [(3, "layers"), (11, "maps"), (38, "robustness"), (84, "robustness")])
+@pytest.mark.parametrize(("moment", "last"), [(3, "layers"), (11, "maps"), (84, "robustness")])
 def test_killed_and_gone_on(
     moment: int, last: Part, run: RunDirectory, analyzed: RunDirectory, tmp_path: Path
 ) -> None:
