@@ -1,28 +1,48 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from benchmarks.challenge import postgres
 from benchmarks.challenge.postgres import Cluster
+from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
 from tests.challenge.responses import ORIGIN
-from tests.challenge.world import DATABASES, World
+from tests.challenge.world import DATABASES, World, quick_passwords
+from thumbnet.challenge.database import engine
 from thumbnet.challenge.people import secrets
 from thumbnet.challenge.settings import Settings
 
 _REAL = {"_HASHER": secrets._HASHER, "_NOBODYS": secrets._NOBODYS}
+_REAL_ENGINE = engine._sqlite_engine
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _quick_passwords() -> Iterator[None]:
-    """Hash at the least cost, here and not in the servers that tests start; `real_hasher` is the usual one."""
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secrets, "_HASHER", quick)
-        patch.setattr(secrets, "_NOBODYS", quick.hash("nobody"))
+    """Hash at the least cost; `real_hasher` is the usual one."""
+    with quick_passwords():
         yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _not_waited_for() -> Iterator[None]:
+    """Let SQLite not wait for the disk at each commit, as `tests.disk` does; `real_engine` is the usual one."""
+
+    def make(url: str, **pool: Any) -> Engine:
+        made = _REAL_ENGINE(url, **pool)
+        event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF").close())
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_sqlite_engine", make)
+        yield
+
+
+@pytest.fixture
+def real_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SQLite wait for the disk as on a server."""
+    monkeypatch.setattr(engine, "_sqlite_engine", _REAL_ENGINE)
 
 
 @pytest.fixture

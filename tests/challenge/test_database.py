@@ -38,6 +38,7 @@ def test_migrations_make_the_schema_and_can_run_again(database: str, tmp_path: P
     made.close()
 
 
+@pytest.mark.usefixtures("real_engine")
 def test_sqlite_runs_as_promised(world: World) -> None:
     with world.challenge.database.read() as connection:
         found = {

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from argon2 import PasswordHasher
 from benchmarks.challenge.processes import PASSWORD, ServerProcess
 from fastapi import FastAPI
 from sqlalchemy import event, func, select, update
@@ -21,7 +23,7 @@ from thumbnet.challenge import board, labels
 from thumbnet.challenge.board import Board
 from thumbnet.challenge.database import Database
 from thumbnet.challenge.database.schema import ledger, scores, submissions, teams
-from thumbnet.challenge.people import accounts, tokens
+from thumbnet.challenge.people import accounts, secrets, tokens
 from thumbnet.challenge.people.accounts import Account
 from thumbnet.challenge.settings import Settings
 from thumbnet.challenge.state import Challenge, set_up
@@ -36,6 +38,16 @@ ROSTER = "name,id,team\nAnna Ansel,s1,Owls\nBert Bär,s2,Owls\nCleo Castor,s3,\n
 _DATABASE = "challenge.sqlite3"
 DATABASES = ("sqlite", "postgresql")
 TEXT = {"Content-Type": "text/plain"}
+
+
+@contextlib.contextmanager
+def quick_passwords() -> Iterator[None]:
+    """Hash at the least cost within the block, but not in the servers that tests start."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "_HASHER", quick)
+        patch.setattr(secrets, "_NOBODYS", quick.hash("nobody"))
+        yield
 
 
 def truth() -> labels.Labels:

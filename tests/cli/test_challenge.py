@@ -16,7 +16,7 @@ import pytest
 from benchmarks.challenge.processes import free_port, write_settings
 from sqlalchemy.exc import OperationalError
 
-from tests.challenge.world import IMAGES, World, answers, server
+from tests.challenge.world import IMAGES, World, answers, quick_passwords, server
 from tests.cli.calling import Shell, status
 from thumbnet.challenge.settings import Settings
 from thumbnet.packed import PackedDataset
@@ -236,8 +236,8 @@ def test_a_taken_port_is_said_and_the_server_there_ends_as_it_is_told(
 
 def test_a_damaged_challenge_fails_verification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World(Settings(folder=tmp_path / "c", sign_up="open"))
-
-    world.send(world.join("anna"), answers(10))
+    with quick_passwords():
+        world.send(world.join("anna"), answers(10))
     world.challenge.close()
     stored = next((tmp_path / "c" / "files").glob("??/*"))
     stored.write_bytes(b"changed")
