@@ -132,8 +132,8 @@ def test_a_url_that_is_none_is_said_without_its_password(url: str) -> None:
 
 
 @pytest.mark.parametrize("act", ["set up", "make an admin"])
-def test_two_processes_start_at_once(act: str, cluster: Cluster, tmp_path: Path) -> None:
-    """The second begins when the first has seen that there is nothing yet."""
+def test_what_two_that_start_at_once_make_is_made_once(act: str, cluster: Cluster, tmp_path: Path) -> None:
+    """The second begins when the first has seen that there is nothing yet; each has connections of its own."""
     settings = Settings(folder=tmp_path / "c", database=cluster.new_database())
     first, second = Challenge.open(settings), Challenge.open(settings)
     if act == "make an admin":
@@ -150,7 +150,7 @@ def test_two_processes_start_at_once(act: str, cluster: Cluster, tmp_path: Path)
     def start_second() -> None:
         started.append(pool.submit(start, second))
         # It does not end before the first one, which waits here.
-        assert wait(started, 0.5).not_done
+        assert wait(started, 0.1).not_done
 
     with ThreadPoolExecutor(1) as pool, before(first.database, ("INSERT INTO challenge", "INSERT INTO acc")) as calls:
         calls.append(start_second)

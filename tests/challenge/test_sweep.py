@@ -218,8 +218,10 @@ def _check(asked: Asked, role: str, path: str, status: int, text: str) -> None:
             assert asked.pseudonyms[VICTIM[2]] not in text, path
 
 
-def test_another_teams_submission_is_as_absent_as_one_that_never_was(pair: tuple[Asked, Asked]) -> None:
-    for part in ("file", "receipt"):
-        others = ask(pair[0], "anna", "GET", f"/api/submissions/2/{part}")
-        assert others[0] == 404
-        assert others == ask(pair[0], "anna", "GET", f"/api/submissions/999/{part}")
+def test_another_teams_submission_is_as_absent_as_one_that_never_was(tmp_path: Path) -> None:
+    asked = _make(tmp_path, "open", 0)
+    with asked.client, asked.world.challenge:
+        for part in ("file", "receipt"):
+            others = ask(asked, "anna", "GET", f"/api/submissions/2/{part}")
+            assert others[0] == 404
+            assert others == ask(asked, "anna", "GET", f"/api/submissions/999/{part}")

@@ -36,7 +36,7 @@ def copy(run: RunDirectory, tmp_path: Path) -> RunDirectory:
         (["train", "demo", "--set", "optimizer.lr"], "not of the form KEY=VALUE"),
         (["train", "demo", "--set", "optimizer.lr=fast"], "recipe.optimizer.lr: 'fast' is not a number"),
         (["train", "demo", "--set", "optimizer.lr=-1"], "optimizer.lr: -1.0 is not a positive number"),
-        (["train", "demo", "--set", "optimizer.lr=NaN"], "optimizer.lr"),
+        (["train", "demo", "--set", "optimizer.lr=NaN"], "recipe.optimizer.lr: nan is not a number"),
         (["train", "demo", "--set", "batch_size=2.5"], "recipe.batch_size: 2.5 is not a whole number"),
         (["train", "demo", "--set", "precision=half"], "'half' is not one of 'fp32', 'bf16', 'fp16'"),
         (["train", "demo", "--set", "phases.0.length=soon"], "write '20 epochs' or '390 iterations'"),
@@ -58,10 +58,13 @@ def test_recipes_that_do_not_hold(arguments: list[str], expected: str, shell: Sh
         ("optimizer.name=adamm", "did you mean adam"),
         ("schedule.name=cosin", "did you mean cosine"),
         ('phases.0.policies=[[{"name": "horizontal_flop"}]]', "did you mean horizontal_flip"),
-        ('phases.0.policies=[[{"name": "horizontal_flip", "options": {"p": 2}}]]', "horizontal_flip"),
+        (
+            'phases.0.policies=[[{"name": "horizontal_flip", "options": {"p": 2}}]]',
+            "horizontal_flip.p: 2.0 is not a probability",
+        ),
         ('evaluation.policy=[{"name": "horizontal_flip"}]', "is random"),
         ("phases.0.length=0.0001 epochs", "comes to no iteration"),
-        ("optimizer.options.betas=[2, 3]", "optimizer adamw"),
+        ("optimizer.options.betas=[2, 3]", "optimizer adamw: Invalid beta parameter at index 0: 2"),
     ],
 )
 def test_names_and_options_are_checked_before_anything_is_written(
@@ -74,12 +77,19 @@ def test_names_and_options_are_checked_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("option", "value"), [("--device", "gpu"), ("--device", "cuda:99"), ("--threads", "0")])
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--device", "gpu", "device 'gpu' cannot be used here ("),
+        ("--device", "cuda:99", "device 'cuda:99' cannot be used here ("),
+        ("--threads", "0", "threads: 0 is not a positive number"),
+    ],
+)
 def test_devices_that_are_not_there(
-    option: str, value: str, dataset: PackedDataset, tmp_path: Path, shell: Shell
+    option: str, value: str, dataset: PackedDataset, tmp_path: Path, shell: Shell, *, expected: str
 ) -> None:
     line = shell.error("train", "demo", "--data", dataset.path, "--out", tmp_path / "run", option, value)
-    assert value in line
+    assert expected in line
     assert list(tmp_path.iterdir()) == []
 
 

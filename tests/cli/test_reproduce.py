@@ -269,9 +269,9 @@ def test_random_weights_replace_pretrained_ones_and_are_said(
         (["--table", "--epochs", 1], "--epochs is for running rows"),
         (["--table", "--random-weights"], "--random-weights is for running rows"),
         (["--table", "--json", "--format", "markdown"], "--json and --format markdown state two layouts"),
-        ([ROW, "--device", "gpu"], "gpu"),
-        ([ROW, "--data", "nowhere"], "nowhere"),
-        ([ROW, "--dry-run", "--data", "nowhere"], "nowhere"),
+        ([ROW, "--device", "gpu"], "device 'gpu' cannot be used here ("),
+        ([ROW, "--data", "nowhere"], "nowhere: no such folder; make packed data there"),
+        ([ROW, "--dry-run", "--data", "nowhere"], "nowhere: no such folder; make packed data there"),
         (["--table", "--records", "nowhere"], "nowhere: no such folder of records"),
     ],
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
@@ -216,7 +217,8 @@ def test_the_cache_is_where_the_environment_says(
     monkeypatch.setenv("THUMBNET_CACHE", str(tmp_path))
     assert duplicates_path(planted).parent == tmp_path / "duplicates"
     monkeypatch.delenv("THUMBNET_CACHE")
-    assert duplicates_path(planted).name == duplicates_path(planted, tmp_path).name
+    own = Path(platformdirs.user_cache_dir("thumbnet"))
+    assert duplicates_path(planted) == own / "duplicates" / duplicates_path(planted, tmp_path).name
 
 
 def test_a_cache_that_one_may_not_enter_holds_nothing(

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from thumbnet.augment import build_evaluation_policy, build_policy
+from thumbnet.augment import build_evaluation_policy
 from thumbnet.errors import RecipeError
-from thumbnet.models import build_model, check_model
+from thumbnet.models import check_model
 from thumbnet.optim import check_optimizer
 from thumbnet.recipe import (
     Operation,
@@ -40,24 +39,6 @@ def test_every_recipe_holds_together(name: str) -> None:
     check_optimizer(recipe.optimizer)
     assert make_plan(recipe, TRAIN_IMAGES, 64).total_steps > 0
     build_evaluation_policy(recipe.evaluation.policy)
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_policy_gives_images_of_its_phase(name: str) -> None:
-    recipe = RECIPES[name]()
-    images, labels = torch.rand(2, 3, 64, 64), torch.tensor([0, 1])
-    for phase in recipe.phases:
-        for policy in phase.policies:
-            changed, _ = build_policy(policy, 200)(images, labels, torch.Generator().manual_seed(0))
-            assert changed.shape[:2] == (2, 3)
-            assert changed.isfinite().all()
-
-
-@pytest.mark.parametrize("name", ["demo", "mkrtchyan-m1", "mkrtchyan-m4", "resnet18-64"])
-def test_the_network_answers_for_every_class(name: str) -> None:
-    recipe = RECIPES[name]()
-    model = build_model(recipe.model, 200, 64).eval()
-    assert model(torch.rand(2, 3, 64, 64)).shape == (2, 200)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers import FLIP, QUIET, assert_same_results, copy_of, iterations_of, short_recipe, stored_files
+from tests.helpers import FLIP, QUIET, assert_same_results, copy_of, iterations_of, mtimes, short_recipe, stored_files
+from tests.packing import write_packed
 from tests.shapes import make_tiny_imagenet
 from tests.stopping import EVERY_STEP, go_on_in_a_process
 from thumbnet import train
@@ -319,11 +320,33 @@ def test_a_last_batch_of_one_image_is_trained_on_where_that_can_be(
     assert train.start(recipe, shapes, out, QUIET).is_complete
 
 
-def test_a_split_that_the_data_lacks_cannot_select(out: Path, tmp_path: Path) -> None:
-    source = make_tiny_imagenet(tmp_path / "source", classes=2, train=8, val=2, test=0, size=16)
-    dataset = pack(source, tmp_path / "packed", size=16)
-    run = train.start(short_recipe(), dataset, out, QUIET)
+def without(split: str, data: PackedDataset, folder: Path) -> PackedDataset:
+    """Return `data` in `folder` without one of its splits."""
+    names = [name for name in data.split_names if name != split]
+    kept = {name: data.split(name) for name in names}
+    splits = {name: (one.images, one.labels, None) for name, one in kept.items()}
+    return write_packed(folder / "packed", data.classes, splits)
+
+
+def test_a_split_that_the_data_lacks_is_not_predicted(out: Path, shapes: PackedDataset, tmp_path: Path) -> None:
+    run = train.start(short_recipe(), without("test", shapes, tmp_path), out, QUIET)
     assert sorted(path.name for path in (run.path / "predictions").iterdir()) == ["holdout.npz", "val.npz"]
+
+
+@pytest.mark.parametrize(
+    ("split", "changes", "error", "message"),
+    [
+        ("val", {"selected_on": "val"}, RecipeError, "selected_on: the data has no split 'val'; use 'holdout' or "),
+        ("train", {}, DataError, "packed: the data has no split to train on; pack data that has one"),
+    ],
+)
+def test_a_split_that_the_data_lacks_neither_selects_nor_trains(
+    shapes: PackedDataset, tmp_path: Path, split: str, changes: dict[str, object], *, error: type, message: str
+) -> None:
+    dataset, before = without(split, shapes, tmp_path), mtimes(tmp_path)
+    with pytest.raises(error, match=message):
+        train.start(short_recipe(**changes), dataset, tmp_path / "run", QUIET)
+    assert mtimes(tmp_path) == before
 
 
 def test_memory_that_runs_out_becomes_advice() -> None:

@@ -49,10 +49,14 @@ def test_a_runs_peak_memory_is_its_own(out: Path, shapes: PackedDataset) -> None
 
 
 def test_a_peak_that_cannot_be_reset_is_the_processs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> int:
+    tried: list[Path] = []
+
+    def refused(path: Path, _text: str) -> int:
+        tried.append(path)
         raise PermissionError
 
     before = environment.peak_memory_bytes()
     monkeypatch.setattr(Path, "write_text", refused)
     reset_peak_memory(torch.device("cpu"))
+    assert tried == [Path("/proc/self/clear_refs")]
     assert peak_memory_bytes(torch.device("cpu")) >= before

@@ -195,7 +195,7 @@ def test_the_run_says_where_it_comes_from(shapes: PackedDataset, short_run: RunD
     assert session["device"]["type"] == "cpu"
 
 
-def test_a_real_network_learns_a_hundred_images_by_heart(shapes: PackedDataset, out: Path) -> None:
+def test_a_small_network_learns_its_images_by_heart(shapes: PackedDataset, out: Path) -> None:
     recipe = short_recipe(
         model=Model("small", {"width": 16}),
         optimizer=Optimizer("adamw", lr=0.01),

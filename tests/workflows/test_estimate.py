@@ -22,7 +22,6 @@ from thumbnet.train import start
 from thumbnet.workflows.estimate import (
     TINY_IMAGENET,
     DataShape,
-    Estimate,
     batch_cost,
     estimate,
     extracted_images,
@@ -248,10 +247,6 @@ def test_an_estimate_is_made_of_real_steps_and_leaves_no_trace(recipe: Recipe) -
     assert 0 < found.evaluation_seconds < math.inf
     assert found.seconds == found.train_seconds + found.evaluation_seconds
     np.testing.assert_array_equal(torch.get_rng_state(), before)
-
-
-def test_training_and_judging_add_up() -> None:
-    assert Estimate(2.0, 0.5).seconds == 2.5
 
 
 def test_a_recipe_that_does_not_fit_the_data_is_refused_before_any_step() -> None:
