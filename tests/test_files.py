@@ -128,25 +128,27 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     assert path.stat().st_mode == plain.stat().st_mode
 
 
-def write_a_file(path: Path) -> Path:
+def write_a_file(path: Path) -> list[Path]:
     with files.atomic_file(path) as handle:
         handle.write(b"x")
-    return path
+    return [path]
 
 
-def write_a_folder(path: Path) -> Path:
-    with files.atomic_folder(path) as folder, (folder / "x").open("wb") as handle:
-        handle.write(b"x")
-        files.sync(handle)
-    return path / "x"
+def write_a_folder(path: Path) -> list[Path]:
+    with files.atomic_folder(path) as folder:
+        (folder / "below").mkdir()
+        with (folder / "below" / "x").open("wb") as handle:
+            handle.write(b"x")
+            files.sync(handle)
+    return [path / "below" / "x", path, path / "below"]
 
 
 @pytest.mark.parametrize("write", [write_a_file, write_a_folder])
 def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
-    write: Callable[[Path], Path], tmp_path: Path, disk: list[int | str]
+    write: Callable[[Path], list[Path]], tmp_path: Path, disk: list[int | str]
 ) -> None:
     content = write(tmp_path / "new")
-    assert disk == [content.stat().st_ino, "new", tmp_path.stat().st_ino]
+    assert disk == [*(one.stat().st_ino for one in content), "new", tmp_path.stat().st_ino]
 
 
 def test_a_block_that_raises_leaves_nothing(tmp_path: Path) -> None:

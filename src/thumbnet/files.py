@@ -202,7 +202,7 @@ def check_absent(path: Path) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `path` when the block ends well and vanishes when it does not.
 
-    A lock beside `path` keeps a second process out.
+    A lock beside `path` keeps a second process out. The block flushes its files (`sync`), this their names.
 
     Raises:
         StorageError: `path` exists, another process is writing it, or the place cannot be written.
@@ -232,6 +232,8 @@ def _replacing(path: Path) -> Iterator[Path]:
     try:
         temporary.chmod(0o777 & ~_UMASK)
         yield temporary
+        for folder, _, _ in os.walk(temporary):
+            sync_folder(Path(folder))
         temporary.replace(path)
         sync_folder(path.parent)
     except BaseException:
