@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import count
 from multiprocessing.context import ForkServerContext
@@ -24,6 +24,8 @@ EVERY_STEP = replace(QUIET, checkpoint_seconds=0)
 NO_TIME_CHECKPOINTS = replace(QUIET, checkpoint_seconds=1e9)
 
 EVENTS = ("open", "os.chmod", "os.rename", "os.remove", "os.mkdir", "os.truncate")
+IN_A_CHECKPOINT: Mapping[str, Any] = {"moment": 8, "mark": ".state.pt."}
+"""Arguments of `go_on`: before the mode of the third checkpoint is set; each is opened, set and renamed."""
 PRELOADED = ["thumbnet.workflows.tuning.searching", "timm", "tests.disk", "tests.stopping", "tests.features.helpers"]
 
 

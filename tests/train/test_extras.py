@@ -25,7 +25,7 @@ from tests.helpers import (
     mtimes,
     short_recipe,
 )
-from tests.stopping import EVERY_STEP, go_on_in_a_process
+from tests.stopping import EVERY_STEP, IN_A_CHECKPOINT, go_on_in_a_process
 from thumbnet import train
 from thumbnet.errors import TrainingError
 from thumbnet.packed import PackedDataset
@@ -63,7 +63,7 @@ def test_tensorboard_holds_the_same_numbers(out: Path, shapes: PackedDataset) ->
 def killed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A run with TensorBoard that was killed after a few of its steps; shared, so it must not be changed."""
     folder = tmp_path_factory.mktemp("killed") / "run"
-    assert go_on_in_a_process(folder, short_recipe(), shapes.path, MIRRORED, moment=60) == -signal.SIGKILL
+    assert go_on_in_a_process(folder, short_recipe(), shapes.path, MIRRORED, **IN_A_CHECKPOINT) == -signal.SIGKILL
     return RunDirectory.open(folder)
 
 

@@ -15,7 +15,7 @@ import torch
 from tests.helpers import FLIP, QUIET, assert_same_results, copy_of, iterations_of, mtimes, short_recipe, stored_files
 from tests.packing import write_packed
 from tests.shapes import make_tiny_imagenet
-from tests.stopping import EVERY_STEP, go_on_in_a_process
+from tests.stopping import EVERY_STEP, IN_A_CHECKPOINT, go_on_in_a_process
 from thumbnet import train
 from thumbnet.errors import DataError, RecipeError, RunError, StorageError, TrainingError
 from thumbnet.files import read_json, write_json
@@ -89,7 +89,7 @@ def test_outputs_that_are_not_finite_stop_with_advice(out: Path, shapes: PackedD
 
 def test_ctrl_c_ends_cleanly_and_the_run_goes_on(out: Path, shapes: PackedDataset) -> None:
     reference = train.start(short_recipe(), shapes, out.with_name("reference"), QUIET)
-    status = go_on_in_a_process(out, short_recipe(), shapes.path, EVERY_STEP, moment=60, number=signal.SIGINT)
+    status = go_on_in_a_process(out, short_recipe(), shapes.path, EVERY_STEP, number=signal.SIGINT, **IN_A_CHECKPOINT)
     assert status == 1
     run = RunDirectory.open(out)
     assert run.status()["state"] == "interrupted"
@@ -167,7 +167,7 @@ def test_training_works_in_a_thread(out: Path, shapes: PackedDataset) -> None:
 def killed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A run that was killed after a few of its steps; shared, so it must not be changed."""
     folder = tmp_path_factory.mktemp("killed") / "run"
-    assert go_on_in_a_process(folder, short_recipe(), shapes.path, EVERY_STEP, moment=60) == -signal.SIGKILL
+    assert go_on_in_a_process(folder, short_recipe(), shapes.path, EVERY_STEP, **IN_A_CHECKPOINT) == -signal.SIGKILL
     return RunDirectory.open(folder)
 
 
@@ -229,7 +229,7 @@ def test_a_resumed_run_keeps_its_threads(unfinished: RunDirectory, shapes: Packe
 
 def test_a_disk_that_fills_while_saving_keeps_the_old_checkpoint(out: Path, shapes: PackedDataset) -> None:
     recipe = short_recipe(model=Model("small", {"width": 64}))
-    assert go_on_in_a_process(out, recipe, shapes.path, EVERY_STEP, moment=60) == -signal.SIGKILL
+    assert go_on_in_a_process(out, recipe, shapes.path, EVERY_STEP, **IN_A_CHECKPOINT) == -signal.SIGKILL
     run = RunDirectory.open(out)
     before = run.state_path.read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
