@@ -211,6 +211,5 @@ def _notes(result: "StudyResult") -> list[str]:
             else f"ensemble of the best {found.size} of {len(found.curve)}: top-1 {top1}, of all "
             f"{percent(found.curve[-1].top1, 2)}, single best {single} (chosen on {found.selected_on})"
         )
-        if found.size > 1:
-            notes.append(found.sentence)
+        notes += found.notes
     return notes

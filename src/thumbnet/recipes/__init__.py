@@ -74,7 +74,7 @@ def find_recipe(name: str) -> Recipe:
 def is_current(recipe: Recipe, name: str) -> bool:
     """Return whether `recipe` is our recipe called `name` as it stands now, on Tiny ImageNet; the seed may differ.
 
-    There a phase that states 64 pixels and one that leaves its size to the data are the same.
+    There a size that a phase of `recipe` leaves to the data is 64 pixels, where ours states them.
 
     Raises:
         RecipeError: our recipe cannot be made.

@@ -8,6 +8,7 @@ import pytest
 from tests.helpers import QUIET
 from tests.workflows.study.made import tiny
 from thumbnet import records
+from thumbnet.comparison import compare_right
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Checkpointing, Evaluation, Phase, epochs, iterations
@@ -55,6 +56,8 @@ def test_snapshots_are_averaged_best_first(tmp_path: Path, dataset: PackedDatase
     paired = content["comparison"]
     assert (paired["first_top1"], paired["second_top1"]) == pytest.approx((curve[0], max(curve)), rel=1e-5)
     assert paired["difference"] == pytest.approx(max(curve) - curve[0], rel=1e-5, abs=1e-9)
+    assert (len(content["notes"]) == 2) is (max(curve) > curve[0])
+    assert all("chosen on val" in note and "the p-value does not hold" in note for note in content["notes"][1:])
     low, high = content["top1_interval"]
     assert low <= content["top1"] <= high
     assert (figures.figures["epochs"], figures.figures["pretrained"]) == (4, False)
@@ -79,3 +82,4 @@ def test_networks_of_several_seeds_are_averaged(tmp_path: Path, dataset: PackedD
     together, alone = mean.argmax(1) == stored[0].labels, stored[0].predicted() == stored[0].labels
     paired = content["comparison"]
     assert (paired["fixed"], paired["broken"]) == (np.sum(together & ~alone), np.sum(alone & ~together))
+    assert content["notes"] == [compare_right(alone, together).sentence("the first alone", "the ensemble")]

@@ -7,7 +7,7 @@ from typing import Any
 from thumbnet import ensemble
 from thumbnet.comparison import Comparison, compare_right
 from thumbnet.metrics import Accuracy
-from thumbnet.predictions import Predictions
+from thumbnet.predictions import Predictions, choice_note
 from thumbnet.studies import Ensemble
 
 
@@ -50,10 +50,14 @@ class EnsembleResult:
         return self.curve[0]
 
     @property
-    def sentence(self) -> str:
-        """Whether the judged ensemble differs from the first member by more than chance."""
-        first = "the first alone" if self.kind.of == "seeds" else "the single best"
-        return self.comparison.sentence(first, "the ensemble")
+    def notes(self) -> list[str]:
+        """Whether the judged ensemble differs from the first member by more than chance, and whether that holds."""
+        if self.size == 1:
+            return []
+        if self.kind.of == "seeds":
+            return [self.comparison.sentence("the first alone", "the ensemble")]
+        compared = self.comparison.sentence("the single best", "the ensemble")
+        return [compared, choice_note("Members and their number were", self.split, tested=True)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures of the judged number of members, of all and of the first alone, and the curve."""
@@ -70,6 +74,7 @@ class EnsembleResult:
             "all_members": {"n": len(self.curve), "top1": every.top1, "top1_interval": list(every.top1_interval)},
             "single": {"top1": single.top1, "top1_interval": list(single.top1_interval)},
             "comparison": self.comparison.to_json(),
+            "notes": self.notes,
             "members": list(self.members),
         }
 
