@@ -194,6 +194,8 @@ def test_other_data_is_judged_only_where_it_is_named(
     for data, is_other in ((other, True), (dataset, False)):
         found = judge(replaced, "val", How(views="flip"), data=data.path)
         assert evaluation(source, found)["other_data"] is is_other
+        of_train = evaluation(source, judge(replaced, "train", How(views="flip"), data=data.path))
+        assert of_train["trained_on"] is not is_other
         compared = compare_sources([source, source], [found, judge(replaced, "val", data=data.path)])
         notes = [f"{replaced.path}: this is val of other data than the run's: the network may have trained on some"]
         assert [note.partition(" of its images")[0] for note in compared.notes] == notes * is_other

@@ -105,7 +105,12 @@ def _stated(provenance: Mapping[str, Any], key: str) -> str | None:
 
 
 def saw_in_training(source: Source, predictions: Predictions) -> bool:
-    """Return whether a network behind `predictions` trained on their images, so that they say nothing of new ones."""
+    """Return whether a network behind `predictions` trained on their images, so that they say nothing of new ones.
+
+    Of a run's on other data this is not known; see `of_other_data`.
+    """
+    if of_other_data(source, predictions):
+        return False
     provenance = predictions.provenance if source.run is None else {"train_on": source.run.recipe().train_on}
     return trained_on(provenance, predictions.split) is True
 
