@@ -51,9 +51,13 @@ def storage_errors(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or path
-        unknown = f"{(error.strerror or str(error)).lower()}; check the path and the disk"
-        raise StorageError(f"{where}: {_REMEDY.get(error.errno or 0, unknown)}") from error
+        raise storage_error(error, path) from error
+
+
+def storage_error(error: OSError, path: Path | str) -> StorageError:
+    """Return `error` as one line with the remedy; it names the file of `error`, or `path` where that has none."""
+    unknown = f"{(error.strerror or str(error)).lower()}; check the path and the disk"
+    return StorageError(f"{error.filename or path}: {_REMEDY.get(error.errno or 0, unknown)}")
 
 
 def sync(handle: IO[Any]) -> None:

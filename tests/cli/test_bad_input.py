@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.calling import Shell
-from tests.helpers import copy_of
+from tests.helpers import copy_of, forbid
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import SETTINGS
 from thumbnet.packed import PackedDataset
@@ -107,6 +107,19 @@ def test_no_packed_data_at_the_default_place(tmp_path: Path, monkeypatch: pytest
         assert f"{tmp_path / 'nothing'}: no such folder" in line
         assert "thumbnet data pack" in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command", [["data", "pack"], ["reproduce", "--table", "--records"], ["features", "--cache"], ["evaluate"]]
+)
+def test_places_in_a_folder_that_one_may_not_enter(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    closed = tmp_path / "closed"
+    forbid(monkeypatch, closed)
+    line = shell.error(*command, closed / "mine")
+    assert f"{closed / 'mine'}" in line
+    assert ": permission denied; choose a place that you may use" in line
 
 
 COMMANDS: dict[str, Callable[[Path, Path], list[object]]] = {

@@ -27,6 +27,7 @@ from thumbnet.cli import (
 )
 from thumbnet.cli.options import set_command_line
 from thumbnet.errors import ThumbnetError
+from thumbnet.files import storage_error
 
 app = App(
     name="thumbnet",
@@ -89,6 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader has gone (as in `thumbnet recipes | head`); what is left in the buffer must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A question about a path, such as whether it exists, fails where a folder above may not be entered.
+        sys.exit(_fail(str(storage_error(error, error.filename)), 1))
     sys.exit(0)
 
 
