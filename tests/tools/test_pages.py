@@ -12,7 +12,7 @@ from cyclopts import CycloptsError, MissingArgumentError
 from tools import pages
 
 from tests.workflows.recorded import run_record
-from thumbnet import environment, records
+from thumbnet import records
 from thumbnet.augment import IMAGE_OPERATIONS, MIXING_OPERATIONS
 from thumbnet.cli.main import app
 from thumbnet.errors import StorageError
@@ -100,15 +100,6 @@ def test_the_experiments_page_shows_the_comparisons() -> None:
     cells = cells_of(row)
     assert cells[:2] == ["`hansen-alexnet-3x3` 38.24%", "`hansen-prelu-development` 42.64%"]
     assert cells[2].startswith(f"{difference:+.2f} (")
-    other = Measurement("views", "thumbnet compare", None, {}, {}, found | {"p_value": 0.031, "second": VIEWED})
-    (line,) = (line for line in pages.comparisons([other]).splitlines() if "views.json" in line)
-    assert "`run` (ten-crop, best) 42.64%" in line
-    assert "p = 0.031" in line
-    assert pages.comparisons([]) == "Nothing is compared yet."
-
-
-VIEWED = {"path": "runs/run", "views": "ten-crop", "weights": "best"}
-"""A side of a comparison that is judged otherwise than usual."""
 
 
 def test_the_experiments_page_tells_of_every_row_that_falls_short() -> None:
@@ -232,91 +223,6 @@ def test_a_record_becomes_a_row() -> None:
         "| within | 28.8% | 7 of 20 | 20 min | 1 of 2 CPU cores |"
     )
     assert row in pages.results([record, measured]).splitlines()
-    assert "| `thumbnet --help` | 0.21 s | [startup](records/startup.json) |" in pages.measurements([record, measured])
-
-
-LOAD = {"lost": 1, "doubled": 0, "wrong_scores": 2, "server_errors": 0, "without_answer": 4}
-LOAD |= {"problems_of_verification": 8, "clients": 500, "readers": 3000, "window_seconds": 60}
-RACE = {"rounds": 20, "rounds_with_one_accepted": 19, "posts": 70}
-MEASURED: dict[str, tuple[dict[str, Any], str]] = {
-    "pack": (
-        {"images": {"train": 100_000, "val": 10_000}, "seconds_median": 9.34, "peak_memory_bytes": 456_000_000},
-        "9.3 s for 110,000 images, peak memory 0.46 GB",
-    ),
-    "startup": ({"seconds_median": 0.2149}, "0.21 s"),
-    "ensemble": (
-        {"seconds_average": 0.114, "members": 5, "images": 10_000, "classes": 200}
-        | {"seconds_greedy": 2.26, "seconds_command": 3.51},
-        (
-            "0.11 s for the average of 5 members with 10,000 images and 200 classes, 2.3 s for greedy selection, "
-            "3.5 s for the command"
-        ),
-    ),
-    "report": (
-        {"seconds_median": 4.44, "images": 10_000, "classes": 200}
-        | {"peak_memory_bytes": 812_000_000, "page_bytes": 3_260_000},
-        "4.4 s for 10,000 images of 200 classes, peak memory 0.81 GB, 3.3 MB",
-    ),
-    "quality": (
-        {
-            "flipped": {"0.05 to any class": {"class": {"recall": 0.9728, "precision_of_surest_1%": 0.962}}},
-            "duplicates": {"identical_pairs": 3, "near_pairs": 12, "images": 110_000},
-        },
-        (
-            "97.3% are among the suspects, and 96.2% of the surest 1% are such; 3 identical and 12 near pairs in "
-            "110,000 images"
-        ),
-    ),
-    "augmentation": (
-        {
-            "horizontal_flip": {"microseconds_per_image": 4.84},
-            "mkrtchyan set 2": {"microseconds_per_image": 51.26},
-        },
-        "4.8 microseconds an image for a flip, 51.3 for rotation, flips and blur",
-    ),
-    "training-loop": ({"b": {"ratio_median": 0.9811}, "a": {"ratio_median": 0.9}}, "`a` 90.0%, `b` 98.1%"),
-    "features": (
-        {
-            "extraction": {"images_per_second": 104.6, "image_size": 224, "ratio_median": 0.9612},
-            "linear_probe": {"epochs": 10.0, "total_seconds": 58.7},
-        },
-        "105 images/s at 224 pixels, 96.1% of the bare forward pass; 10 epochs of a linear head on them in 59 s",
-    ),
-    "depthwise": (
-        {"images_per_second": [23.0, 24.6, 24.0], "images_per_second_fast": [50.0, 51.2, 52.0]}
-        | {"image_size": 160, "ratio_median": 2.14},
-        "51 images/s instead of 24 at 160 pixels, 2.1 times as fast",
-    ),
-    "resume-after-kill": ({"identical": 20, "kills": 20}, "20 of 20 runs end with identical results"),
-    "challenge-load": (
-        {"sqlite": {"accepted": 499, "submissions": {"p99_ms": 812.4}} | LOAD},
-        "SQLite: 499 of 500 accepted, 15 lost, doubled or failed, p99 812 ms",
-    ),
-    "challenge-race": (
-        {"sqlite": {"1 processes": RACE, "4 processes": RACE}, "postgresql": {"1 processes": RACE}},
-        "one accepted in 57 of 60 rounds",
-    ),
-    "challenge-kill": (
-        {"postgresql": {"good_checks": 9, "checks": 10, "kills": 10, "acknowledged": 1234}},
-        (
-            "PostgreSQL: 9 of 10 checks after 10 kills found all of 1,234 acknowledged submissions and nothing "
-            "half-written"
-        ),
-    ),
-}
-
-
-def test_every_measurement_has_its_line() -> None:
-    known = {name: label for name, label, _ in pages._MEASUREMENTS if isinstance(label, str)} | {
-        "challenge-load": "`thumbnet serve`: 500 teams submit in the last minute while 3,000 watch",
-        "challenge-race": "70 posts of one team at the same moment, one and 4 server processes",
-    }
-    assert set(MEASURED) == set(known)
-    about = environment.versions()
-    made = [Measurement(name, "python x", None, about, {}, figures) for name, (figures, _) in MEASURED.items()]
-    lines = pages.measurements(made).splitlines()
-    for name, (_, text) in MEASURED.items():
-        assert f"| {known[name]} | {text} | [{name}](records/{name}.json) |" in lines
 
 
 def test_pages_without_records() -> None:

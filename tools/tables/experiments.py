@@ -1,0 +1,139 @@
+"""The tables of studies, comparisons, ensembles, searches and untrained classifiers, as records state them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from thumbnet.records import Measurement
+from thumbnet.studies import STUDIES, Study
+from thumbnet.text import interval, markdown_table, percent
+from thumbnet.workflows.reproduction.lines import AnyRecord
+from thumbnet.workflows.tuning.result import short
+from tools.tables.links import link
+
+_DIFFERENCE = ("difference in points (95% interval)", "McNemar")
+
+
+def studies(records: Sequence[AnyRecord]) -> str:
+    """Return the table of all studies, with what was measured of them."""
+    known = {one.name: one for one in records if isinstance(one, Measurement)}
+    rows = [
+        (f"`{study.name}`", study.text, study.source, _found(study, known.get(study.name)))
+        for study in STUDIES.values()
+    ]
+    return markdown_table(("study", "what it shows", "where the report has it", "measured"), rows)
+
+
+def _found(study: Study, record: Measurement | None) -> str:
+    """Return what a study's record says of each variant, and its link."""
+    if record is None:
+        return ""
+    memorises = "train-accuracy" in study.panels
+    parts = []
+    for variant in record.figures["variants"]:
+        found = variant["figures"].get("iterations_to_eval_train_100" if memorises else "val_top1")
+        value = (
+            "never" if found is None else f"{found['mean']:.0f} iterations" if memorises else percent(found["mean"])
+        )
+        parts.append(f"{variant['label']} {value}")
+    ensemble = record.figures.get("ensemble")
+    if ensemble is not None:
+        parts = [
+            f"{'best' if ensemble['of'] == 'snapshots' else 'all'} {ensemble['size']} {percent(ensemble['top1'])}",
+            f"one {percent(ensemble['single']['top1'])}",
+        ]
+    return f"[{', '.join(parts)}](../records/{record.name}.json)"
+
+
+def comparisons(records: Sequence[AnyRecord]) -> str:
+    """Return the table of what was compared, image by image."""
+    return _table(("first", "second", *_DIFFERENCE), records, ("p_value",), _compared, "Nothing is compared yet.")
+
+
+def ensembles(records: Sequence[AnyRecord]) -> str:
+    """Return the table of ensembles, each beside the best of its members."""
+    head = ("networks", "averaged", "best alone", "ensemble", *_DIFFERENCE)
+    return _table(head, records, ("best_member",), _averaged, "No ensemble is measured yet.")
+
+
+def searches(records: Sequence[AnyRecord]) -> str:
+    """Return the table of what `thumbnet tune` found, and what that gained on val."""
+    head = ("recipe", "trials", "found", "val before", "val after", *_DIFFERENCE)
+    return _table(head, records, ("space", "val"), _searched, "Nothing is searched yet.")
+
+
+def zero_shots(records: Sequence[AnyRecord]) -> str:
+    """Return the table of pretrained classifiers that were judged as they are."""
+    head = ("network", "pixels", "views", "split", "top-1", "95% interval")
+    return _table(head, records, ("recipe", "views"), _untrained, "Nothing is measured yet.")
+
+
+def _table(
+    head: Sequence[str],
+    records: Sequence[AnyRecord],
+    keys: Sequence[str],
+    row: Callable[[Mapping[str, Any]], Sequence[str]],
+    empty: str,
+) -> str:
+    """Return a table of the measurements whose figures have all of `keys`, with a `row` and a link of each."""
+    chosen = [one for one in records if isinstance(one, Measurement) and set(keys) <= set(one.figures)]
+    rows = [(*row(one.figures), link(one.name, "../")) for one in chosen]
+    return markdown_table((*head, "record"), rows) if rows else empty
+
+
+def _compared(found: Mapping[str, Any]) -> Sequence[str]:
+    return (_side(found, "first"), _side(found, "second"), *_difference(found))
+
+
+def _averaged(found: Mapping[str, Any]) -> Sequence[str]:
+    compared, members = found["comparison"], found["members"]
+    runs = dict.fromkeys(one["name"].partition(":")[0] for one in members)
+    kept = "networks of " if len(runs) < len(members) else ""
+    chosen = f", chosen on {found['select']}" if found["select"] is not None else ""
+    return (
+        kept + ", ".join(f"`{name}`" for name in runs),
+        f"{found['size']} of {len(members)}{chosen}",
+        percent(compared["first_top1"], 2),
+        percent(compared["second_top1"], 2),
+        *_difference(compared),
+    )
+
+
+def _searched(found: Mapping[str, Any]) -> Sequence[str]:
+    gain = found["val"]
+    return (
+        f"`{found['recipe_name']}`",
+        f"{found['trials']} ({found['pruned']} ended early, {found['failed']} failed)",
+        ", ".join(f"`{key}` {short(value)}" for key, value in found["best"]["values"].items()),
+        percent(gain["before"]["top1"], 2),
+        percent(gain["after"]["top1"], 2),
+        *_difference(gain),
+    )
+
+
+def _untrained(found: Mapping[str, Any]) -> Sequence[str]:
+    recipe = found["recipe"]
+    size = recipe["evaluation"]["image_size"] or recipe["phases"][-1]["image_size"]
+    return (
+        f"`{recipe['model']['name']}`",
+        str(size),
+        found["views"],
+        found["split"],
+        percent(found["top1"], 2),
+        interval(found["top1_interval"]),
+    )
+
+
+def _difference(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the difference in points with its interval, and McNemar's p-value."""
+    low, high = found["interval"]
+    chance = "p below 0.0001" if found["p_value"] < 1e-4 else f"p = {found['p_value']:.2g}"
+    return f"{100 * found['difference']:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})", chance
+
+
+def _side(found: Mapping[str, Any], name: str) -> str:
+    side = found[name]
+    plain = {"views": "none", "weights": "last"}
+    how = [str(side[key]) for key, usual in plain.items() if side[key] not in (None, usual)]
+    told = f"`{Path(side['path']).name}`" + (f" ({', '.join(how)})" if how else "")
+    return f"{told} {percent(found[f'{name}_top1'], 2)}"
