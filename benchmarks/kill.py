@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from benchmarks.program import TIMINGS, add_record, this_program, write
+from benchmarks.program import add_record, this_program, untimed, write
 from thumbnet import environment, packed, train
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import to_json
@@ -152,8 +152,8 @@ def digests(run: RunDirectory) -> dict[str, str]:
         predictions = Predictions.load(file)
         content = predictions.logits.tobytes() + json.dumps(predictions.image_ids).encode()
         found[f"predictions {file.stem}"] = hashlib.sha256(content).hexdigest()
-    found["metrics"] = _json([_untimed(row) for row in run.metrics.read()])
-    found["result"] = _json(_untimed(run.result()))
+    found["metrics"] = _json([untimed(row) for row in run.metrics.read()])
+    found["result"] = _json(untimed(run.result()))
     found["recipe"] = _json(to_json(run.recipe()))
     return found
 
@@ -164,10 +164,6 @@ def _tensors(path: Path) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _untimed(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in TIMINGS}
 
 
 def _json(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What the programs that measure share: the option --record, the record, clocks, and made-up predictions."""
+"""What the programs that measure share: the option --record, the record, what is timed, and made-up predictions."""
 
 import argparse
 import shlex
@@ -26,6 +26,11 @@ TIMINGS = {"images_per_second", "seconds", "train_seconds", "total_seconds", "pe
 
 THUMBNET = Path(sys.executable).with_name("thumbnet")
 """The command that is installed beside this Python."""
+
+
+def untimed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a run's metrics, or its result, without the figures of `TIMINGS`."""
+    return {key: value for key, value in row.items() if key not in TIMINGS}
 
 
 def add_record(parser: argparse.ArgumentParser) -> None:

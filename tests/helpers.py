@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchmarks.program import TIMINGS
+from benchmarks.program import untimed
 
 from thumbnet import train
 from thumbnet.predictions import Predictions
@@ -76,7 +76,7 @@ def copy_of(run: RunDirectory, folder: Path) -> RunDirectory:
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let nothing in `folder` be looked at, as in another user's; what the system forbids, it does not forbid root."""
+    """Let `os.stat` refuse all in `folder`, as it does in another user's; the system itself refuses root nothing."""
     real = os.stat
 
     def refuse(path: Any, *options: Any, **more: Any) -> os.stat_result:
@@ -109,13 +109,10 @@ def assert_same_results(run: RunDirectory, reference: RunDirectory) -> None:
         expected_predictions = Predictions.load(file)
         np.testing.assert_array_equal(found_predictions.logits, expected_predictions.logits)
         assert found_predictions.image_ids == expected_predictions.image_ids
-    assert untimed(run.metrics.read()) == untimed(reference.metrics.read())
-    assert untimed([run.result()]) == untimed([reference.result()])
-
-
-def untimed(rows: list[dict[str, Any]]) -> list[str]:
-    """Return rows as JSON text without the figures that are timings."""
-    return [json.dumps({key: value for key, value in row.items() if key not in TIMINGS}) for row in rows]
+    found_rows, expected_rows = (
+        [*map(untimed, one.metrics.read()), untimed(one.result())] for one in (run, reference)
+    )
+    assert list(map(json.dumps, found_rows)) == list(map(json.dumps, expected_rows))
 
 
 def stored_files(run: RunDirectory) -> list[str]:

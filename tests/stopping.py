@@ -103,6 +103,12 @@ def go_on(
     return train.start(recipe, dataset, out, options)
 
 
+def killed_run(folder: Path, recipe: Recipe, data: Path, options: train.Options) -> RunDirectory:
+    """Return a run in `folder` on packed `data` that was killed after a few of its steps, in a checkpoint."""
+    assert go_on_in_a_process(folder / "run", recipe, data, options, **IN_A_CHECKPOINT) == -signal.SIGKILL
+    return RunDirectory.open(folder / "run")
+
+
 def go_on_in_a_process(*arguments: Any, kill_after: float | None = None, **named: Any) -> int:
     """Call `go_on` in a process of its own and return its exit status, as `in_a_process` does."""
     return in_a_process(go_on, *arguments, kill_after=kill_after, **named)

@@ -16,6 +16,7 @@ import numpy as np
 import platformdirs
 import pytest
 
+from tests.helpers import forbid
 from thumbnet import files
 from thumbnet.errors import StorageError
 
@@ -304,3 +305,16 @@ def test_the_cache_is_where_it_is_said_to_be(tmp_path: Path, monkeypatch: pytest
     assert files.cache_folder() == Path(platformdirs.user_cache_dir("thumbnet"))
     monkeypatch.delenv("THUMBNET_CACHE")
     assert files.cache_folder() == Path(platformdirs.user_cache_dir("thumbnet"))
+
+
+def test_what_lies_at_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    places = [tmp_path, file, file / "below", tmp_path / "nothing", tmp_path / "link", tmp_path / "a\0b"]
+    assert [files.is_folder(place) for place in places] == [True] + [False] * 5
+    assert [files.is_file(place) for place in places] == [False, True] + [False] * 4
+    forbid(monkeypatch, tmp_path)
+    for look in (files.is_file, files.is_folder):
+        with pytest.raises(StorageError, match=r"file: permission denied; choose a place that you may use"):
+            look(file)

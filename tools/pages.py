@@ -45,9 +45,18 @@ def training_page(page: str) -> str:
 
 def experiments_page(page: str, records: Sequence[AnyRecord]) -> str:
     """Return docs/experiments.md with its tables of what is no run, as `records` state them."""
-    for make in (tables.studies, tables.comparisons, tables.ensembles, tables.searches, tables.zero_shots):
-        page = fill(page, make.__name__.replace("_", "-"), make(records))
+    for name, make in _EXPERIMENTS.items():
+        page = fill(page, name, make(records))
     return page
+
+
+_EXPERIMENTS = {
+    "studies": tables.studies,
+    "comparisons": tables.comparisons,
+    "ensembles": tables.ensembles,
+    "searches": tables.searches,
+    "zero-shots": tables.zero_shots,
+}
 
 
 def results(records: Sequence[AnyRecord]) -> str:

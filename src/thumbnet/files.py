@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -58,6 +59,33 @@ def storage_error(error: OSError, path: Path | str) -> StorageError:
     """Return `error` as one line with the remedy; it names the file of `error`, or `path` where that has none."""
     unknown = f"{(error.strerror or str(error)).lower()}; check the path and the disk"
     return StorageError(f"{error.filename or path}: {_REMEDY.get(error.errno or 0, unknown)}")
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a file lies at `path`.
+
+    Raises:
+        StorageError: one may not look (`Path.is_file` answers that by Python's version, from 3.14 on with False).
+    """
+    return stat.S_ISREG(_mode(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder lies at `path`.
+
+    Raises:
+        StorageError: one may not look (see `is_file`).
+    """
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of what lies at `path`, 0 where nothing does."""
+    with storage_errors(path):
+        try:
+            return path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a name with a null in it
+            return 0
 
 
 def sync(handle: IO[Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from thumbnet.environment import checkout
 from thumbnet.errors import RecipeError, StorageError
-from thumbnet.files import read_json, storage_errors, write_json
+from thumbnet.files import is_folder, read_json, storage_errors, write_json
 from thumbnet.recipe.codec import decode, to_json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -158,7 +158,7 @@ def check_place(path: Path) -> None:
     Raises:
         StorageError: it does not end in '.json', its name is not that of a record, or it is a folder.
     """
-    if path.suffix != ".json" or not _NAME.fullmatch(path.stem) or path.is_dir():
+    if path.suffix != ".json" or not _NAME.fullmatch(path.stem) or is_folder(path):
         raise StorageError(f"{path}: not the file of a record; give FOLDER/NAME.json, with a plain NAME")
 
 
@@ -220,7 +220,7 @@ def load_all(folder: Path) -> list[Record | Measurement]:
     Raises:
         StorageError: there is no such folder, or a record is damaged (see `load`).
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise StorageError(f"{folder}: no such folder of records; check the path")
     return [load(path) for path in sorted(folder.glob("*.json"))]
 

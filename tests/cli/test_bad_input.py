@@ -236,7 +236,8 @@ def test_where_predictions_go_is_checked_before_they_are_made(
     (copy.path / "data.json").write_text(json.dumps(about))
     text = f"{tmp_path / 'out.txt'}: class 'two words' does not fit the submission format"
     assert text in shell.error(*command, tmp_path / "out.txt")
-    assert "does not fit the submission format" not in shell.error(*command, tmp_path / "out.npz")
+    # Logits have no such format, and judging begins, with data of other classes.
+    assert "its 6 classes are not the run's 6" in shell.error(*command, tmp_path / "out.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 

@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from benchmarks.program import untimed
 
 from tests.cli.calling import THUMBNET, Shell, row_of, status
-from tests.helpers import mtimes, untimed
+from tests.helpers import mtimes
 from tests.shapes import make_tiny_imagenet
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
@@ -193,7 +194,7 @@ def test_what_was_stopped_goes_on_where_it_was(few: PackedDataset, tmp_path: Pat
     assert [row["step"] for row in run.metrics.read() if row["kind"] == "iteration"] == list(range(1, 21))
     shell.text("reproduce", ROW, *where(few, tmp_path / "unbroken"))
     unbroken = RunDirectory.open(tmp_path / "unbroken" / ROW)
-    assert untimed([run.result()]) == untimed([unbroken.result()])
+    assert untimed(run.result()) == untimed(unbroken.result())
 
 
 def test_one_row_that_fails_does_not_keep_the_others(

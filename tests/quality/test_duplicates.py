@@ -224,6 +224,8 @@ def test_the_cache_is_where_the_environment_says(
 def test_a_cache_that_one_may_not_enter_holds_nothing(
     planted: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ensure_duplicates(planted, tmp_path)
+    assert stored_duplicates(planted, tmp_path) is not None
     forbid(monkeypatch, tmp_path)
     assert stored_duplicates(planted, tmp_path) is None
 

@@ -98,8 +98,9 @@ def test_the_experiments_page_shows_the_comparisons() -> None:
     (row,) = (line for line in page.splitlines() if "[hansen-activation](../records/hansen-activation.json)" in line)
     difference = 100 * (found["second_top1"] - found["first_top1"])
     cells = cells_of(row)
-    assert cells[:2] == ["`hansen-alexnet-3x3` 38.24%", "`hansen-prelu-development` 42.64%"]
-    assert cells[2].startswith(f"{difference:+.2f} (")
+    networks = {"first": "hansen-alexnet-3x3", "second": "hansen-prelu-development"}
+    assert cells[:2] == [f"`{name}` {100 * found[f'{side}_top1']:.2f}%" for side, name in networks.items()]
+    assert cells[3].startswith(f"{difference:+.2f} (")
 
 
 def test_the_experiments_page_tells_of_every_row_that_falls_short() -> None:

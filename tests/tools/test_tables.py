@@ -7,6 +7,7 @@ from tools import tables
 from tools.tables.program import MEASUREMENTS
 
 from thumbnet import environment
+from thumbnet.predictions import choice_note
 from thumbnet.records import Measurement
 
 LOAD = {"lost": 1, "doubled": 0, "wrong_scores": 2, "server_errors": 0, "without_answer": 4}
@@ -104,13 +105,19 @@ def measurement(name: str, figures: dict[str, Any]) -> Measurement:
 def test_comparisons() -> None:
     plain = {"path": "runs/plain", "views": "none", "weights": "last"}
     viewed = {"path": "runs/other", "views": "ten-crop", "weights": "best"}
-    sides = {"first": plain, "second": viewed}
-    made = [measurement("real", COMPARED | sides), measurement("chance", COMPARED | sides | {"p_value": 0.031})]
+    figures = COMPARED | {"first": plain, "second": viewed, "split": "val", "notes": []}
+    note = choice_note("it was", "val", tested=True)
+    made = [
+        measurement("real", figures),
+        measurement("chance", figures | {"p_value": 0.031}),
+        measurement("chosen", figures | {"notes": [note]}),
+    ]
     lines = tables.comparisons(made).splitlines()[2:]
-    row = "| `plain` 38.24% | `other` (ten-crop, best) 42.64% | +4.40 (+3.65 to +5.15) | "
+    row = "| `plain` 38.24% | `other` (ten-crop, best) 42.64% | val | +4.40 (+3.65 to +5.15) | "
     assert lines == [
         f"{row}p below 0.0001 | [real](../records/real.json) |",
         f"{row}p = 0.031 | [chance](../records/chance.json) |",
+        f"{row}none: chosen on these images | [chosen](../records/chosen.json) |",
     ]
 
 
@@ -120,16 +127,19 @@ def test_comparisons() -> None:
         (
             ["m1:snapshot-1", "m1:snapshot-2", "m1:snapshot-3"],
             "holdout",
-            "networks of `m1` | 5 of 3, chosen on holdout",
+            "networks of `m1` | 3 of 3, chosen on holdout",
         ),
-        (["a", "b"], None, "`a`, `b` | 5 of 2"),
+        (["a", "b"], None, "`a`, `b` | 2 of 2"),
+        (["a", "b", "left out"], "val", "`a`, `b` | 2 of 3, chosen on val"),
     ],
 )
 def test_ensembles(names: list[str], select: str | None, expected: str) -> None:
-    members = [{"name": name} for name in names]
-    figures = {"best_member": names[0], "members": members, "size": 5, "select": select, "comparison": COMPARED}
-    (line,) = tables.ensembles([measurement("mean", figures), measurement("other", COMPARED)]).splitlines()[2:]
-    rest = "38.24% | 42.64% | +4.40 (+3.65 to +5.15) | p below 0.0001 | [mean](../records/mean.json) |"
+    members = [{"name": name, "count": 0 if name == "left out" else 2} for name in names]
+    figures = {"best_member": names[0], "members": members, "select": select, "comparison": COMPARED}
+    figures |= {"split": "val", "notes": []}
+    unlabelled = figures | {"best_member": None, "comparison": None}
+    (line,) = tables.ensembles([measurement("mean", figures), measurement("other", unlabelled)]).splitlines()[2:]
+    rest = "val | 38.24% | 42.64% | +4.40 (+3.65 to +5.15) | p below 0.0001 | [mean](../records/mean.json) |"
     assert line == f"| {expected} | {rest}"
 
 
@@ -152,14 +162,15 @@ def test_searches() -> None:
     )
 
 
-@pytest.mark.parametrize(("judged_at", "pixels"), [(224, 224), (None, 160)])
-def test_zero_shots(judged_at: int | None, pixels: int) -> None:
-    recipe = {"model": {"name": "timm/one"}, "evaluation": {"image_size": judged_at}, "phases": [{"image_size": 160}]}
-    figures = {"recipe": recipe, "views": "flip", "split": "val", "top1": 0.5442, "top1_interval": [0.5344, 0.554]}
+def test_zero_shots() -> None:
+    figures = {"recipe": {"model": {"name": "timm/one"}}, "image_size": 224, "views": "flip", "split": "val"}
+    figures |= {"top1": 0.5442, "top1_interval": [0.5344, 0.554]}
     (line,) = tables.zero_shots([measurement("zero", figures)]).splitlines()[2:]
-    assert line == f"| `timm/one` | {pixels} | flip | val | 54.42% | 53.4 to 55.4% | [zero](../records/zero.json) |"
+    assert line == "| `timm/one` | 224 | flip | val | 54.42% | 53.4 to 55.4% | [zero](../records/zero.json) |"
 
 
 def test_tables_without_records() -> None:
-    for make in (tables.comparisons, tables.ensembles, tables.searches, tables.zero_shots, tables.measurements):
-        assert make([]).count("\n") == 0
+    assert tables.comparisons([]) == "Nothing is compared yet."
+    assert tables.ensembles([]) == "No ensemble is measured yet."
+    assert tables.searches([]) == "Nothing is searched yet."
+    assert tables.zero_shots([]) == tables.measurements([]) == "Nothing is measured yet."

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -25,7 +24,7 @@ from tests.helpers import (
     mtimes,
     short_recipe,
 )
-from tests.stopping import EVERY_STEP, IN_A_CHECKPOINT, go_on_in_a_process
+from tests.stopping import EVERY_STEP, killed_run
 from thumbnet import train
 from thumbnet.errors import TrainingError
 from thumbnet.packed import PackedDataset
@@ -62,9 +61,7 @@ def test_tensorboard_holds_the_same_numbers(out: Path, shapes: PackedDataset) ->
 @pytest.fixture(scope="module")
 def killed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A run with TensorBoard that was killed after a few of its steps; shared, so it must not be changed."""
-    folder = tmp_path_factory.mktemp("killed") / "run"
-    assert go_on_in_a_process(folder, short_recipe(), shapes.path, MIRRORED, **IN_A_CHECKPOINT) == -signal.SIGKILL
-    return RunDirectory.open(folder)
+    return killed_run(tmp_path_factory.mktemp("killed"), short_recipe(), shapes.path, MIRRORED)
 
 
 def test_tensorboard_goes_on_with_a_resumed_run(killed: RunDirectory, out: Path, shapes: PackedDataset) -> None:

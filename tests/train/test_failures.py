@@ -15,7 +15,7 @@ import torch
 from tests.helpers import FLIP, QUIET, assert_same_results, copy_of, iterations_of, mtimes, short_recipe, stored_files
 from tests.packing import write_packed
 from tests.shapes import make_tiny_imagenet
-from tests.stopping import EVERY_STEP, IN_A_CHECKPOINT, go_on_in_a_process
+from tests.stopping import EVERY_STEP, IN_A_CHECKPOINT, go_on_in_a_process, killed_run
 from thumbnet import train
 from thumbnet.errors import DataError, RecipeError, RunError, StorageError, TrainingError
 from thumbnet.files import read_json, write_json
@@ -166,9 +166,7 @@ def test_training_works_in_a_thread(out: Path, shapes: PackedDataset) -> None:
 @pytest.fixture(scope="module")
 def killed(shapes: PackedDataset, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A run that was killed after a few of its steps; shared, so it must not be changed."""
-    folder = tmp_path_factory.mktemp("killed") / "run"
-    assert go_on_in_a_process(folder, short_recipe(), shapes.path, EVERY_STEP, **IN_A_CHECKPOINT) == -signal.SIGKILL
-    return RunDirectory.open(folder)
+    return killed_run(tmp_path_factory.mktemp("killed"), short_recipe(), shapes.path, EVERY_STEP)
 
 
 @pytest.fixture
@@ -305,7 +303,6 @@ TRAINED = [
     {"phases": (Phase(epochs(1), trainable="head"),)},
     {"phases": (Phase(epochs(1), trainable="head", cached_features=1),)},
     {"phases": (Phase(epochs(1), image_size=64),)},
-    {"phases": (Phase(iterations(2), ((operation("random_crop", size=24),),), image_size=32),)},
     {"phases": (Phase(epochs(1), ((), ())),)},
     {"model": Model("small", {"width": 4})},
 ]
@@ -318,6 +315,11 @@ def test_a_last_batch_of_one_image_is_trained_on_where_that_can_be(
     """It does not come up, or the batch norms are frozen, or have more than one value a channel."""
     recipe = short_recipe(**{"model": Model("timm/test_resnet"), "train_count": 33, **changes})
     assert train.start(recipe, shapes, out, QUIET).is_complete
+
+
+def test_a_policy_may_change_the_size_where_the_phase_states_one(out: Path, shapes: PackedDataset) -> None:
+    phase = Phase(iterations(2), ((operation("random_crop", size=24),),), image_size=32)
+    assert train.start(short_recipe(phases=(phase,)), shapes, out, QUIET).is_complete
 
 
 def without(split: str, data: PackedDataset, folder: Path) -> PackedDataset:

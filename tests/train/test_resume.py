@@ -16,6 +16,7 @@ from thumbnet import train
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Checkpointing, Recipe
 from thumbnet.run import RunDirectory
+from thumbnet.run.metrics import MetricsFile
 from thumbnet.train.hardware import describe_hardware
 from thumbnet.train.trainer import Trainer, make_trainer
 
@@ -64,14 +65,23 @@ def test_a_run_killed_while_a_checkpoint_is_written_ends_the_same(
 
 
 def test_metrics_are_on_the_disk_before_the_checkpoint_that_counts_on_them(
-    out: Path, shapes: PackedDataset, disk: list[int | str]
+    out: Path, shapes: PackedDataset, disk: list[int | str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    append = MetricsFile.append
+
+    def append_then_tell(self: MetricsFile, *rows: Any) -> None:
+        append(self, *rows)
+        disk.append("rows")
+
+    monkeypatch.setattr(MetricsFile, "append", append_then_tell)
     run = train.start(short_recipe(), shapes, out, EVERY_STEP)
     metrics, before = run.metrics.path.stat().st_ino, 0
     checkpoints = [place for place, made in enumerate(disk) if made == run.state_path.name]
     assert len(checkpoints) == 8
     for place in checkpoints:
-        assert metrics in disk[before:place]
+        since = disk[before:place]
+        assert "rows" in since
+        assert metrics in since[len(since) - since[::-1].index("rows") :]
         before = place
 
 
@@ -93,7 +103,7 @@ def test_a_run_killed_at_moments_of_the_clock_ends_the_same(
 
 # The first step, an evaluation, before, at and after the change of phase, within an epoch, and the last but one.
 @pytest.mark.parametrize("steps", [1, 3, 5, 6, 7, 11, 12])
-def test_a_run_stopped_after_any_step_ends_the_same(
+def test_a_run_stopped_after_steps_of_every_kind_ends_the_same(
     out: Path, shapes: PackedDataset, reference: RunDirectory, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupt_after(steps, monkeypatch)

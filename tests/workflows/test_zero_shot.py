@@ -59,7 +59,7 @@ def test_the_command_prints_and_records_the_same_figures(named: PackedDataset, s
     assert isinstance(record, records.Measurement)
     assert record.figures["top1"] == pytest.approx(shown["top1"])
     assert record.figures["top5_interval"] == pytest.approx(shown["top5_interval"], abs=1e-5)
-    assert shown["recipe"]["evaluation"]["image_size"] == 64
+    assert shown["image_size"] == shown["recipe"]["evaluation"]["image_size"] == 64
     text = shell.text(*arguments, "--set", "evaluation.image_size=64", "--set", "model.head.start=fresh")
     assert f"top-1 {shown['top1']:.2%} (" in text
     assert text.startswith("tf_efficientnet_lite0-zero-shot, val, views: none: 24 images in ")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from thumbnet.predictions import UNTESTED
 from thumbnet.records import Measurement
 from thumbnet.studies import STUDIES, Study
 from thumbnet.text import interval, markdown_table, percent
@@ -42,17 +43,18 @@ def _found(study: Study, record: Measurement | None) -> str:
             f"{'best' if ensemble['of'] == 'snapshots' else 'all'} {ensemble['size']} {percent(ensemble['top1'])}",
             f"one {percent(ensemble['single']['top1'])}",
         ]
-    return f"[{', '.join(parts)}](../records/{record.name}.json)"
+    return link(record.name, "../", ", ".join(parts))
 
 
 def comparisons(records: Sequence[AnyRecord]) -> str:
     """Return the table of what was compared, image by image."""
-    return _table(("first", "second", *_DIFFERENCE), records, ("p_value",), _compared, "Nothing is compared yet.")
+    head = ("first", "second", "split", *_DIFFERENCE)
+    return _table(head, records, ("p_value", "first", "second"), _compared, "Nothing is compared yet.")
 
 
 def ensembles(records: Sequence[AnyRecord]) -> str:
     """Return the table of ensembles, each beside the best of its members."""
-    head = ("networks", "averaged", "best alone", "ensemble", *_DIFFERENCE)
+    head = ("networks", "averaged", "split", "best alone", "ensemble", *_DIFFERENCE)
     return _table(head, records, ("best_member",), _averaged, "No ensemble is measured yet.")
 
 
@@ -75,27 +77,29 @@ def _table(
     row: Callable[[Mapping[str, Any]], Sequence[str]],
     empty: str,
 ) -> str:
-    """Return a table of the measurements whose figures have all of `keys`, with a `row` and a link of each."""
-    chosen = [one for one in records if isinstance(one, Measurement) and set(keys) <= set(one.figures)]
+    """Return a table of the measurements whose figures state all of `keys`, with a `row` and a link of each."""
+    measured = [one for one in records if isinstance(one, Measurement)]
+    chosen = [one for one in measured if all(one.figures.get(key) is not None for key in keys)]
     rows = [(*row(one.figures), link(one.name, "../")) for one in chosen]
     return markdown_table((*head, "record"), rows) if rows else empty
 
 
 def _compared(found: Mapping[str, Any]) -> Sequence[str]:
-    return (_side(found, "first"), _side(found, "second"), *_difference(found))
+    return (_side(found, "first"), _side(found, "second"), found["split"], *_difference(found, found["notes"]))
 
 
 def _averaged(found: Mapping[str, Any]) -> Sequence[str]:
-    compared, members = found["comparison"], found["members"]
+    compared, members = found["comparison"], [one for one in found["members"] if one["count"]]
     runs = dict.fromkeys(one["name"].partition(":")[0] for one in members)
     kept = "networks of " if len(runs) < len(members) else ""
     chosen = f", chosen on {found['select']}" if found["select"] is not None else ""
     return (
         kept + ", ".join(f"`{name}`" for name in runs),
-        f"{found['size']} of {len(members)}{chosen}",
+        f"{len(members)} of {len(found['members'])}{chosen}",
+        found["split"],
         percent(compared["first_top1"], 2),
         percent(compared["second_top1"], 2),
-        *_difference(compared),
+        *_difference(compared, found["notes"]),
     )
 
 
@@ -112,11 +116,9 @@ def _searched(found: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _untrained(found: Mapping[str, Any]) -> Sequence[str]:
-    recipe = found["recipe"]
-    size = recipe["evaluation"]["image_size"] or recipe["phases"][-1]["image_size"]
     return (
-        f"`{recipe['model']['name']}`",
-        str(size),
+        f"`{found['recipe']['model']['name']}`",
+        str(found["image_size"]),
         found["views"],
         found["split"],
         percent(found["top1"], 2),
@@ -124,10 +126,12 @@ def _untrained(found: Mapping[str, Any]) -> Sequence[str]:
     )
 
 
-def _difference(found: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the difference in points with its interval, and McNemar's p-value."""
+def _difference(found: Mapping[str, Any], notes: Sequence[str] = ()) -> tuple[str, str]:
+    """Return the difference in points with its interval, and McNemar's p-value where no note says that it fails."""
     low, high = found["interval"]
     chance = "p below 0.0001" if found["p_value"] < 1e-4 else f"p = {found['p_value']:.2g}"
+    if any(UNTESTED in note for note in notes):
+        chance = "none: chosen on these images"
     return f"{100 * found['difference']:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})", chance
 
 

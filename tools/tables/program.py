@@ -13,7 +13,7 @@ from tools.tables.links import link
 
 
 def measurements(records: Sequence[AnyRecord]) -> str:
-    """Return the table of other measurements."""
+    """Return the table of measurements of the program itself."""
     known = {one.name: one for one in records if isinstance(one, Measurement)}
     rows = [
         (label if isinstance(label, str) else label(known[name].figures), text(known[name].figures), link(name))

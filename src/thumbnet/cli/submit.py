@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from thumbnet.cli.options import JsonFlag
 from thumbnet.cli.printing import print_json, tell
 from thumbnet.errors import ChallengeError, StorageError
-from thumbnet.files import check_writable, private_file, read_json, storage_errors
+from thumbnet.files import check_writable, is_file, private_file, read_json, storage_errors
 
 if TYPE_CHECKING:
     from thumbnet.challenge.client import Server
@@ -142,7 +142,7 @@ def _kept() -> dict[str, str]:
         ChallengeError: it holds something else.
     """
     path = _kept_path()
-    kept = read_json(path) if path.is_file() else {}
+    kept = read_json(path) if is_file(path) else {}
     if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
         raise ChallengeError(f"{path}: not what `thumbnet join` keeps; join again, with --again for your account")
     return kept

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from thumbnet.errors import PredictionError, StorageError
-from thumbnet.files import atomic_folder, read_json, storage_errors, write_json
+from thumbnet.files import atomic_folder, is_file, read_json, write_json
 from thumbnet.predictions import Predictions, is_split
 
 _ABOUT, _PREDICTIONS = "ensemble.json", "predictions"
@@ -45,8 +45,7 @@ class EnsembleFolder:
         Raises:
             StorageError: the place may not be entered.
         """
-        with storage_errors(path):
-            return (path / _ABOUT).is_file()
+        return is_file(path / _ABOUT)
 
     @classmethod
     def open(cls, path: Path) -> Self:

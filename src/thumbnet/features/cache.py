@@ -9,7 +9,7 @@ from typing import Any
 
 from thumbnet.errors import DataError, StorageError
 from thumbnet.features.entry import COMPLETE, read_description
-from thumbnet.files import cache_folder, lock_beside, locked, storage_errors
+from thumbnet.files import cache_folder, is_folder, lock_beside, locked, storage_errors
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -44,7 +44,7 @@ def stored_features(folder: Path, keys: Sequence[str] = ()) -> list[Stored]:
         StorageError: the folder cannot be read.
     """
     stored: list[Stored] = []
-    if folder.is_dir():
+    if is_folder(folder):
         with storage_errors(folder):
             places = sorted(place for place in folder.iterdir() if _KEY.fullmatch(place.name) and place.is_dir())
             stored = [_stored(place) for place in places]
@@ -67,7 +67,7 @@ def remove_features(folder: Path, keys: Sequence[str] = ()) -> list[Stored]:
             _remove(folder / one.key)
         except StorageError as error:
             kept.append(str(error))
-    if not keys and folder.is_dir():
+    if not keys and is_folder(folder):
         with storage_errors(folder):
             for leftover in folder.glob(".*.removed"):  # by a process that was killed while it removed them
                 shutil.rmtree(leftover)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError, reason_of
-from thumbnet.files import storage_errors
+from thumbnet.files import is_file, is_folder, storage_errors
 from thumbnet.models.fitting import IMAGENET_CLASSES, fit
 from thumbnet.models.tensors import unpack
 from thumbnet.recipe import InitialWeights
@@ -120,10 +120,10 @@ def _unpack(content: bytes, path: Path) -> Any:
 def _source(init: InitialWeights) -> _Source:
     path = Path(init.path)
     run = RunDirectory.behind(path)
-    if run is not None and path.is_dir():
+    if run is not None and is_folder(path):
         run.require_complete()
         return _Source(run.weights_path("last"), run.class_ids())
-    if not path.is_file():
+    if not is_file(path):
         raise RecipeError(f"model.init: {path}: no such file or run; give a weights file or a run directory")
     return _Source(path, None if run is None else run.class_ids())
 

@@ -152,8 +152,7 @@ def is_at(path: Path) -> bool:
     Raises:
         StorageError: the place may not be entered.
     """
-    with files.storage_errors(path):
-        return (path / SIDECAR).is_file()
+    return files.is_file(path / SIDECAR)
 
 
 def load(path: Path) -> PackedDataset:
@@ -164,9 +163,7 @@ def load(path: Path) -> PackedDataset:
         StorageError: the place may not be entered.
     """
     if not is_at(path):
-        with files.storage_errors(path):
-            is_there = path.is_dir()
-        if is_there:
+        if files.is_folder(path):
             raise DataError(f"{path}: not a packed folder (no {SIDECAR}); make one with `thumbnet data pack {path}`")
         raise DataError(
             f"{path}: no such folder; make packed data there with `thumbnet data pack SOURCE --out {path}`"

@@ -3,6 +3,7 @@
 from thumbnet.predictions.alignment import align
 from thumbnet.predictions.provenance import (
     SPLITS,
+    UNTESTED,
     choice_note,
     chosen_on,
     is_scored,
@@ -21,5 +22,6 @@ __all__ = [
     "is_scored",
     "is_split",
     "judged_split",
+    "UNTESTED",
     "trained_on",
 ]

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 SPLITS = ("holdout", "val", "test")
 """What a complete run predicts, where the data has it."""
 
+UNTESTED = "the p-value does not hold"
+"""What a note says beside a p-value of figures on images that chose what is judged."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -50,7 +53,7 @@ def choice_note(what: str, split: str, *, tested: bool = False) -> str:
         split: chose, and judges.
         tested: whether a p-value stands with the figures.
     """
-    value = ", and the p-value does not hold" if tested else ""
+    value = f", and {UNTESTED}" if tested else ""
     return f"{what} chosen on {split}, which also judges: new images will be classified worse{value}."
 
 

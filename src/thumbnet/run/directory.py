@@ -10,7 +10,16 @@ from typing import Any, Literal, Self, cast
 
 from thumbnet import recipe as recipes
 from thumbnet.errors import PredictionError, RecipeError, RunError, StorageError
-from thumbnet.files import atomic_folder, locked, read_json, remove_unfinished, storage_errors, write_json
+from thumbnet.files import (
+    atomic_folder,
+    is_file,
+    is_folder,
+    locked,
+    read_json,
+    remove_unfinished,
+    storage_errors,
+    write_json,
+)
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Recipe
 from thumbnet.run.places import (
@@ -80,8 +89,7 @@ class RunDirectory(Places):
         Raises:
             StorageError: the place may not be entered.
         """
-        with storage_errors(path):
-            return (path / RECIPE).is_file()
+        return is_file(path / RECIPE)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -91,14 +99,13 @@ class RunDirectory(Places):
             RunError: there is no such folder, or it is not a run directory.
             StorageError: the place may not be entered.
         """
-        with storage_errors(path):
-            if not path.is_dir():
-                raise RunError(
-                    f"{path}: no such run directory; check the path, or start a run with: thumbnet train RECIPE"
-                )
-            for name in (RECIPE, DATA, ENVIRONMENT, STATUS):
-                if not (path / name).is_file():
-                    raise RunError(f"{path}: not a run directory ({name} is missing); give the folder of a run")
+        if not is_folder(path):
+            raise RunError(
+                f"{path}: no such run directory; check the path, or start a run with: thumbnet train RECIPE"
+            )
+        for name in (RECIPE, DATA, ENVIRONMENT, STATUS):
+            if not is_file(path / name):
+                raise RunError(f"{path}: not a run directory ({name} is missing); give the folder of a run")
         return cls(path)
 
     @classmethod
@@ -120,9 +127,7 @@ class RunDirectory(Places):
             RunError: a folder that is no run, or a run that is damaged.
             StorageError: the place may not be entered.
         """
-        with storage_errors(path):
-            is_folder = path.is_dir()
-        if is_folder:
+        if is_folder(path):
             return cls.open(path), "last"
         for file in (path.absolute(), path.resolve()):
             if file.parent.name == CHECKPOINTS and cls.is_at(file.parent.parent):

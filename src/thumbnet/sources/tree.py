@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from thumbnet.errors import DataError
-from thumbnet.files import storage_errors
+from thumbnet.files import is_folder, storage_errors
 
 LARGEST_FILE = 256 * 2**20
 """Bytes. No image file is larger; what claims to be is a mistake or an attack on the memory."""
@@ -28,11 +28,15 @@ class FileSource(Protocol):
 
 
 def source_name(source: Path | Literal["digits"]) -> str:
-    """Return what a source is called: an archive without its suffix, a folder by its whole name."""
+    """Return what a source is called: an archive without its suffix, a folder by its whole name.
+
+    Raises:
+        StorageError: the place may not be entered.
+    """
     if source == "digits":
         return source
     place = source.resolve()
-    return place.name if place.is_dir() else place.stem
+    return place.name if is_folder(place) else place.stem
 
 
 class FileTree(ABC):

@@ -8,6 +8,7 @@ from typing import Any, Self
 from thumbnet import metrics
 from thumbnet.ensemble import EnsembleFolder, Over
 from thumbnet.errors import DataError, PredictionError
+from thumbnet.files import is_folder
 from thumbnet.predictions import Predictions, chosen_on, trained_on
 from thumbnet.run import RunDirectory, choosing_splits
 from thumbnet.views import find_views
@@ -37,7 +38,7 @@ class Source:
         Raises:
             ThumbnetError: nothing, or something else.
         """
-        if path.suffix == ".npz" and not path.is_dir():
+        if path.suffix == ".npz" and not is_folder(path):
             return cls(path)
         if EnsembleFolder.is_at(path):
             return cls(path, ensemble=EnsembleFolder.open(path))

@@ -27,9 +27,13 @@ _LIBRARIES = ("timm/", "torchvision/")
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """A pretrained network's predictions for a split, the recipe that made it, and the seconds that they took."""
+    """A pretrained network's predictions for a split, what made them, and the seconds that they took.
+
+    `image_size` is the side of the images that the network saw, in pixels.
+    """
 
     recipe: Recipe
+    image_size: int
     predictions: Predictions
     seconds: float
 
@@ -44,6 +48,7 @@ class ZeroShot:
             "split": self.predictions.split,
             **self.predictions.scores().to_json(),
             "views": self.predictions.provenance["views"],
+            "image_size": self.image_size,
             "pretrained": True,
             "data": self.predictions.provenance["data"],
             "seconds": self.seconds,
@@ -102,7 +107,7 @@ def zero_shot(
     started = time.perf_counter()
     predictions = predict_subset(model, subset, stated, dataset, weights=WEIGHTS, views=views)
     require_labels(predictions)
-    return ZeroShot(stated, predictions, time.perf_counter() - started)
+    return ZeroShot(stated, stated.judged_size(dataset.image_size), predictions, time.perf_counter() - started)
 
 
 def _as_classifier(recipe: Recipe) -> Recipe:

@@ -7,7 +7,7 @@ from typing import Any
 
 from thumbnet import records
 from thumbnet.errors import RecipeError, RunError, TrainingError
-from thumbnet.files import read_json, storage_errors, write_json
+from thumbnet.files import is_file, read_json, storage_errors, write_json
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import from_json
 from thumbnet.records import Measurement
@@ -24,8 +24,12 @@ _FIGURES = ("figure.png", "figure.svg")
 
 
 def is_study(folder: Path) -> bool:
-    """Return whether `folder` holds what a study found."""
-    return (folder / _FILE).is_file()
+    """Return whether `folder` holds what a study found.
+
+    Raises:
+        StorageError: the place may not be entered.
+    """
+    return is_file(folder / _FILE)
 
 
 def run_study(
