@@ -55,8 +55,11 @@ def test_a_peak_that_cannot_be_reset_is_the_processs(monkeypatch: pytest.MonkeyP
         tried.append(path)
         raise PermissionError
 
+    held = np.ones(1 << 29, np.uint8)
     before = environment.peak_memory_bytes()
+    del held
     monkeypatch.setattr(Path, "write_text", refused)
     reset_peak_memory(torch.device("cpu"))
     assert tried == [Path("/proc/self/clear_refs")]
-    assert peak_memory_bytes(torch.device("cpu")) >= before
+    # The system counts in parts, one for each processor, so its peak is exact to a few hundred kB only.
+    assert peak_memory_bytes(torch.device("cpu")) > before - (1 << 28)
