@@ -141,6 +141,7 @@ FIELDS = {
     *("epoch", "last", "last_interval", "running", "train_reported", "train_measured", "test_reported", "epochs"),
     *(
         "seconds",
+        "features_apart",
         "device",
         "record",
         "pretrained",

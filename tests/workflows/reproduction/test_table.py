@@ -190,6 +190,14 @@ def test_text_fits_the_terminal(width: int) -> None:
     assert ("Mkrtchyan 2022, figure 3" in m1) == (width >= 165)
 
 
+@pytest.mark.parametrize(("name", "time"), [("linear-lite2", "42 min + features"), ("finetune-lite2", "42 min")])
+def test_the_time_of_cached_features_is_said_to_be_left_out(name: str, time: str) -> None:
+    (line,) = (one for one in make_lines([run_record(name, pretrained=True)]) if one.row == name)
+    assert any(cells[-2] == time for table in tables(markdown([line])) for cells in table)
+    assert any('"+ features" leaves out' in note for note in notes([line])) is time.endswith("features")
+    assert line.to_json()["features_apart"] is time.endswith("features")
+
+
 def test_notes_say_what_the_lines_need() -> None:
     said = {name: " ".join(notes([line])) for name in MEASURED for line in lines() if line.row == name}
     assert "best epoch on val" in said[M1]

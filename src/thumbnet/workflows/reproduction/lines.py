@@ -72,6 +72,7 @@ class Line:
             "test_reported": reported.test,
             "epochs": measured.epochs,
             "seconds": measured.seconds,
+            "features_apart": measured.features_apart,
             "device": measured.device,
             "record": measured.record or None,
             "pretrained": self.pretrained,

@@ -32,6 +32,7 @@ class Measured:
         train: top-1 on training images in evaluation mode, at the end.
         epochs: length of training.
         seconds: time of training.
+        features_apart: whether it trained on cached features, the time of which `seconds` leaves out; `None`: a study.
         device: where, in short.
         selected_on: split that chose the epoch, or the ensemble's members: 'none', 'holdout' or 'val'.
         views: test-time views with which `figure` is meant; `None` where the record does not say.
@@ -50,6 +51,7 @@ class Measured:
     train: float | None = None
     epochs: float | None = None
     seconds: float | None = None
+    features_apart: bool | None = None
     device: str | None = None
     selected_on: str | None = None
     views: str | None = None
@@ -77,6 +79,7 @@ def measured_run(record: Record, reported: Reported | None) -> Measured:
         train=last_row.get("eval_train_top1"),
         epochs=record.epochs,
         seconds=record.train_seconds,
+        features_apart=any(phase.get("cached_features") for phase in record.recipe["phases"]),
         device=device_name(record.device),
         selected_on=record.selected_on,
         views=record.views,

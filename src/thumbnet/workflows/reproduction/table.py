@@ -31,6 +31,7 @@ _ITERATIONS_NOTE = (
     "Iterations are counted until every training image is classified right in evaluation mode (running: as batches "
     "came); fewer than reported is above, as many within, up to a tenth more or fewer where the report says about (~)."
 )
+_FEATURES_NOTE = 'A time with "+ features" leaves out that of computing the features on which a head was trained.'
 _ROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "last", "epochs", "time", "device")
 _NARROW_HEAD = ("row", "reported", "measured", "95% interval", "verdict", "time")
 _WIDE_HEAD = ("row", "source", *_ROW_HEAD[1:])
@@ -71,6 +72,7 @@ def notes(lines: Sequence[Line]) -> list[str]:
         (_VIEWS_NOTE, any(_has_views(found) for _, found in measured)),
         (_VERDICT_NOTE, "top1" in judged),
         (_ITERATIONS_NOTE, "iterations" in judged),
+        (_FEATURES_NOTE, any(found.features_apart for _, found in measured)),
     )
     return [note for note, needs in needed if needs]
 
@@ -142,7 +144,7 @@ def _cells(line: Line, head: Sequence[str]) -> list[str]:
         "verdict": measured.verdict or "",
         "last": "" if measured.last is None or line.unit == "iterations" else percent(measured.last),
         "epochs": _epochs(measured),
-        "time": duration(measured.seconds),
+        "time": duration(measured.seconds) + (" + features" if measured.features_apart else ""),
         "device": measured.device or "",
     }
     return [cells[key] for key in head]
