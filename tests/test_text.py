@@ -5,7 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thumbnet.text import duration, epochs_text, interval, path_labels, percent, trimmed_percent, with_interval
+from thumbnet.text import (
+    chance,
+    duration,
+    epochs_text,
+    interval,
+    path_labels,
+    percent,
+    trimmed_percent,
+    with_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +92,16 @@ def test_labels_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_a_duration_in_the_unit_that_reads_best(seconds: float | None, expected: str) -> None:
     assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("p_value", "expected"),
+    [(1.0, "p = 1"), (0.0312, "p = 0.031"), (1e-4, "p = 0.0001"), (9.9e-5, "p below 0.0001"), (0.0, "p below 0.0001")],
+)
+def test_a_p_value_that_is_not_more_exact_than_it_can_be(p_value: float, expected: str) -> None:
+    assert chance(p_value) == expected
+
+
+def test_a_p_value_with_the_digits_asked_for() -> None:
+    assert chance(0.04996, 3) == "p = 0.05"
+    assert chance(0.04966, 3) == "p = 0.0497"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from thumbnet import metrics
 from thumbnet.errors import PredictionError
 from thumbnet.predictions import Predictions, align
+from thumbnet.text import chance
 
 LEVEL = 0.05
 """A difference whose p-value is below this is called real."""
@@ -49,14 +50,14 @@ class Comparison:
         """Return in one sentence whether the difference is real."""
         points = f"{100 * abs(self.difference):.2f} points"
         digits = 3 if 0.9 * LEVEL <= self.p_value < 1.1 * LEVEL else 2
-        chance = "p below 0.0001" if self.p_value < 1e-4 else f"p = {self.p_value:.{digits}g}"
+        told = chance(self.p_value, digits)
         if not self.is_real:
             return (
                 f"No difference is shown: {second} and {first} are {points} apart; two equally good networks would "
-                f"be as far apart or further {100 * self.p_value:.1f} times in 100 ({chance})."
+                f"be as far apart or further {100 * self.p_value:.1f} times in 100 ({told})."
             )
         better = "better" if self.difference > 0 else "worse"
-        return f"The difference is real: {second} is {points} {better} than {first} ({chance})."
+        return f"The difference is real: {second} is {points} {better} than {first} ({told})."
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as JSON data; accuracies are fractions."""

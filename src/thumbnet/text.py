@@ -29,6 +29,11 @@ def with_interval(value: float, ends: Sequence[float], digits: int = 1) -> str:
     return f"{percent(value, digits)} ({interval(ends, digits)})"
 
 
+def chance(p_value: float, digits: int = 2) -> str:
+    """Return a p-value with `digits` significant digits, as 'p = 0.031'; below 0.0001 only that it is."""
+    return "p below 0.0001" if p_value < 1e-4 else f"p = {p_value:.{digits}g}"
+
+
 def duration(seconds: float | None) -> str:
     """Return a time in the unit that reads best, such as '26 s', '42 min', '9.2 h' or '3.1 days'; '' where unknown."""
     if seconds is None:

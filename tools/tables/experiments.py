@@ -7,7 +7,7 @@ from typing import Any
 from thumbnet.predictions import UNTESTED
 from thumbnet.records import Measurement
 from thumbnet.studies import STUDIES, Study
-from thumbnet.text import interval, markdown_table, percent
+from thumbnet.text import chance, interval, markdown_table, percent
 from thumbnet.workflows.reproduction.lines import AnyRecord
 from thumbnet.workflows.tuning.result import short
 from tools.tables.links import link
@@ -129,10 +129,9 @@ def _untrained(found: Mapping[str, Any]) -> Sequence[str]:
 def _difference(found: Mapping[str, Any], notes: Sequence[str] = ()) -> tuple[str, str]:
     """Return the difference in points with its interval, and McNemar's p-value where no note says that it fails."""
     low, high = found["interval"]
-    chance = "p below 0.0001" if found["p_value"] < 1e-4 else f"p = {found['p_value']:.2g}"
-    if any(UNTESTED in note for note in notes):
-        chance = "none: chosen on these images"
-    return f"{100 * found['difference']:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})", chance
+    chosen_here = any(UNTESTED in note for note in notes)
+    told = "none: chosen on these images" if chosen_here else chance(found["p_value"])
+    return f"{100 * found['difference']:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})", told
 
 
 def _side(found: Mapping[str, Any], name: str) -> str:

@@ -22,7 +22,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import plain_watch, print_json, table_console
 from thumbnet.errors import PredictionError
-from thumbnet.text import interval, percent, with_interval
+from thumbnet.text import chance, interval, percent, with_interval
 
 if TYPE_CHECKING:
     from thumbnet.predictions import Predictions
@@ -220,7 +220,7 @@ def _show_comparison(compared: "Compared") -> None:
     table.add_row("difference, paired 95% interval", f"{found.difference:+.2%} ({low:+.2%} to {high:+.2%})")
     table.add_row("right in the second alone (fixed)", f"{found.fixed:,}")
     table.add_row("right in the first alone (broken)", f"{found.broken:,}")
-    table.add_row("McNemar's exact test", f"p = {found.p_value:.2g}")
+    table.add_row("McNemar's exact test", chance(found.p_value))
     console = table_console()
     console.print(table)
     for note in compared.notes:
