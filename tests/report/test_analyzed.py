@@ -17,7 +17,7 @@ from tests.helpers import copy_of
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from tests.report.reading import check, rows_of
 from thumbnet import analyses
-from thumbnet.analyses import PARTS, save_analysis
+from thumbnet.analyses import PARTS, Layers, save_analysis
 from thumbnet.augment.corruptions import CORRUPTIONS
 from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset
@@ -110,6 +110,43 @@ def test_filter_changes_follow_from_the_files(report: Report, analyzed: RunDirec
             distances.append(float(row["distance"]))
     figures = next(iter(report.figures["sections"]["filters"].values()))["first"]
     assert figures["most_changed"] == sorted(range(6), key=lambda number: -distances[number])
+
+
+def test_filters_that_hardly_moved_show_where(analyzed: RunDirectory, tmp_path: Path) -> None:
+    run = copy_of(analyzed, tmp_path / "run")
+    first = np.load(run.filters_path("initial"))
+    last = first.copy()
+    last[2, 0, 1, 1] += 1e-4
+    np.save(run.filters_path("last"), last)
+    report = make_report([run])
+    text = check(report)
+    assert "Most changed from start to end" in " ".join(text.texts)
+    [caption] = [one for one in text.texts if one.startswith("no. ")]
+    length = np.linalg.norm(first[2])
+    assert caption == f"no. 2: distance 0.0001, {100 * 1e-4 / length:.2g}% of its length"
+    alone = np.full((*first.shape[2:], 3), 128, np.uint8)
+    alone[1, 1, 0] = 255
+    assert png_uri(alone) in text.values("src")
+
+
+def test_filters_that_did_not_move_are_not_called_changed(analyzed: RunDirectory, tmp_path: Path) -> None:
+    run = copy_of(analyzed, tmp_path / "run")
+    shutil.copy(run.filters_path("initial"), run.filters_path("last"))
+    text = " ".join(check(make_report([run])).texts)
+    assert "training did not change the first layer" in text
+    assert "Most changed" not in text
+
+
+def test_kernels_of_a_depthwise_convolution_stand_side_by_side(analyzed: RunDirectory, tmp_path: Path) -> None:
+    run = copy_of(analyzed, tmp_path / "run")
+    found = analyses.read(run, Layers, analyses.current_origin(run))
+    assert found is not None
+    weights = np.random.default_rng(0).normal(size=(32, 1, 3, 3)).astype(np.float32)
+    save_analysis(run, replace(found, weights=weights))
+    page = check(make_report([run]))
+    scale = np.abs(weights).max(axis=(1, 2, 3))
+    assert png_uri(mosaic(signed_tiles(weights[:, 0], scale), 8)) in page.values("src")
+    assert "each of which sees one input channel" in " ".join(page.texts)
 
 
 def test_what_is_missing_is_said_with_its_command(made: Made, data: PackedDataset, tmp_path: Path) -> None:
