@@ -10,6 +10,7 @@ from thumbnet.text import (
     duration,
     epochs_text,
     interval,
+    p_figure,
     path_labels,
     percent,
     trimmed_percent,
@@ -100,6 +101,7 @@ def test_a_duration_in_the_unit_that_reads_best(seconds: float | None, expected:
 )
 def test_a_p_value_that_is_not_more_exact_than_it_can_be(p_value: float, expected: str) -> None:
     assert chance(p_value) == expected
+    assert p_figure(p_value) == expected.removeprefix("p ").removeprefix("= ")
 
 
 def test_a_p_value_with_the_digits_asked_for() -> None:

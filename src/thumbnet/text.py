@@ -30,8 +30,14 @@ def with_interval(value: float, ends: Sequence[float], digits: int = 1) -> str:
 
 
 def chance(p_value: float, digits: int = 2) -> str:
-    """Return a p-value with `digits` significant digits, as 'p = 0.031'; below 0.0001 only that it is."""
-    return "p below 0.0001" if p_value < 1e-4 else f"p = {p_value:.{digits}g}"
+    """Return a p-value as a sentence has it: 'p = 0.031', 'p below 0.0001'."""
+    figure = p_figure(p_value, digits)
+    return f"p {figure}" if figure.startswith("below") else f"p = {figure}"
+
+
+def p_figure(p_value: float, digits: int = 2) -> str:
+    """Return a p-value with `digits` significant digits, as '0.031'; below 0.0001 only that it is."""
+    return "below 0.0001" if p_value < 1e-4 else f"{p_value:.{digits}g}"
 
 
 def duration(seconds: float | None) -> str:

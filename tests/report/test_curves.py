@@ -161,3 +161,29 @@ def test_runs_of_very_different_learning_rates_share_a_logarithmic_figure(
     ys = [float(place.split(",")[1]) for place in figure.split(' points="')[1].split('"')[0].split(" ")]
     assert ys[1] - ys[0] == pytest.approx(ys[2] - ys[1], abs=0.2)
     assert ys[3] - ys[2] == pytest.approx(ys[2] - ys[1], abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("first", "figure"), [(4000.0, "Images per second"), (6000.0, "Images per second (logarithmic)")]
+)
+def test_phases_of_very_different_speed_share_a_logarithmic_figure(
+    first: float, figure: str, made: Made, data: PackedDataset, tmp_path: Path
+) -> None:
+    run = make_run(made, tmp_path / "run", data)
+    rows = [
+        row | {"images_per_second": first if row["step"] <= 10 else 99.0} if row["kind"] == "evaluation" else row
+        for row in run.metrics.read()
+    ]
+    run.metrics.truncate(0)
+    run.metrics.append(rows)
+    assert f">{figure}<" in make_report([run]).html
+
+
+def test_a_phase_without_a_point_has_no_peak(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    run = make_run(made, tmp_path / "run", data)
+    rows = [{key: value for key, value in row.items() if key != "lr"} for row in run.metrics.read()]
+    run.metrics.truncate(0)
+    run.metrics.append([row for row in rows if row["step"] <= 10])
+    html = make_report([run]).html
+    assert ">Images per second<" in html
+    assert "Learning rate" not in html

@@ -187,6 +187,8 @@ def test_comparison(pair_report: Report) -> None:
     broken = sum(a and not b for a, b in zip(first, second, strict=True))
     assert [found["fixed"], found["broken"]] == [fixed, broken]
     assert found["p_value"] == pytest.approx(binomtest(fixed, fixed + broken).pvalue)
+    assert found["p_value"] < 1e-4
+    assert "<td>below 0.0001</td>" in pair_report.html
     assert found["difference"] == pytest.approx(np.mean(second) - np.mean(first))
     # Bonett and Price's interval is Wald's with one image more each way.
     apart = np.array([*np.subtract(second, first, dtype=float), 1, -1])

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from tests.report.made import Made, make_data, make_run, on_everything, simple, two_phases
 from tests.report.reading import Reader, check
 from thumbnet.packed import PackedDataset, subset_indices
-from thumbnet.recipe import Recipe
+from thumbnet.recipe import Evaluation, Head, InitialWeights, Model, Phase, Recipe, epochs
 from thumbnet.report import Report, make_report
 from thumbnet.run import RunDirectory
 from thumbnet.workflows.ensembling.souping import find_ingredients, make_soup
@@ -54,6 +54,60 @@ def test_a_part_of_the_full_length_is_said(
     assert found["fraction"] == fraction
     assert f"a quick look, {words} of the full length" in text
     assert f"Length {words} of the full length" in text
+
+
+STARTS = {
+    "Started from ImageNet's weights from an installed package Trained on": Model(
+        "timm/tf_efficientnet_lite0", weights="package"
+    ),
+    "Started from ImageNet's weights as the network's library publishes them Trained on": Model(
+        "resnet18", weights="imagenet"
+    ),
+    "Started from runs/first one , SHA-256 ab12 , chosen on holdout and val Trained on": Model(
+        "small", init=InitialWeights("runs/first one", "ab12", pretrained=False, selected_on=("holdout", "val"))
+    ),
+}
+
+
+@pytest.mark.parametrize("words", STARTS)
+def test_what_training_started_from_is_said(words: str, made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    model = STARTS[words]
+    found, text = card(make_report([make_run(made, tmp_path / "run", data, recipe=two_phases(model=model))]))
+    assert found["start"] is not None
+    assert f"Network {model.name} " in text
+    assert words in text
+    assert ("from pretrained weights" in text) == model.pretrained == found["pretrained"]
+    assert ("from earlier weights" in text) != model.pretrained
+
+
+def test_random_weights_start_from_nothing(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    found, text = card(make_report([make_run(made, tmp_path / "run", data)]))
+    assert found["start"] is None
+    assert not re.search("Started from|from pretrained|from earlier", text)
+
+
+def test_what_a_head_on_cached_features_took_is_said(made: Made, data: PackedDataset, tmp_path: Path) -> None:
+    phases = (Phase(epochs(2), trainable="head", cached_features=1), Phase(epochs(2)))
+    model = Model("timm/tf_efficientnet_lite0", weights="package", head=Head(start="fresh"))
+    run = make_run(made, tmp_path / "run", data, recipe=two_phases(model=model, phases=phases))
+    found, text = card(make_report([run]))
+    assert found["features_apart"]
+    assert "Training time 75 s, without its cached features Time in all 80 s" in text
+    plain, text = card(make_report([make_run(made, tmp_path / "plain", data)]))
+    assert not plain["features_apart"]
+    assert "Training time 75 s Time in all 80 s" in text
+
+
+@pytest.mark.parametrize(("size", "judged"), [(None, 12), (20, 20)])
+def test_the_size_that_is_judged_is_said(
+    size: int | None, judged: int, made: Made, data: PackedDataset, tmp_path: Path
+) -> None:
+    recipe = two_phases(evaluation=Evaluation(splits=("val",), image_size=size))
+    found, text = card(make_report([make_run(made, tmp_path / "run", data, recipe=recipe)]))
+    assert found["judged_size"] == judged
+    assert f"{data.image_size} px, judged at {judged} px" in text
+    alike = two_phases(evaluation=Evaluation(splits=("val",), image_size=data.image_size))
+    assert "judged at" not in card(make_report([make_run(made, tmp_path / "alike", data, recipe=alike)]))[1]
 
 
 @pytest.mark.parametrize(("select", "snapshots"), [(True, False), (False, False), (False, True)])

@@ -175,6 +175,11 @@ def render(template: str, **values: Any) -> Markup:
 
 
 _ENVIRONMENT = html_templates(
-    "thumbnet.report", percent=percent, span=text.interval, amount=amount, duration=text.duration
+    "thumbnet.report",
+    percent=percent,
+    span=text.interval,
+    amount=amount,
+    duration=text.duration,
+    p_figure=text.p_figure,
 )
 _ENVIRONMENT.tests["missing"] = lambda value: isinstance(value, Missing)

@@ -8,6 +8,7 @@ from typing import Any
 from thumbnet.metrics import Accuracy, Scores
 from thumbnet.packed import subset_indices
 from thumbnet.predictions import Predictions, choice_note, chosen_on
+from thumbnet.recipe import Model
 from thumbnet.report.facts.table import Cell, Missing, Table
 from thumbnet.report.subject import Subject
 
@@ -30,7 +31,12 @@ class RunHeader:
         best: the best epoch, by 'split', 'top1', 'top1_interval' and 'epoch'; `None` where the recipe chooses none.
         figures: `epochs`, `parameters`, `multiply_adds`, `train_seconds`, `total_seconds`, `images_per_second` and
             `peak_memory_bytes`, as far as the run states them.
+        network: its name.
         pretrained: whether its weights were pretrained.
+        start: what training started from: `weights` ('imagenet' or 'package') or, of a file or an earlier run, `path`,
+            `sha256` and the splits `selected_on` that chose it; `None` for random weights, and for a soup.
+        judged_size: side in pixels of the images that are judged.
+        features_apart: whether the training time leaves out that of cached features on which a head was trained.
         train_on: 'fit' or 'all'.
         train_count: how many of those images it trained on, drawn by the seed; `None` for all of them.
         fraction: part of the full length that it trained, in (0, 1]; below 1 it is a quick look.
@@ -58,7 +64,11 @@ class RunHeader:
     views: Mapping[str, Any] | None
     best: Mapping[str, Any] | None
     figures: Mapping[str, float]
+    network: str
     pretrained: bool
+    start: Mapping[str, Any] | None
+    judged_size: int
+    features_apart: bool
     train_on: str
     train_count: int | None
     fraction: float
@@ -140,7 +150,11 @@ def _head(subject: Subject) -> RunHeader:
         views=result.get("views"),
         best=result.get("best"),
         figures={key: result[key] for key in _FIGURES if result.get(key) is not None},
+        network=recipe.model.name,
         pretrained=recipe.model.pretrained,
+        start=None if "soup" in result else _start(recipe.model),
+        judged_size=recipe.judged_size(data["image_size"]),
+        features_apart=any(phase.cached_features for phase in recipe.phases),
         train_on=recipe.train_on,
         train_count=recipe.train_count,
         fraction=recipe.fraction,
@@ -155,6 +169,12 @@ def _head(subject: Subject) -> RunHeader:
         command=sessions[0].get("command", ""),
         again=_again(subject, sessions[0].get("command", "")),
     )
+
+
+def _start(model: Model) -> dict[str, Any] | None:
+    if model.init is None:
+        return None if model.weights is None else {"weights": model.weights}
+    return {"path": model.init.path, "sha256": model.init.sha256, "selected_on": list(model.init.selected_on)}
 
 
 def _notes(subject: Subject, judged: Predictions) -> list[str]:

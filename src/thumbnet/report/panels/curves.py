@@ -1,15 +1,17 @@
 """Drawn as HTML: curves of all runs, one figure a quantity."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from thumbnet.report.charts.lines import Curve, Mark, colour, dash, draw_lines, smooth
-from thumbnet.report.facts.curves import Curves, make_curves
+from thumbnet.report.facts.curves import Curves, RunCurves, make_curves
 from thumbnet.report.section import Scene, Section
 
-_FAR = 8
+_FAR, _FAR_PHASES = 8, 50
+"""How many times the peak of one run, and of one phase of a run, is that of another on a logarithmic scale."""
 
 
 class Key(NamedTuple):
@@ -80,11 +82,25 @@ def _single(facts: Curves, key: str, title: str, *, steps: bool) -> Panel:
     curves = [
         Curve(run.label, run.steps(key) if steps else run.series(key), number) for number, run in enumerate(facts.runs)
     ]
-    peaks = [max(value for _, value in one.points) for one in curves if one.points]
-    # Runs whose peaks lie far apart share a figure only on a logarithmic scale, over three powers below the lowest.
-    wide = len(peaks) > 1 and 0 < _FAR * min(peaks) < max(peaks)
-    floor = min(peaks) / 1000 if wide else None
+    phases = [_peaks(one.points, run) for one, run in zip(curves, facts.runs, strict=True) if one.points]
+    # What lies far apart shares a figure only on a logarithmic scale, over three powers below the lowest peak.
+    wide = _far_apart([max(one) for one in phases], _FAR) or any(_far_apart(one, _FAR_PHASES) for one in phases)
+    floor = min(min(one) for one in phases) / 1000 if wide else None
     return _panel(facts, title + (" (logarithmic)" if wide else ""), title.lower(), curves, floor=floor)
+
+
+def _peaks(points: Sequence[tuple[float, float]], run: RunCurves) -> list[float]:
+    """Return the highest value of each phase of `run` that has a point; what ends a phase belongs to it."""
+    starts = [change.epoch for change in run.changes]
+    phases: dict[int, float] = {}
+    for epoch, value in points:
+        phase = bisect_left(starts, epoch)
+        phases[phase] = max(value, phases.get(phase, value))
+    return list(phases.values())
+
+
+def _far_apart(peaks: Sequence[float], far: float) -> bool:
+    return bool(peaks) and 0 < far * min(peaks) < max(peaks)
 
 
 def _panel(
