@@ -6,14 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Browser, Locator
 
 from tests.browser import overflow
+from tests.helpers import QUIET, short_recipe
 from tests.report.browser import click_through, opened
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
+from thumbnet import train
+from thumbnet.analyses import PARTS
 from thumbnet.packed import PackedDataset
+from thumbnet.recipe import Evaluation, Model, Optimizer, Phase, epochs
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.run import RunDirectory
+from thumbnet.watch import silent
+from thumbnet.workflows.analyzing import AnalysisWish, analyze
 
 KINDS = ["theme", ".gallery", ".heat", ".one-class", "svg.lines", "table.sortable"]
 
@@ -85,6 +92,31 @@ def test_a_run_that_was_trained(browser: Browser, short_run: RunDirectory, file:
     write_report(make_report([short_run]), file)
     with opened(browser, file) as page:
         assert click_through(page) == KINDS
+
+
+def test_a_fine_tuned_run(browser: Browser, shapes: PackedDataset, file: Path, tmp_path: Path) -> None:
+    """A network of ImageNet's weights: the head on cached features, then all, judged larger than the data."""
+    recipe = short_recipe(
+        model=Model("timm/tf_efficientnet_lite0", weights="package"),
+        optimizer=Optimizer("adamw", lr=1e-3),
+        phases=(Phase(epochs(1), image_size=32, trainable="head", cached_features=1), Phase(epochs(1), image_size=48)),
+        evaluation=Evaluation(splits=("holdout", "val"), train_images=16, image_size=64),
+    )
+    run = train.start(recipe, shapes, tmp_path / "run", QUIET, "a test")
+    done = analyze(run, AnalysisWish(), device=torch.device("cpu"), watch=silent, tell=lambda _done: None)
+    assert [one.state for one in done] == ["computed"] * len(PARTS)
+    write_report(make_report([run]), file)
+    with opened(browser, file) as page:
+        assert click_through(page) == KINDS
+        told = page.locator("main").inner_text()
+        for words in ("from pretrained weights", "without its cached features", "32 px, judged at 64 px"):
+            assert words in told
+        changed = page.locator("#run-1-filters .changed li")
+        assert changed.count() == 12
+        assert len(set(sources(changed.locator("img:nth-of-type(3)")))) == 12
+        kernels = page.get_by_alt_text("Kernels of the second convolution").bounding_box()
+        assert kernels is not None
+        assert kernels["height"] < kernels["width"]
 
 
 def test_hostile_names(browser: Browser, hostile: RunDirectory, file: Path) -> None:
