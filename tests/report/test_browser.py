@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator
 
 from tests.browser import overflow
-from tests.report.browser import click_through, opened
+from tests.report.browser import click_through, opened, told
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from thumbnet.packed import PackedDataset
 from thumbnet.report import Report, make_report, write_report
@@ -114,6 +114,9 @@ def test_without_script(browser: Browser, single_report: Report, file: Path) -> 
         assert page.locator(".items img:visible").count() >= 10
         assert not page.locator("#theme").is_visible()
         assert not page.locator(".heat-tools").is_visible()
+        # Keys do nothing to the figures, so none of them says that they would.
+        assert page.locator("[role=slider], [role=application]").count() == 0
+        assert page.locator("svg.lines[role=img]").count() > 1
 
 
 def test_curves_tell_their_own_values(
@@ -129,11 +132,15 @@ def test_curves_tell_their_own_values(
     other.metrics.append(rows)
     write_report(make_report([run, other]), file)
     with opened(browser, file) as page:
-        chart, tip = page.locator("figure", has_text="Top-1 accuracy").locator("svg.lines"), page.locator("#tip")
+        chart, tip = page.get_by_role("slider", name=re.compile("^Top-1")), page.locator("#tip")
         chart.focus()
+        assert told(chart)[0].startswith("epoch 4.5; ")
         chart.press("Home")
         assert "one: val: 12.3%" in tip.inner_text()
         assert "two" not in tip.inner_text()
+        assert told(chart) == ("; ".join(tip.inner_text().split("\n")), 1)
+        # It is said once, as the figure's value.
+        assert tip.get_attribute("aria-live") == "off"
         chart.press("ArrowRight")
         assert tip.inner_text().startswith("epoch 1.5\ntwo: val: 20.0%")
         assert "one" not in tip.inner_text()
