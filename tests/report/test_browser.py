@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import overflow
+from tests.colours import contrast, luminance
 from tests.report.browser import click_through, opened, told
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
 from thumbnet.packed import PackedDataset
@@ -22,6 +23,28 @@ def sources(images: Locator) -> list[str]:
     """Where the images come from, of which there is at least one."""
     assert images.count() > 0
     return [str(image.get_attribute("src")) for image in images.all()]
+
+
+def text_size(page: Page, charts: str) -> float:
+    """The size in pixels, on the screen, of the smallest text in the figures that the selector names."""
+    scale = "Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
+    size = f"texts => Math.min(...texts.map(text => parseFloat(getComputedStyle(text).fontSize) * {scale}))"
+    return float(page.locator(f"{charts} text").evaluate_all(size))
+
+
+def borders(page: Page) -> list[tuple[str, str]]:
+    """The colours of the border of each control, and of what lies within it."""
+    colours = """controls => controls.map(one => [one, getComputedStyle(one)])
+        .filter(([one, style]) => one.checkVisibility() && style.borderTopWidth !== "0px")
+        .map(([one, style]) => [style.borderTopColor, style.backgroundColor])"""
+    found = page.locator("button, select").evaluate_all(colours)
+    return [(hexadecimal(border), hexadecimal(inside)) for border, inside in found]
+
+
+def hexadecimal(colour: str) -> str:
+    """A colour 'rgb(1, 2, 3)' as '#010203'."""
+    red, green, blue = map(int, re.findall(r"\d+", colour))
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 @pytest.fixture
@@ -103,8 +126,14 @@ def test_on_a_phone(browser: Browser, pair_report: Report, file: Path, scheme: s
         assert overflow(page) == 0
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert overflow(page) == 0
-        red = int(re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[0])
-        assert (red > 128) == (scheme == "light")
+        body = hexadecimal(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        assert (luminance(body) > 0.5) == (scheme == "light")
+        assert text_size(page, ".chart.wide") > 11.9
+        assert text_size(page, ".chart") > 9
+        controls = borders(page)
+        assert len(controls) > 5
+        for border, inside in controls:
+            assert min(contrast(border, inside), contrast(border, body)) >= 3
 
 
 def test_without_script(browser: Browser, single_report: Report, file: Path) -> None:
