@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.made_analyses import analyze
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import overflow
 from tests.colours import contrast, luminance
 from tests.report.browser import click_through, opened, told
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
+from tests.report.reading import check, rows_of
 from thumbnet.packed import PackedDataset
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.run import RunDirectory
@@ -102,6 +104,26 @@ def test_an_analysed_run(browser: Browser, analyzed_report: Report, file: Path) 
             images = page.locator(f"#run-1-{section} img")
             assert images.count() >= 1, section
             assert images.first.evaluate("image => image.decode().then(() => image.naturalWidth > 0)"), section
+
+
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_few_and_many_classes(browser: Browser, file: Path, tmp_path: Path, classes: int) -> None:
+    made = simple(classes, 20 if classes == 2 else 1, train=2)
+    data = make_data(made, tmp_path / "packed")
+    run = make_run(made, tmp_path / "run", data, skill=1.0 if classes == 2 else 4.0)
+    analyze(run, data, side=5)
+    report = make_report([run])
+    check(report)
+    assert len(rows_of(report, "confusion")) == classes
+    write_report(report, file)
+    with opened(browser, file) as page:
+        assert click_through(page) == KINDS
+        for section in ("features svg.scatter .point", "filters img.pixels", "maps img", "robustness svg.chart"):
+            assert page.locator(f"#run-1-{section}").count() >= 1, section
+        assert page.locator(".one-class option").count() == classes
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert overflow(page) == 0
 
 
 def test_a_run_that_was_trained(browser: Browser, short_run: RunDirectory, file: Path) -> None:
