@@ -113,9 +113,7 @@ def test_suspects_follow_from_the_stored_predictions(report: Report, run: RunDir
         assert len(expected) > 1
         assert [(row["image"], row["label"], row["suggested"]) for row in table] == [row[:3] for row in expected]
         for place, name in ((3, "label_probability"), (4, "suggested_probability")):
-            np.testing.assert_allclose(
-                [float(row[name]) for row in table], [row[place] for row in expected], rtol=1e-9
-            )
+            assert [float(row[name]) for row in table] == pytest.approx([row[place] for row in expected], rel=1e-9)
         assert [int(row["rank"]) for row in table] == list(range(1, len(expected) + 1))
 
 
