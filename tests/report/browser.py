@@ -96,14 +96,17 @@ def use_heat_map(_: Page, heat: Locator) -> None:
     sheet.hover(position={"x": 2, "y": 2})
     corner = output.inner_text()
     assert re.fullmatch(r".+: \d+ of \d+ right( \(.+%\))?", corner, re.DOTALL), corner
-    heat.locator(".heat-view").focus()
-    heat.locator(".heat-view").press("ArrowRight")
-    assert " taken for " in output.inner_text()
-    heat.locator(".heat-view").press("ArrowDown")
+    view = heat.locator(".heat-view")
+    assert view.get_attribute("role") == "application"
+    assert view.get_attribute("aria-describedby") == output.get_attribute("id")
+    view.focus()
+    view.press("ArrowRight")
+    assert " taken for " in output.inner_text() != corner
+    view.press("ArrowDown")
     assert output.inner_text().endswith(")") or " of 0" in output.inner_text()
-    heat.locator(".heat-view").press("+")
+    view.press("+")
     assert width(sheet) > fitted
-    heat.locator(".heat-view").press("-")
+    view.press("-")
 
 
 def use_class_picker(_: Page, box: Locator) -> None:
@@ -121,13 +124,26 @@ def use_curves(page: Page, chart: Locator) -> None:
     chart.press("Home")
     first = tip.inner_text()
     assert re.match(r"epoch [\d.]+\n.+: -?[\d.e+-]+%?", first), first
+    assert told(chart) == ("; ".join(first.split("\n")), low := float(chart.get_attribute("aria-valuemin") or "nan"))
     chart.press("End")
+    last, high = told(chart)
+    assert high == float(chart.get_attribute("aria-valuemax") or "nan") >= low
+    assert (last == told(chart, "Home")[0]) == (low == high)
+    assert told(chart, "ArrowUp") == told(chart, "Home", "ArrowRight")
     assert chart.locator(".cursor line").count() == 1
     assert tip.is_visible()
     chart.blur()
     assert not tip.is_visible()
     chart.hover()
     assert tip.inner_text().startswith("epoch ")
+
+
+def told(chart: Locator, *keys: str) -> tuple[str, float]:
+    """What a screen reader says of a slider after `keys`: the text and the number."""
+    for key in keys:
+        chart.press(key)
+    assert chart.get_attribute("role") == "slider"
+    return chart.get_attribute("aria-valuetext") or "", float(chart.get_attribute("aria-valuenow") or "nan")
 
 
 def use_table(_: Page, table: Locator) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.made_analyses import COARSE, analyze
-from scipy.ndimage import zoom
+from scipy.ndimage import maximum_position, zoom
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
@@ -70,6 +70,8 @@ def test_neighbours_follow_from_their_table(report: Report) -> None:
     assert figures["neighbours_of_same_class"] == pytest.approx(np.mean(same))
     first = [one for one, row in zip(same, pairs, strict=True) if row["rank"] == "1"]
     assert figures["nearest_of_same_class"] == pytest.approx(np.mean(first))
+    interval = binomtest(sum(first), len(first)).proportion_ci(method="wilson")
+    assert figures["nearest_of_same_class_interval"] == pytest.approx([interval.low, interval.high])
     assert len(pairs) == 3 * figures["images"]
 
 
@@ -224,16 +226,8 @@ def test_damaged_analyses_are_refused(analyzed: RunDirectory, tmp_path: Path) ->
         make_report([run])
 
 
-@pytest.mark.parametrize(
-    "made_up",
-    [
-        Made(HOSTILE, [6] * (len(HOSTILE) - 1) + [0]),
-        simple(2, 3),
-        simple(300, 1, train=2),
-    ],
-    ids=["hostile", "two", "many"],
-)
-def test_any_classes_render(made_up: Made, tmp_path: Path) -> None:
+def test_hostile_classes_render(tmp_path: Path) -> None:
+    made_up = Made(HOSTILE, [6] * (len(HOSTILE) - 1) + [0])
     data = make_data(made_up, tmp_path / "packed")
     run = make_run(made_up, tmp_path / "run", data)
     analyze(run, data, side=5)
@@ -321,6 +315,22 @@ def test_peaks_are_places_in_the_image() -> None:
     one[1, 0] = 1
     assert peak_of(one, (0, 0, 1, 1)) == (0.25, 0.75)
     assert peak_of(one, (0.25, 0.25, 0.5, 0.5)) == (0.375, 0.625)
+
+
+def test_peaks_follow_from_the_stored_maps(analyzed: RunDirectory, report: Report) -> None:
+    found, stored = analyses.read(analyzed, analyses.Maps), analyzed.predictions("val")
+    assert found is not None
+    table = rows_of(report, "maps")
+    figures = next(iter(report.figures["sections"]["maps"].values()))
+    assert figures["errors"] == sum(row["true"] != row["predicted"] for row in table)
+    assert [row["image"] for row in table] == [stored.image_ids[place] for place in found.positions]
+    side = found.for_label.shape[1]
+    for name, maps in (("predicted", found.for_predicted), ("true", found.for_label)):
+        for row, one in zip(table, maps, strict=True):
+            down, across = maximum_position(one)
+            place = [f"{(across + 0.5) / side}", f"{(down + 0.5) / side}"] if one.any() else ["", ""]
+            assert [row[f"{name}_x"], row[f"{name}_y"]] == place
+    assert table[0]["predicted_x"] == ""
 
 
 def test_right_answers_are_shown_from_sure_to_unsure(tmp_path: Path) -> None:

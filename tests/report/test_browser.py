@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Locator
+from benchmarks.made_analyses import analyze
+from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import overflow
+from tests.colours import contrast, luminance
 from tests.helpers import QUIET, short_recipe
-from tests.report.browser import click_through, opened
+from tests.report.browser import click_through, opened, told
 from tests.report.made import HOSTILE, Made, make_data, make_run, simple
+from tests.report.reading import check, rows_of
 from thumbnet import train
 from thumbnet.analyses import PARTS
 from thumbnet.packed import PackedDataset
@@ -20,7 +23,7 @@ from thumbnet.recipe import Evaluation, Model, Optimizer, Phase, epochs
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.run import RunDirectory
 from thumbnet.watch import silent
-from thumbnet.workflows.analyzing import AnalysisWish, analyze
+from thumbnet.workflows import analyzing
 
 KINDS = ["theme", ".gallery", ".heat", ".one-class", "svg.lines", "table.sortable"]
 
@@ -29,6 +32,28 @@ def sources(images: Locator) -> list[str]:
     """Where the images come from, of which there is at least one."""
     assert images.count() > 0
     return [str(image.get_attribute("src")) for image in images.all()]
+
+
+def text_size(page: Page, charts: str) -> float:
+    """The size in pixels, on the screen, of the smallest text in the figures that the selector names."""
+    scale = "Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
+    size = f"texts => Math.min(...texts.map(text => parseFloat(getComputedStyle(text).fontSize) * {scale}))"
+    return float(page.locator(f"{charts} text").evaluate_all(size))
+
+
+def borders(page: Page) -> list[tuple[str, str]]:
+    """The colours of the border of each control, and of what lies within it."""
+    colours = """controls => controls.map(one => [one, getComputedStyle(one)])
+        .filter(([one, style]) => one.checkVisibility() && style.borderTopWidth !== "0px")
+        .map(([one, style]) => [style.borderTopColor, style.backgroundColor])"""
+    found = page.locator("button, select").evaluate_all(colours)
+    return [(hexadecimal(border), hexadecimal(inside)) for border, inside in found]
+
+
+def hexadecimal(colour: str) -> str:
+    """A colour 'rgb(1, 2, 3)' as '#010203'."""
+    red, green, blue = map(int, re.findall(r"\d+", colour))
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 @pytest.fixture
@@ -88,6 +113,26 @@ def test_an_analysed_run(browser: Browser, analyzed_report: Report, file: Path) 
             assert images.first.evaluate("image => image.decode().then(() => image.naturalWidth > 0)"), section
 
 
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_few_and_many_classes(browser: Browser, file: Path, tmp_path: Path, classes: int) -> None:
+    made = simple(classes, 20 if classes == 2 else 1, train=2)
+    data = make_data(made, tmp_path / "packed")
+    run = make_run(made, tmp_path / "run", data, skill=1.0 if classes == 2 else 4.0)
+    analyze(run, data, side=5)
+    report = make_report([run])
+    check(report)
+    assert len(rows_of(report, "confusion")) == classes
+    write_report(report, file)
+    with opened(browser, file) as page:
+        assert click_through(page) == KINDS
+        for section in ("features svg.scatter .point", "filters img.pixels", "maps img", "robustness svg.chart"):
+            assert page.locator(f"#run-1-{section}").count() >= 1, section
+        assert page.locator(".one-class option").count() == classes
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert overflow(page) == 0
+
+
 def test_a_run_that_was_trained(browser: Browser, short_run: RunDirectory, file: Path) -> None:
     write_report(make_report([short_run]), file)
     with opened(browser, file) as page:
@@ -103,14 +148,16 @@ def test_a_fine_tuned_run(browser: Browser, shapes: PackedDataset, file: Path, t
         evaluation=Evaluation(splits=("holdout", "val"), train_images=16, image_size=64),
     )
     run = train.start(recipe, shapes, tmp_path / "run", QUIET, "a test")
-    done = analyze(run, AnalysisWish(), device=torch.device("cpu"), watch=silent, tell=lambda _done: None)
+    done = analyzing.analyze(
+        run, analyzing.AnalysisWish(), device=torch.device("cpu"), watch=silent, tell=lambda _done: None
+    )
     assert [one.state for one in done] == ["computed"] * len(PARTS)
     write_report(make_report([run]), file)
     with opened(browser, file) as page:
         assert click_through(page) == KINDS
-        told = page.locator("main").inner_text()
+        text = page.locator("main").inner_text()
         for words in ("from pretrained weights", "without its cached features", "32 px, judged at 64 px"):
-            assert words in told
+            assert words in text
         changed = page.locator("#run-1-filters .changed li")
         assert changed.count() == 12
         assert len(set(sources(changed.locator("img:nth-of-type(3)")))) == 12
@@ -135,8 +182,14 @@ def test_on_a_phone(browser: Browser, pair_report: Report, file: Path, scheme: s
         assert overflow(page) == 0
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert overflow(page) == 0
-        red = int(re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[0])
-        assert (red > 128) == (scheme == "light")
+        body = hexadecimal(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        assert (luminance(body) > 0.5) == (scheme == "light")
+        assert text_size(page, ".chart.wide") > 11.9
+        assert text_size(page, ".chart") > 9
+        controls = borders(page)
+        assert len(controls) > 5
+        for border, inside in controls:
+            assert min(contrast(border, inside), contrast(border, body)) >= 3
 
 
 def test_without_script(browser: Browser, single_report: Report, file: Path) -> None:
@@ -146,6 +199,9 @@ def test_without_script(browser: Browser, single_report: Report, file: Path) -> 
         assert page.locator(".items img:visible").count() >= 10
         assert not page.locator("#theme").is_visible()
         assert not page.locator(".heat-tools").is_visible()
+        # Keys do nothing to the figures, so none of them says that they would.
+        assert page.locator("[role=slider], [role=application]").count() == 0
+        assert page.locator("svg.lines[role=img]").count() > 1
 
 
 def test_curves_tell_their_own_values(
@@ -161,11 +217,15 @@ def test_curves_tell_their_own_values(
     other.metrics.append(rows)
     write_report(make_report([run, other]), file)
     with opened(browser, file) as page:
-        chart, tip = page.locator("figure", has_text="Top-1 accuracy").locator("svg.lines"), page.locator("#tip")
+        chart, tip = page.get_by_role("slider", name=re.compile("^Top-1")), page.locator("#tip")
         chart.focus()
+        assert told(chart)[0].startswith("epoch 4.5; ")
         chart.press("Home")
         assert "one: val: 12.3%" in tip.inner_text()
         assert "two" not in tip.inner_text()
+        assert told(chart) == ("; ".join(tip.inner_text().split("\n")), 1)
+        # It is said once, as the figure's value.
+        assert tip.get_attribute("aria-live") == "off"
         chart.press("ArrowRight")
         assert tip.inner_text().startswith("epoch 1.5\ntwo: val: 20.0%")
         assert "one" not in tip.inner_text()

@@ -66,15 +66,6 @@ def test_hostile_names_are_shown_as_they_are(hostile: RunDirectory) -> None:
     assert "No image of the split shows" in report.html
 
 
-@pytest.mark.parametrize("classes", [2, 1000])
-def test_few_and_many_classes(classes: int, tmp_path: Path) -> None:
-    made = simple(classes, val=2, train=2, size=16)
-    data = make_data(made, tmp_path / "packed")
-    report = make_report([make_run(made, tmp_path / "run", data, skill=4.0)])
-    check(report)
-    assert len(report.tables["confusion.csv"].splitlines()) == classes + 1
-
-
 def test_without_val_the_holdout_is_judged_or_the_lack_is_said(
     made: Made, data: PackedDataset, tmp_path: Path
 ) -> None:

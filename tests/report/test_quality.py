@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
 from tests.helpers import copy_of
 from tests.packing import write_packed
 from tests.report.browser import opened
+from tests.report.doubted import suspects_again
 from tests.report.made import HOSTILE, Made, make_data, make_run, predictions, simple, two_phases
 from tests.report.reading import check, rows_of
 from thumbnet import packed
 from thumbnet.analyses.places import current_origin, read_cross_fitted, save_cross_fitted
 from thumbnet.errors import RunError
 from thumbnet.packed import PackedDataset, PackedSplit
+from thumbnet.predictions import Predictions
 from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.data_page import make_data_report
@@ -94,8 +97,24 @@ def test_the_accuracies_without_doubtful_images_follow_from_the_tables(report: R
         expected = accuracy_score([row["true"] for row in left], [row["predicted"] for row in left])
         assert facts["without"][what]["top1"] == pytest.approx(expected)
         assert facts["without"][what]["removed"] == len(removed)
-        low, high = facts["without"][what]["top1_interval"]
-        assert low <= expected <= high
+        right = sum(row["true"] == row["predicted"] for row in left)
+        interval = binomtest(right, len(left)).proportion_ci(method="wilson")
+        assert facts["without"][what]["top1_interval"] == pytest.approx([interval.low, interval.high])
+        assert facts["without"][what]["removed_top1"] == (
+            pytest.approx(np.mean([row["true"] == row["predicted"] for row in images if row["image"] in removed]))
+            if removed
+            else None
+        )
+
+
+def test_suspects_follow_from_the_stored_predictions(report: Report, run: RunDirectory) -> None:
+    for split, file in (("val", run.predictions_path("val")), ("train", run.analysis_path("crossfit"))):
+        table, expected = rows_of(report, f"suspected-{split}"), suspects_again(Predictions.load(file))
+        assert len(expected) > 1
+        assert [(row["image"], row["label"], row["suggested"]) for row in table] == [row[:3] for row in expected]
+        for place, name in ((3, "label_probability"), (4, "suggested_probability")):
+            assert [float(row[name]) for row in table] == pytest.approx([row[place] for row in expected], rel=1e-9)
+        assert [int(row["rank"]) for row in table] == list(range(1, len(expected) + 1))
 
 
 def test_suspects_of_train_come_from_its_cross_fitted_probabilities(report: Report) -> None:

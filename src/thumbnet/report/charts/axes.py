@@ -96,7 +96,7 @@ def svg(axes: Axes, title: str, content: Markup, *, kind: str = "", data: str = 
         kind: a class for the page's script, such as 'lines'.
         data: text for the script, in the attribute `data-chart`.
     """
-    extra = Markup(' data-chart="{}" tabindex="0"').format(data) if data else ""
+    extra = Markup(' data-chart="{}"').format(data) if data else ""
     head = Markup('<svg class="chart {}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}"{}>').format(
         kind, axes.width, axes.height, title, extra
     )

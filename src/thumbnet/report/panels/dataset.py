@@ -1,6 +1,5 @@
 """The sections of a report on packed data as HTML."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from thumbnet.report.charts.histogram import draw_histogram
+from thumbnet.report.charts.histogram import Histogram, draw_histogram
 from thumbnet.report.facts.dataset import Boxes, DataFacts
 from thumbnet.report.facts.table import Missing
 from thumbnet.report.panels.quality import show_twins
@@ -51,12 +50,12 @@ def _duplicates(facts: DataFacts, library: Library, budget: Budget) -> Markup:
 
 def _classes(facts: DataFacts, budget: Budget) -> Markup:
     count = len(facts.names)
+    uneven = {split: found for split, found in facts.per_class.items() if found.min() != found.max()}
     charts = [
-        (split, draw_histogram(f"Images of each class in {split}", "images of a class", "classes", *_bins(found)))
-        for split, found in facts.per_class.items()
-        if found.min() != found.max()
+        (split, draw_histogram(f"Images of each class in {split}", "images of a class", "classes", bins), bins.rows)
+        for split, bins in ((split, _bins(found)) for split, found in uneven.items())
     ]
-    even = {split: int(found[0]) for split, found in facts.per_class.items() if found.min() == found.max()}
+    even = {split: int(found[0]) for split, found in facts.per_class.items() if split not in uneven}
     of_each = max(1, min(_SAMPLES, _ALL_SAMPLES // count))
     shown = [ClassShown(name, _mean(facts, label, budget), []) for label, name in enumerate(facts.names)]
     for label, uris in enumerate(_samples(facts, of_each, budget)):
@@ -79,15 +78,22 @@ def _boxes(facts: DataFacts, _: Budget) -> Markup:
     if isinstance(facts.boxes, Missing):
         return render("missing.html", missing=facts.boxes)
     found: Boxes = facts.boxes
-    chart = draw_histogram(
-        "Share of the image that boxes cover", "share of the image", "boxes", found.area.tolist(), (0, 1), percent=True
-    )
+    shares = Histogram(found.area.tolist(), (0, 1), percent=True)
+    chart = draw_histogram("Share of the image that boxes cover", "share of the image", "boxes", shares)
     order = np.argsort(np.nan_to_num(found.class_area, nan=np.inf), kind="stable")
     order = order[np.isfinite(found.class_area[order])]
     least, most = (
         [(facts.names[label], found.class_area[label]) for label in part] for part in (order[:6], order[:-7:-1])
     )
-    return render("data-boxes.html", boxes=found, chart=chart, coverage=_coverage(found), least=least, most=most)
+    return render(
+        "data-boxes.html",
+        boxes=found,
+        chart=chart,
+        bars=shares.rows,
+        coverage=_coverage(found),
+        least=least,
+        most=most,
+    )
 
 
 def _coverage(boxes: Boxes) -> str:
@@ -98,13 +104,13 @@ def _coverage(boxes: Boxes) -> str:
     return png_uri(picture)
 
 
-def _bins(counts: NDArray[np.int64]) -> tuple[Sequence[int], tuple[float, float]]:
-    """Return a histogram of `counts` in up to 20 ranges of whole numbers, and its ends."""
+def _bins(counts: NDArray[np.int64]) -> Histogram:
+    """Return a histogram of `counts` in up to 20 ranges of whole numbers."""
     low, high = int(counts.min()), int(counts.max())
     step = -(-(high - low + 1) // 20)
     bins = -(-(high - low + 1) // step)
     found = np.histogram(counts, bins, (low - 0.5, low - 0.5 + bins * step))[0]
-    return found.tolist(), (low - 0.5, low - 0.5 + bins * step)
+    return Histogram(found.tolist(), (low - 0.5, low - 0.5 + bins * step))
 
 
 def _mean(facts: DataFacts, label: int, budget: Budget) -> str | None:

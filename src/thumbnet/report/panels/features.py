@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thumbnet.analyses import Embedding
 from thumbnet.report.charts.lines import colour
-from thumbnet.report.charts.scatter import Group, draw_scatter
+from thumbnet.report.charts.scatter import Group, draw_scatter, shape
 from thumbnet.report.facts.features import CHOICES, Alike, Features, Placed, make_features
 from thumbnet.report.pictures import Pictures
 from thumbnet.report.section import Scene, Section
@@ -25,6 +25,23 @@ class PlacedImage(NamedTuple):
     top: float
     uri: str | None
     text: str
+
+
+class Key(NamedTuple):
+    """One entry of the legend: its text, and the outline and colour of its points."""
+
+    text: str
+    outline: str
+    colour: str
+
+
+class Point(NamedTuple):
+    """A judged image in the table of points: its class, its id, and its place in both figures."""
+
+    label: str
+    image: str
+    tsne: tuple[float, float]
+    pca: tuple[float, float]
 
 
 class Query(NamedTuple):
@@ -45,18 +62,21 @@ def draw(facts: Features, scene: Scene) -> Markup:
         facts=facts,
         placed=placed,
         choice="" if placed is None else CHOICES[placed.embedding.choice],
-        tsne="" if placed is None else _scatter("t-SNE of the features", placed, placed.embedding.tsne, facts),
+        tsne=""
+        if placed is None
+        else _scatter("t-SNE of the features", placed, placed.embedding.tsne, facts, f"{scene.key}-tsne"),
         pca=""
         if placed is None
-        else _scatter("The first two principal components", placed, placed.embedding.pca, facts),
-        legend=[] if placed is None else [(facts.names[x], colour(n)) for n, x in enumerate(placed.embedding.classes)],
+        else _scatter("The first two principal components", placed, placed.embedding.pca, facts, f"{scene.key}-pca"),
+        legend=[] if placed is None else _legend(placed, facts),
+        points=[] if placed is None else _points(placed, facts),
         sheet=[] if placed is None else _sheet(placed, facts, scene.pictures_of(placed.embedding.split)),
         alike=alike,
         queries=[] if alike is None else _queries(alike, facts, scene),
     )
 
 
-def _scatter(title: str, placed: Placed, points: NDArray[np.float32], facts: Features) -> Markup:
+def _scatter(title: str, placed: Placed, points: NDArray[np.float32], facts: Features, key: str) -> Markup:
     one = placed.embedding
     groups = []
     for label in one.classes:
@@ -65,7 +85,24 @@ def _scatter(title: str, placed: Placed, points: NDArray[np.float32], facts: Fea
         rows = np.flatnonzero(of_class & one.judged).tolist()
         clear = [(*points[row].tolist(), f"{facts.names[label]}\n{placed.images[row]}") for row in rows]
         groups.append(Group(facts.names[label], [(x, y) for x, y in faint], clear))
-    return draw_scatter(title, groups)
+    return draw_scatter(title, groups, key)
+
+
+def _legend(placed: Placed, facts: Features) -> list[Key]:
+    return [Key(facts.names[x], shape(n, 5), colour(n)) for n, x in enumerate(placed.embedding.classes)]
+
+
+def _points(placed: Placed, facts: Features) -> list[Point]:
+    """Return what the figures tell when pointed at: the judged images of each class."""
+    one = placed.embedding
+    rows = np.flatnonzero(one.judged)
+    rows = rows[np.argsort(one.labels[rows], kind="stable")]
+    return [
+        Point(facts.names[label], placed.images[row], (tsne[0], tsne[1]), (pca[0], pca[1]))
+        for row, label, tsne, pca in zip(
+            rows.tolist(), one.labels[rows].tolist(), one.tsne[rows].tolist(), one.pca[rows].tolist(), strict=True
+        )
+    ]
 
 
 def _sheet(placed: Placed, facts: Features, pictures: Pictures) -> list[PlacedImage]:

@@ -35,6 +35,7 @@
   let again = null; // Places the tip anew after scrolling, where it belongs to what has the focus.
   const showTip = (text, x, y, onScroll = null) => {
     again = onScroll;
+    tip.setAttribute("aria-live", onScroll ? "off" : "polite"); // What keys read is said as the figure's own value.
     tip.textContent = text;
     tip.hidden = false;
     const box = tip.getBoundingClientRect();
@@ -52,7 +53,7 @@
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
   document.addEventListener("scroll", () => (again ? again() : hideTip()), { passive: true });
 
-  // Curves: the values of all of them at one place.
+  // Curves: the values of all of them at one place. The figure becomes a slider: screen readers pass no keys to an image.
   const short = (value, share) => (share ? percent(value) : String(Number(value.toPrecision(4))));
   for (const chart of all("svg.lines")) {
     const scale = JSON.parse(chart.dataset.chart);
@@ -76,15 +77,27 @@
         const where = apart === 0 ? "" : ` (epoch ${short(there, false)})`;
         if (apart <= near || curves.length === 1) lines.push(`${curve.label}: ${short(y, scale.percent)}${where}`);
       }
-      const place = across(x);
-      cursor.innerHTML = `<line x1="${place}" x2="${place}" y1="${scale.y[0]}" y2="${scale.y[1]}"/>`;
       return lines.join("\n");
     };
+    const tell = () => {
+      const text = read(places[at]);
+      chart.setAttribute("aria-valuenow", places[at]);
+      chart.setAttribute("aria-valuetext", text.replaceAll("\n", "; "));
+      return text;
+    };
+    const mark = () => {
+      const place = across(places[at]);
+      cursor.innerHTML = `<line x1="${place}" x2="${place}" y1="${scale.y[0]}" y2="${scale.y[1]}"/>`;
+      return tell();
+    };
+    const slider = { role: "slider", tabindex: 0, "aria-orientation": "horizontal", "aria-valuemin": places[0], "aria-valuemax": places[at] };
+    for (const [name, set] of Object.entries(slider)) chart.setAttribute(name, set);
+    tell();
     const follow = (event) => {
       const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(chart.getScreenCTM().inverse());
       const [x] = nearest(places.map((place) => [place]), low + ((point.x - start) / (end - start)) * (high - low));
       at = places.indexOf(x);
-      showTip(read(x), event.clientX, event.clientY);
+      showTip(mark(), event.clientX, event.clientY);
     };
     chart.addEventListener("pointermove", follow);
     chart.addEventListener("pointerdown", follow);
@@ -95,14 +108,15 @@
     });
     chart.addEventListener("blur", () => { cursor.textContent = ""; hideTip(); });
     chart.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1, Home: -places.length, End: places.length }[event.key];
+      const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, Home: -places.length, End: places.length }[event.key];
       if (!step) return;
       event.preventDefault();
       at = Math.max(0, Math.min(places.length - 1, at + step));
+      const text = mark();
       const show = () => {
         const box = chart.getBoundingClientRect();
         const x = box.left + (across(places[at]) / chart.viewBox.baseVal.width) * box.width;
-        showTip(read(places[at]), x, box.top + box.height / 3, show);
+        showTip(text, x, box.top + box.height / 3, show);
       };
       show();
     });
@@ -189,6 +203,9 @@
     const cursor = heat.querySelector(".heat-cursor");
     const output = heat.querySelector("output");
     let [row, column, zoom] = [0, 0, 1];
+    // Screen readers pass the keys on to an application alone.
+    const application = { role: "application", "aria-roledescription": "matrix", "aria-describedby": output.id };
+    for (const [name, set] of Object.entries(application)) view.setAttribute(name, set);
     const fitted = () => Math.min(view.clientWidth, 704);
     const place = () => {
       const side = sheet.clientWidth / count;
