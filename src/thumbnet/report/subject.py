@@ -85,9 +85,11 @@ class Subject:
             return _unfinished(self.run)
         if part in self.impossible:
             return Missing(f"the run can have no {what} ({self.impossible[part]})")
-        return Missing(
-            f"the run has no {what} yet", f"thumbnet analyze {shlex.quote(str(self.run.path))} --only {part}"
-        )
+        return Missing(f"the run has no {what} yet", self.command_for(part))
+
+    def command_for(self, part: Part) -> str:
+        """Return the command line that computes this part of an analysis."""
+        return shlex.join(["thumbnet", "analyze", str(self.run.path), "--only", part])
 
     def evaluations(self) -> list[Mapping[str, Any]]:
         """Return the rows of evaluations, in order."""

@@ -10,8 +10,8 @@ import torch
 
 from thumbnet import analyses, analysis
 from thumbnet.analyses import PARTS, Part
+from thumbnet.analyses.corruptions import DEFINITION
 from thumbnet.analysis import Subject
-from thumbnet.augment.corruptions import DEFINITION
 from thumbnet.data import judged_subset, whole_split
 from thumbnet.errors import DataError, RecipeError, RunError, nearest
 from thumbnet.features.cache import features_folder
