@@ -171,7 +171,7 @@ def test_an_unfinished_analysis_shows_what_there_is(analyzed: RunDirectory, tmp_
     assert not figures["complete"]
 
 
-@pytest.mark.parametrize("share", [0.4, 0.6, 0.8, 0.95])
+@pytest.mark.parametrize("share", [0.5, 0.6, 0.8, 0.95])
 def test_what_is_left_out_is_counted_image_by_image(
     share: float, analyzed: RunDirectory, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:

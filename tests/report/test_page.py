@@ -22,6 +22,7 @@ from thumbnet.packed import PackedDataset, PackedSplit
 from thumbnet.predictions import Predictions
 from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
+from thumbnet.report.data_page import make_data_report
 from thumbnet.report.subject import short_names
 from thumbnet.report.words import amount, percent
 from thumbnet.run import RunDirectory
@@ -331,6 +332,31 @@ def test_sections_share_the_bytes_of_a_page(
         assert images >= min(1, before[key][0]), key
     assert f"{sum(left_out for _, left_out in after.values())} images were left out" in less.html
     assert less.tables == full.tables
+
+
+def test_each_of_ten_runs_has_a_colour_of_its_own(whole: Callable[[tuple[int, ...]], Report]) -> None:
+    found = whole(tuple(range(10))).html
+    curves = dict(re.findall(r'<polyline class="line" data-label="(run \d): val"[^>]* stroke="([^"]+)"', found))
+    legend = dict(re.findall(r'stroke="([^"]+)" stroke-width="2.5" stroke-dasharray=""/></svg>(run \d)</li>', found))
+    assert {run: colour for colour, run in legend.items()} == curves
+    assert len(curves) == len(legend) == 10
+
+
+def test_a_page_whose_text_alone_is_too_large_is_refused(
+    pair: list[RunDirectory], data: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", 100_000)
+    said = shell.error("report", pair[0].path, pair[1].path, "--out", tmp_path / "page.html")
+    assert re.search(
+        r"the page of these 2 runs takes 0\.[2-9] MB without any image, and a page at most 0\.1 MB;", said
+    )
+    assert said.endswith("; give fewer runs (about 1 fit)")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", 20_000)
+    with pytest.raises(DataError, match=r"the page 'first' takes .*its data has too many classes to be shown"):
+        make_report(pair[:1])
+    with pytest.raises(DataError, match=r"the data' takes .*its data has too many classes to be shown"):
+        make_data_report(data)
 
 
 def test_many_runs_show_fewer_channels(noise: list[RunDirectory]) -> None:
