@@ -248,17 +248,26 @@ def analyze_run(
 
 
 @memory_errors()
-def report_runs(runs: Sequence[RunDirectory], out: Path | str, data: Path | str | None = None) -> Path:
+def report_runs(
+    runs: Sequence[RunDirectory], out: Path | str, data: Path | str | Sequence[Path | str] | None = None
+) -> Path:
     """Write one HTML page about `runs` to the file `out` and return its path; JSON and CSV lie beside it.
 
     Of exactly two runs, the second is compared with the first.
+
+    Args:
+        runs: at least one.
+        out: a file that ends in .html.
+        data: where packed data of the runs lies now, in one place or several; a run of which it is not takes its own
+            from where it found it, else from the default place.
 
     Raises:
         ThumbnetError: a file of a run is damaged, or `out` cannot be written.
     """
     place = Path(out)
+    places = [data] if isinstance(data, Path | str) else data or ()
     check_place(place)
-    page, *_ = write_report(make_report(runs, path_of(data)), place)
+    page, *_ = write_report(make_report(runs, [Path(one) for one in places]), place)
     return page
 
 

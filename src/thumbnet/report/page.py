@@ -50,15 +50,15 @@ class Block:
     sections: Sequence[Part]
 
 
-def make_report(runs: Sequence[RunDirectory], data: Path | None = None) -> Report:
+def make_report(runs: Sequence[RunDirectory], data: Sequence[Path] = ()) -> Report:
     """Return the report of one run or of several.
 
     Args:
         runs: at least one; of exactly two, the second is compared with the first.
-        data: packed data to take images from, instead of the one that each run names.
+        data: packed data that a run takes its images from where it was made from it, instead of where it found it.
 
     Raises:
-        ThumbnetError: no run, or something stored is damaged.
+        ThumbnetError: no run, data of none of them, something stored that is damaged, or too much for a page.
     """
     if not runs:
         raise RunError("report: no run is given; give the folder of at least one")
