@@ -5,9 +5,11 @@ each (`__notes__`). The command line prints that line, then the notes, and exits
 `ThumbnetError` for all of them or one class for a kind.
 """
 
+import contextlib
 import difflib
+import errno
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class ThumbnetError(Exception):
@@ -27,7 +29,7 @@ class RunError(ThumbnetError):
 
 
 class TrainingError(ThumbnetError):
-    """Training that cannot go on: a loss that is not finite, or memory that runs out."""
+    """Training that cannot go on: a loss that is not finite, or memory that runs out meanwhile."""
 
 
 class PredictionError(ThumbnetError):
@@ -40,6 +42,41 @@ class ChallengeError(ThumbnetError):
 
 class StorageError(ThumbnetError):
     """A file or folder that cannot be read or written: disk full, read-only, in use."""
+
+
+class OutOfMemoryError(ThumbnetError):
+    """Memory that runs out, of this machine or of the device that computes."""
+
+
+_DEVICE_IS_FULL = ("out of memory", "STATUS_ALLOC_FAILED")
+_MACHINE_IS_FULL = ("allocate memory", "not enough memory")
+"""What torch's errors say; they are plain `RuntimeError`s but for those of some devices."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether `error` says that memory ran out, on whatever device."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or _says(error, *_DEVICE_IS_FULL, *_MACHINE_IS_FULL)
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn running out of memory into an `OutOfMemoryError` of one line with advice."""
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if _says(error, *_DEVICE_IS_FULL):
+            advice = "wait until other programs leave it more, or compute on the processor with --device cpu"
+            raise OutOfMemoryError(f"the memory of the device ran out ({reason_of(error)}); {advice}") from error
+        advice = "end other programs, or take fewer runs, images or threads at a time"
+        raise OutOfMemoryError(f"memory ran out ({reason_of(error)}); {advice}") from error
+
+
+def _says(error: BaseException, *texts: str) -> bool:
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,6 +1,8 @@
 """Corruptions against scipy, Pillow and plain numpy; the same in every batch."""
 
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from tests.shapes import draw
-from thumbnet.augment.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_noise
+from thumbnet.analyses.corruptions import DEFINITIONS, SEVERITIES
+from thumbnet.augment.corruptions import CORRUPTIONS, corrupt, image_noise
 
 CPU = torch.device("cpu")
 LEVEL = 1 / 255
@@ -134,3 +137,11 @@ def test_noise_is_a_function_of_seed_and_position() -> None:
     torch.testing.assert_close(image_noise(5, torch.tensor([9]), 8, CPU)[0], noise[1], rtol=0, atol=0)
     assert not torch.equal(image_noise(6, torch.tensor([9]), 8, CPU)[0], noise[1])
     assert not torch.equal(noise[0], noise[1])
+
+
+def test_the_documentation_defines_them_alike() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "analysis.md").read_text()
+    found = re.findall(r"^\| `(\w+)` \| (.*) \| ([\d., ]+) \|$", page, re.MULTILINE)
+    stated = [(name, one.does, ", ".join(f"{value:g}" for value in one.values)) for name, one in DEFINITIONS.items()]
+    assert found == stated
+    assert list(CORRUPTIONS) == list(DEFINITIONS)

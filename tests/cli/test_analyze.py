@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
+import thumbnet
 from tests.cli.calling import Shell, status
 from tests.helpers import copy_of
+from thumbnet import analysis
 from thumbnet.analyses import PARTS, Part
 from thumbnet.cli.printing import plain_watch
+from thumbnet.errors import ThumbnetError
 from thumbnet.run import RunDirectory
 
 
@@ -44,6 +48,27 @@ def test_mistakes_are_one_line(own: Path, shell: Shell, tmp_path: Path) -> None:
     assert "no such run directory" in shell.error("analyze", tmp_path / "none")
     assert "class 'soks' is not one of the data's 6" in shell.error("analyze", own, "--class", "soks")
     assert not (own / "analysis").exists()
+
+
+def test_memory_that_runs_out_is_one_line(
+    own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shell: Shell
+) -> None:
+    """On a device that others use: what was computed before is stored, and the next call goes on."""
+
+    def exhaust(_subject: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    call = ("analyze", own, "--only", "layers", "--only", "maps", "--device", "cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(analysis, "find_maps", exhaust)
+        assert status(*call) == 1
+        *_, line = capsys.readouterr().err.splitlines()
+        assert line.startswith("thumbnet: the memory of the device ran out (CUDA out of memory.")
+        assert line.endswith("or compute on the processor with --device cpu")
+        with pytest.raises(ThumbnetError, match="the memory of the device ran out"):
+            thumbnet.analyze_run(thumbnet.open_run(own), ["maps"], device="cpu")
+    assert [file.name for file in (own / "analysis").iterdir()] == ["layers.npz"]
+    assert {part["state"] for part in shell.json(*call)["parts"].values()} == {"kept", "computed"}
 
 
 EMBEDDING = ("--class", "a sock", "--class", "n2")

@@ -18,10 +18,12 @@ from tests.helpers import copy_of, forbid
 from tests.report.made import HOSTILE, Made, make_data, make_run, on_everything, simple
 from tests.report.reading import Reader, check
 from thumbnet.errors import DataError, RunError, StorageError
-from thumbnet.packed import PackedDataset, PackedSplit
+from thumbnet.files import read_json
+from thumbnet.packed import PackedDataset, PackedSplit, load
 from thumbnet.predictions import Predictions
 from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
+from thumbnet.report.data_page import make_data_report
 from thumbnet.report.subject import short_names
 from thumbnet.report.words import amount, percent
 from thumbnet.run import RunDirectory
@@ -145,8 +147,6 @@ def test_data_that_is_gone_or_other(made: Made, data: PackedDataset, tmp_path: P
     shutil.copytree(data.path, moved)
     folder = tmp_path / "gone"
     shutil.copytree(data.path, folder)
-    from thumbnet.packed import load
-
     run = make_run(made, tmp_path / "run", load(folder))
     shutil.rmtree(folder)
     report = make_report([run])
@@ -154,12 +154,12 @@ def test_data_that_is_gone_or_other(made: Made, data: PackedDataset, tmp_path: P
     assert "the packed data is not at hand" in report.html
     assert "data:image/jpeg" not in report.html
     assert "missing" in report.figures["sections"]["data"]["run"]
-    whole = make_report([run], moved)
+    whole = make_report([run], [moved])
     assert "not at hand" not in whole.html
     assert whole.html.count("data:image/png") > 20
     other = make_data(simple(3), tmp_path / "other")
-    with pytest.raises(DataError, match="other data than run"):
-        make_report([run], other.path)
+    with pytest.raises(DataError, match="other data than the runs were made from"):
+        make_report([run], [moved, other.path])
     shutil.copytree(other.path, folder)
     assert "holds other data now" in make_report([run]).html
 
@@ -175,12 +175,40 @@ def test_data_that_one_may_not_look_at_is_as_good_as_gone(
     assert "data:image/jpeg" not in report.html
 
 
-def test_other_classes_cannot_be_compared(pair: list[RunDirectory], tmp_path: Path) -> None:
-    made = simple(3)
-    other = make_run(made, tmp_path / "other", make_data(made, tmp_path / "packed"))
-    report = make_report([pair[0], other])
-    check(report)
-    assert "cannot be compared" in report.figures["sections"]["compare"]["missing"]
+def test_runs_on_data_that_has_moved_take_their_own_of_several(
+    made: Made, pair: list[RunDirectory], data: PackedDataset, tmp_path: Path, shell: Shell
+) -> None:
+    others = simple(6)
+    first = make_run(made, tmp_path / "first", load(shutil.copytree(data.path, tmp_path / "gone")))
+    shutil.rmtree(tmp_path / "gone")
+    second = make_run(others, tmp_path / "second", make_data(others, tmp_path / "packed"))
+    moved = (tmp_path / "packed").rename(tmp_path / "moved")
+    out = tmp_path / "page.html"
+    for given, missing in (((moved, data.path), []), ((data.path,), ["second"]), ((), ["first", "second"])):
+        shell.text("report", first.path, second.path, "--out", out, *(x for one in given for x in ("--data", one)))
+        found = read_json(out.with_suffix(".json"))["sections"]["data"]
+        assert [label for label, stated in found.items() if "missing" in stated] == missing
+    assert "other data than the runs were made from" in shell.error("report", pair[0].path, "--data", moved)
+
+
+def test_why_runs_are_not_compared_and_what_compares_them(
+    made: Made, pair: list[RunDirectory], tmp_path: Path
+) -> None:
+    others, later = simple(3), replace(made, train=9)
+    classes = make_run(others, tmp_path / "classes", make_data(others, tmp_path / "packed"))
+    again = make_run(made, tmp_path / "again", make_data(later, tmp_path / "later"))
+    split = copy_of(pair[1], tmp_path / "a split")
+    split.predictions_path("val").unlink()
+    missing = [make_report([pair[0], one]).figures["sections"]["compare"] for one in (classes, again, split)]
+    assert [one["missing"].partition(" (")[0].partition(",")[0] for one in missing] == [
+        "the two runs know different classes",
+        "the two runs are on different data of the same classes",
+        "first is judged on val and a split on holdout",
+    ]
+    command = f"thumbnet compare {pair[0].path} "
+    assert missing[0]["remedy"] == "train both on the same data"
+    assert missing[1]["remedy"].endswith(f"{command}{again.path} --data DIR")
+    assert missing[2]["remedy"].endswith(f"{command}'{split.path}' --split val")
 
 
 def test_damaged_predictions_are_an_error(made: Made, data: PackedDataset, tmp_path: Path) -> None:
@@ -322,6 +350,31 @@ def test_sections_share_the_bytes_of_a_page(
         assert images >= min(1, before[key][0]), key
     assert f"{sum(left_out for _, left_out in after.values())} images were left out" in less.html
     assert less.tables == full.tables
+
+
+def test_each_of_ten_runs_has_a_colour_of_its_own(whole: Callable[[tuple[int, ...]], Report]) -> None:
+    found = whole(tuple(range(10))).html
+    curves = dict(re.findall(r'<polyline class="line" data-label="(run \d): val"[^>]* stroke="([^"]+)"', found))
+    legend = dict(re.findall(r'stroke="([^"]+)" stroke-width="2.5" stroke-dasharray=""/></svg>(run \d)</li>', found))
+    assert {run: colour for colour, run in legend.items()} == curves
+    assert len(curves) == len(legend) == 10
+
+
+def test_a_page_whose_text_alone_is_too_large_is_refused(
+    pair: list[RunDirectory], data: PackedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", 100_000)
+    said = shell.error("report", pair[0].path, pair[1].path, "--out", tmp_path / "page.html")
+    assert re.search(
+        r"the page of these 2 runs takes 0\.[2-9] MB without any image, and a page at most 0\.1 MB;", said
+    )
+    assert said.endswith("; give fewer runs (about 1 fit)")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("thumbnet.report.page.PAGE_BYTES", 20_000)
+    with pytest.raises(DataError, match=r"the page 'first' takes .*its data has too many classes to be shown"):
+        make_report(pair[:1])
+    with pytest.raises(DataError, match=r"the data' takes .*its data has too many classes to be shown"):
+        make_data_report(data)
 
 
 def test_many_runs_show_fewer_channels(noise: list[RunDirectory]) -> None:

@@ -16,14 +16,16 @@ from tests.shapes import make_tiny_imagenet
 from tests.stopping import in_a_process, send_at
 from thumbnet import analyses, train
 from thumbnet.analyses import PARTS, Part
-from thumbnet.errors import DataError, RecipeError, RunError
+from thumbnet.errors import DataError, RecipeError, RunError, TrainingError
 from thumbnet.packed import PackedDataset
 from thumbnet.recipe import Evaluation, Model
 from thumbnet.report import make_report
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
+from thumbnet.train.state import save_weights
 from thumbnet.watch import silent
 from thumbnet.workflows.analyzing import AnalysisWish, Done, analyze, summary
+from thumbnet.workflows.judging import load_network
 
 CPU = torch.device("cpu")
 
@@ -195,6 +197,24 @@ def test_what_a_network_cannot_give_is_said(dataset: PackedDataset, tmp_path: Pa
     assert isinstance(parts, dict)
     assert parts["maps"]["file"] is None
     assert parts["layers"]["file"] == str(run.analysis_path("layers"))
+
+
+def test_features_that_cannot_be_kept_are_no_reason_to_stop(run: RunDirectory, tmp_path: Path) -> None:
+    found = copy_of(run, tmp_path / "run")
+    model = load_network(found, "last", CPU)
+    *_, norm = (module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    norm.weight.data.mul_(1e9)
+    save_weights(model, found.weights_path("last"))
+    states = {done.part: done.state for done in go(found)}
+    assert [part for part, state in states.items() if state == "impossible"] == ["neighbours", "embedding", "crossfit"]
+    reason = "which float16 numbers do not hold to a thousandth; train other weights"
+    with pytest.raises(TrainingError, match=f"^features of train: they reach .*{reason}") as refused:
+        go(found, AnalysisWish.of(["crossfit"]))
+    assert "cached_features" not in str(refused.value)
+    assert analyses.read_impossible(found)["crossfit"] == str(refused.value)
+    alike = make_report([found]).figures["sections"]["features"]["run"]["neighbours"]
+    assert reason in alike["missing"]
+    assert alike["remedy"] == ""
 
 
 def test_what_is_computed_is_no_longer_called_impossible(analyzed: RunDirectory, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """What `thumbnet analyze` stores in a run, read and written without torch.
 
-`storage` has the form of the files, `results` what each of them holds, `places` where they lie in a run and whether
-they are of its weights and data, and `filters` what the filters of a run say without any file of an analysis.
+`storage` has the form of the files, `results` what each of them holds, `corruptions` what those of robustness are,
+`places` where they lie in a run and whether they are of its weights and data, and `filters` what the filters of a run
+say without any file of an analysis.
 """
 
 from thumbnet.analyses.filters import FilterChange, filter_change, recorded_filters

@@ -1,4 +1,4 @@
-"""Accuracy on corrupted images: every corruption, every severity, on the device."""
+"""Accuracy on corrupted images: every corruption, every severity."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from thumbnet.analyses import Robustness
+from thumbnet.analyses.corruptions import DEFINITION, SEVERITIES
 from thumbnet.analysis.layers import sure_images
 from thumbnet.analysis.subject import Subject
-from thumbnet.augment.corruptions import CORRUPTIONS, DEFINITION, SEVERITIES, corrupt, image_noise
+from thumbnet.augment.corruptions import CORRUPTIONS, corrupt, image_noise
 from thumbnet.data import ImageSet
 from thumbnet.evaluate import predict_logits
 

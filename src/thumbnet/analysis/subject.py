@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from thumbnet.analyses import Origin
 from thumbnet.data import Subset
 from thumbnet.evaluate import Preprocessing, predict_logits
-from thumbnet.features.extraction import FrozenBody, Wanted, extract
+from thumbnet.features.extraction import FrozenBody, UnfitFeaturesError, Wanted, extract
 from thumbnet.packed import packed_split_of
 from thumbnet.recipe import Recipe
 from thumbnet.watch import Watch
+
+_REMEDY = "train other weights, as with precision=fp32 or a lower learning rate"
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,24 @@ class Subject:
         return self._known["logits"]
 
     def judged_features(self) -> Tensor:
-        """Return the features f16[M,D] of the judged images, cached on the disk."""
+        """Return the features f16[M,D] of the judged images, cached on the disk.
+
+        Raises:
+            UnfitFeaturesError: they are not finite, or 16 bits do not hold them.
+        """
         return self._features(self.split, self.judged)[self.judged.positions]
 
     def train_features(self) -> Tensor:
-        """Return the features f16[N,D] of all training images, cached on the disk."""
+        """Return the features f16[N,D] of all training images, cached on the disk; raise as for the judged ones."""
         return self._features("train", self.train)
 
     def _features(self, split: str, subset: Subset) -> Tensor:
         if split not in self._known:
             body = FrozenBody.of(self.model, self.recipe, self.origin.data)
             wanted = Wanted(split, self.preprocessing.image_size, self.recipe.evaluation.policy)
-            found = extract(body, subset.images, wanted, self.folder, self.watch)
+            try:
+                found = extract(body, subset.images, wanted, self.folder, self.watch)
+            except UnfitFeaturesError as error:
+                raise UnfitFeaturesError(error.reason, _REMEDY) from error
             self._known[split] = torch.from_numpy(found)
         return self._known[split]

@@ -8,6 +8,7 @@ import torch
 
 from thumbnet.api.training import path_of
 from thumbnet.ensemble import Over
+from thumbnet.errors import memory_errors
 from thumbnet.metrics import Scores
 from thumbnet.report import check_place, make_report, write_report
 from thumbnet.run import RunDirectory
@@ -27,6 +28,7 @@ from thumbnet.workflows.prediction import Guess, guess_images
 from thumbnet.workflows.stored import How, Source, require_labels
 
 
+@memory_errors()
 def evaluate_run(
     run: RunDirectory,
     split: str = "val",
@@ -59,6 +61,7 @@ def evaluate_run(
     return predictions.scores()
 
 
+@memory_errors()
 def predict_images(
     run: RunDirectory,
     images: Sequence[Path | str],
@@ -90,6 +93,7 @@ def predict_images(
     return guess_images(run, [Path(image) for image in images], how, count=count, device=place)
 
 
+@memory_errors()
 def compare_runs(
     first: RunDirectory,
     second: RunDirectory,
@@ -128,6 +132,7 @@ def compare_runs(
     return compare_sources([Source(run.path, run) for run in (first, second)], found)
 
 
+@memory_errors()
 def make_ensemble(
     members: Sequence[Path | str],
     out: Path | str | None = None,
@@ -174,6 +179,7 @@ def make_ensemble(
     return made
 
 
+@memory_errors()
 def make_soup(
     runs: Sequence[Path | str],
     out: Path | str,
@@ -209,6 +215,7 @@ def make_soup(
     return average_weights(ingredients, Path(out), select=select, data=path_of(data), device=place)
 
 
+@memory_errors()
 def analyze_run(
     run: RunDirectory,
     only: Sequence[str] = (),
@@ -240,17 +247,27 @@ def analyze_run(
     return analyze(run, wish, device=place, watch=silent, data=path_of(data), cache=path_of(cache))
 
 
-def report_runs(runs: Sequence[RunDirectory], out: Path | str, data: Path | str | None = None) -> Path:
+@memory_errors()
+def report_runs(
+    runs: Sequence[RunDirectory], out: Path | str, data: Path | str | Sequence[Path | str] | None = None
+) -> Path:
     """Write one HTML page about `runs` to the file `out` and return its path; JSON and CSV lie beside it.
 
     Of exactly two runs, the second is compared with the first.
+
+    Args:
+        runs: at least one.
+        out: a file that ends in .html.
+        data: where packed data of the runs lies now, in one place or several; a run of which it is not takes its own
+            from where it found it, else from the default place.
 
     Raises:
         ThumbnetError: a file of a run is damaged, or `out` cannot be written.
     """
     place = Path(out)
+    places = [data] if isinstance(data, Path | str) else data or ()
     check_place(place)
-    page, *_ = write_report(make_report(runs, path_of(data)), place)
+    page, *_ = write_report(make_report(runs, [Path(one) for one in places]), place)
     return page
 
 

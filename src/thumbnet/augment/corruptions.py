@@ -1,17 +1,6 @@
-"""Corruptions that a network may meet: noise, blur, contrast, pixelation and JPEG, each in five severities.
+"""Corruptions that a network may meet, on images in [0, 1]; `thumbnet.analyses.corruptions` defines them.
 
-The definition is Tiny ImageNet-C's (Hendrycks and Dietterich 2019, 'Benchmarking neural network robustness to common
-corruptions and perturbations'), with its parameters, for images of any side:
-
-- `noise` adds normal noise of that standard deviation to every value in [0, 1];
-- `blur` is a Gaussian of that standard deviation in pixels of an image of 64, scaled with the side and cut off at
-  four deviations, with the image mirrored beyond its edge;
-- `contrast` multiplies the distance of every value from its channel's mean over the image by that factor;
-- `pixelation` shrinks the side to that share, rounded down, and enlarges it again, both by box filters;
-- `jpeg` encodes at that quality with halved chroma, and decodes (Pillow, on the host).
-
-All results are clipped to [0, 1] and rounded to the 256 levels of a byte, as an image file would hold them. The
-original differs in that it cuts decimals off, mirrors nothing at the edge, and saves its images as JPEG once more.
+All are computed on the images' device but for JPEG, which Pillow encodes on the host, image by image.
 """
 
 import io
@@ -23,13 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from thumbnet.analyses.corruptions import DEFINITIONS
 from thumbnet.augment import color
 from thumbnet.randomness import derive_seed
-
-DEFINITION = 1
-"""Version of the definition above; figures of different versions are not to be compared."""
-
-SEVERITIES = 5
 
 _SIDE = 64
 """Of the images that the blur's parameters are meant for, in pixels."""
@@ -126,10 +111,10 @@ def _jpeg(images: Tensor, quality: float, _noise: Tensor | None) -> Tensor:
 
 
 CORRUPTIONS: Mapping[str, Corruption] = {
-    "noise": Corruption((0.04, 0.08, 0.12, 0.15, 0.18), _noise, True),
-    "blur": Corruption((0.5, 0.75, 1.0, 1.25, 1.5), _blur),
-    "contrast": Corruption((0.4, 0.3, 0.2, 0.1, 0.05), _contrast),
-    "pixelation": Corruption((0.9, 0.8, 0.7, 0.6, 0.5), _pixelation),
-    "jpeg": Corruption((65, 58, 50, 40, 25), _jpeg),
+    "noise": Corruption(DEFINITIONS["noise"].values, _noise, True),
+    "blur": Corruption(DEFINITIONS["blur"].values, _blur),
+    "contrast": Corruption(DEFINITIONS["contrast"].values, _contrast),
+    "pixelation": Corruption(DEFINITIONS["pixelation"].values, _pixelation),
+    "jpeg": Corruption(DEFINITIONS["jpeg"].values, _jpeg),
 }
 """Corruptions by name."""

@@ -26,7 +26,7 @@ from thumbnet.cli import (
     zero_shot,
 )
 from thumbnet.cli.options import set_command_line
-from thumbnet.errors import ThumbnetError
+from thumbnet.errors import ThumbnetError, memory_errors
 from thumbnet.files import storage_error
 
 app = App(
@@ -79,8 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     set_command_line(given)
     try:
-        app(given, exit_on_error=False, print_error=True, result_action="return_value")
-        sys.stdout.flush()
+        with memory_errors():
+            app(given, exit_on_error=False, print_error=True, result_action="return_value")
+            sys.stdout.flush()
     except CycloptsError:
         sys.exit(2)
     except ThumbnetError as error:

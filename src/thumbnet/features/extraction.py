@@ -29,6 +29,14 @@ from thumbnet.watch import Watch
 _ROUNDING = 1e-3
 
 
+class UnfitFeaturesError(TrainingError):
+    """Features that cannot be kept; `reason` says why, without what to do about it."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy}")
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which features: of a whole split, with images of `image_size` pixels under `policy`, the copy of that number."""
@@ -101,7 +109,7 @@ def extract(
     Raises:
         DataError: what lies there is damaged or holds other features.
         StorageError: the disk is full or the place cannot be written.
-        TrainingError: a feature is not finite, or is too large or too small for `dtype`.
+        UnfitFeaturesError: a feature is not finite, or is too large or too small for `dtype`.
     """
     description = body.describe(wanted, images, dtype)
     total, size = description.shape[0], batch_of(description.device)
@@ -148,15 +156,15 @@ def _rounded(exact: Tensor, dtype: DType, text: str) -> Features:
     """Return features f32[B,D] as `dtype`.
 
     Raises:
-        TrainingError: they are not finite, or that type does not hold them to a thousandth.
+        UnfitFeaturesError: they are not finite, or that type does not hold them to a thousandth.
     """
     if not bool(exact.isfinite().all()):
-        raise TrainingError(f"{text}: some are not finite; use precision=fp32, or other weights to start from")
+        raise UnfitFeaturesError(f"{text}: some are not finite", "use precision=fp32, or other weights to start from")
     rounded = exact.to(getattr(torch, dtype))
     if not bool((rounded.float() - exact).norm() <= _ROUNDING * exact.norm()):
-        raise TrainingError(
-            f"{text}: they reach {float(exact.abs().max()):.3g}, which {dtype} numbers do not hold to a thousandth; "
-            "set cached_features=0 in the phase"
+        raise UnfitFeaturesError(
+            f"{text}: they reach {float(exact.abs().max()):.3g}, which {dtype} numbers do not hold to a thousandth",
+            "set cached_features=0 in the phase",
         )
     found: Features = rounded.numpy()
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from thumbnet import environment
-from thumbnet.errors import RunError, StorageError
+from thumbnet.errors import DataError, RunError, StorageError, ThumbnetError
 from thumbnet.files import atomic_file, read_json, storage_errors, write_json
 from thumbnet.predictions import Predictions
 from thumbnet.report.facts.judged import Judged, judge_images
@@ -50,15 +50,15 @@ class Block:
     sections: Sequence[Part]
 
 
-def make_report(runs: Sequence[RunDirectory], data: Path | None = None) -> Report:
+def make_report(runs: Sequence[RunDirectory], data: Sequence[Path] = ()) -> Report:
     """Return the report of one run or of several.
 
     Args:
         runs: at least one; of exactly two, the second is compared with the first.
-        data: packed data to take images from, instead of the one that each run names.
+        data: packed data that a run takes its images from where it was made from it, instead of where it found it.
 
     Raises:
-        ThumbnetError: no run, or something stored is damaged.
+        ThumbnetError: no run, data of none of them, something stored that is damaged, or too much for a page.
     """
     if not runs:
         raise RunError("report: no run is given; give the folder of at least one")
@@ -184,6 +184,10 @@ def whole_page(title: str, blocks: Sequence[Block], subjects: Sequence[Subject] 
         title: its heading.
         blocks: its sections.
         subjects: the runs whose missing data is said at the top.
+
+    Raises:
+        DataError: the text alone takes more than `PAGE_BYTES`, without several runs.
+        RunError: that of several runs does.
     """
     parts = [one for block in blocks for one in block.sections]
     fixed = {"title": title, "blocks": blocks, "subjects": subjects}
@@ -192,8 +196,19 @@ def whole_page(title: str, blocks: Sequence[Block], subjects: Sequence[Subject] 
         html = {one.key: found.html for one, found in zip(parts, drawn, strict=True)}
         return _render(html=html, omitted=sum(found.omitted for found in drawn), **fixed)
 
-    bare = page([one.draw(0) for one in parts])
-    return page(draw_within(parts, PAGE_BYTES - len(bare.encode())))
+    bare = len(page([one.draw(0) for one in parts]).encode())
+    if bare > PAGE_BYTES:
+        raise _too_large(bare, title, len(subjects))
+    return page(draw_within(parts, PAGE_BYTES - bare))
+
+
+def _too_large(size: int, title: str, runs: int) -> ThumbnetError:
+    """Return the error of a page whose text alone takes `size` bytes."""
+    sizes = f"takes {size / 1e6:.1f} MB without any image, and a page at most {PAGE_BYTES / 1e6:.1f} MB"
+    if runs > 1:
+        fit = max(1, runs * PAGE_BYTES // size)
+        return RunError(f"report: the page of these {runs} runs {sizes}; give fewer runs (about {fit} fit)")
+    return DataError(f"report: the page {title!r} {sizes}; its data has too many classes to be shown")
 
 
 def _render(**values: Any) -> str:

@@ -85,9 +85,11 @@ class Subject:
             return _unfinished(self.run)
         if part in self.impossible:
             return Missing(f"the run can have no {what} ({self.impossible[part]})")
-        return Missing(
-            f"the run has no {what} yet", f"thumbnet analyze {shlex.quote(str(self.run.path))} --only {part}"
-        )
+        return Missing(f"the run has no {what} yet", self.command_for(part))
+
+    def command_for(self, part: Part) -> str:
+        """Return the command line that computes this part of an analysis."""
+        return shlex.join(["thumbnet", "analyze", str(self.run.path), "--only", part])
 
     def evaluations(self) -> list[Mapping[str, Any]]:
         """Return the rows of evaluations, in order."""
@@ -98,23 +100,25 @@ class Subject:
         return iterations(self.rows)
 
 
-def read_subjects(runs: Sequence[RunDirectory], data: Path | None = None) -> list[Subject]:
+def read_subjects(runs: Sequence[RunDirectory], data: Sequence[Path] = ()) -> list[Subject]:
     """Return what a report needs of each run.
 
     Args:
         runs: complete or not.
-        data: packed data to take images from, instead of the one that each run names.
+        data: packed data; a run that was made from one of them takes its images from there, instead of from where it
+            found them.
 
     Raises:
         RunError: something stored is damaged, or a run is given twice.
-        DataError: `data` is not packed data, or not what a run was made from.
+        DataError: one of `data` is not packed data, or not what a run was made from.
     """
     paths = [run.path.resolve() for run in runs]
     for path in paths:
         if paths.count(path) > 1:
             raise RunError(f"run {path}: given twice; give each run once")
+    given = _given_data(runs, data)
     return [
-        _read(number, label, run, data)
+        _read(number, label, run, given)
         for number, (run, label) in enumerate(zip(runs, path_labels([run.path for run in runs]), strict=True))
     ]
 
@@ -127,7 +131,7 @@ def short_names(classes: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     )
 
 
-def _read(number: int, label: str, run: RunDirectory, data: Path | None) -> Subject:
+def _read(number: int, label: str, run: RunDirectory, given: Mapping[str, PackedDataset]) -> Subject:
     about = run.data()
     complete = run.is_complete
     holdout = _holdout(run, complete)
@@ -141,7 +145,7 @@ def _read(number: int, label: str, run: RunDirectory, data: Path | None) -> Subj
         rows=run.metrics.read(),
         judged=_judged(run, complete, holdout),
         holdout=holdout,
-        dataset=_dataset(run, about) if data is None else _given_dataset(run, about, data),
+        dataset=given.get(about["fingerprint"]) or _dataset(run, about),
     )
 
 
@@ -242,11 +246,16 @@ def _dataset(run: RunDirectory, about: Mapping[str, Any]) -> PackedDataset | Mis
     return found
 
 
-def _given_dataset(run: RunDirectory, about: Mapping[str, Any], path: Path) -> PackedDataset:
-    found = packed.load(path)
-    if found.fingerprint != about["fingerprint"]:
-        raise DataError(
-            f"{path}: other data than run {run.path} was made from (fingerprint {found.fingerprint:.12}, not "
-            f"{about['fingerprint']:.12}); give the data that it names, or leave out --data"
-        )
+def _given_data(runs: Sequence[RunDirectory], places: Sequence[Path]) -> dict[str, PackedDataset]:
+    """Return the packed data at `places` by its fingerprint; refuse what no run was made from."""
+    wanted = list(dict.fromkeys(run.data()["fingerprint"] for run in runs))
+    found = {}
+    for place in places:
+        one = packed.load(place)
+        if one.fingerprint not in wanted:
+            raise DataError(
+                f"{place}: other data than the runs were made from (fingerprint {one.fingerprint:.12}, not "
+                f"{' or '.join(name[:12] for name in wanted)}); give the data that they name, or leave out --data"
+            )
+        found[one.fingerprint] = one
     return found

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from thumbnet import environment
-from thumbnet.errors import TrainingError, reason_of
+from thumbnet.errors import TrainingError, is_out_of_memory, reason_of
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -129,12 +129,13 @@ def memory_advice(batch_size: int) -> Iterator[None]:
     """Turn running out of memory into a `TrainingError` of one line with advice."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(batch_size) from error
-    except RuntimeError as error:
-        if "allocate memory" not in str(error) and "not enough memory" not in str(error):
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not is_out_of_memory(error):
             raise
-        raise _out_of_memory(batch_size) from error
+        raise TrainingError(
+            f"memory ran out at batch size {batch_size}; try --set batch_size={max(1, batch_size // 2)}, "
+            "--set precision=bf16 or a smaller image size, then resume or train again"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -151,10 +152,3 @@ def compile_advice(compiled: bool) -> Iterator[None]:
         raise TrainingError(
             f"the network cannot be compiled here ({reason_of(error)}); train anew with --set compile=false"
         ) from error
-
-
-def _out_of_memory(batch_size: int) -> TrainingError:
-    return TrainingError(
-        f"memory ran out at batch size {batch_size}; try --set batch_size={max(1, batch_size // 2)}, "
-        "--set precision=bf16 or a smaller image size, then resume or train again"
-    )

@@ -10,11 +10,12 @@ import torch
 
 from thumbnet import analyses, analysis
 from thumbnet.analyses import PARTS, Part
+from thumbnet.analyses.corruptions import DEFINITION
 from thumbnet.analysis import Subject
-from thumbnet.augment.corruptions import DEFINITION
 from thumbnet.data import judged_subset, whole_split
 from thumbnet.errors import DataError, RecipeError, RunError, nearest
 from thumbnet.features.cache import features_folder
+from thumbnet.features.extraction import UnfitFeaturesError
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.predictions import judged_split, trained_on
 from thumbnet.run import RunDirectory
@@ -116,7 +117,7 @@ def analyze(
     Raises:
         ThumbnetError: the run is unfinished, damaged or in use, its data is gone or another one, what is stored is
             damaged or of other weights, or a part that was asked for by name is impossible, as where it needs images
-            to judge and the network trained on all of them.
+            to judge and the network trained on all of them, or features that 16 bits do not hold.
     """
     run.require_complete()
     dataset = load_own_data(run, data)
@@ -201,7 +202,7 @@ def _compute(run: RunDirectory, subject: Subject, part: Part, wish: AnalysisWish
     impossible = analyses.read_impossible(run, subject.origin)
     try:
         _compute_part(run, subject, part, wish)
-    except (RecipeError, _NothingJudgedError) as error:
+    except (RecipeError, UnfitFeaturesError, _NothingJudgedError) as error:
         # The report then says why, instead of how to get it.
         analyses.save_impossible(run, {**impossible, part: str(error)}, subject.origin)
         if wish.only:

@@ -15,6 +15,8 @@ _POINTS = 500
 
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
 _COLOURS = 8
+_MIXED = 60
+"""Share in per cent that a colour has of itself, the text's making up the rest, when it is taken a second time."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,12 @@ def smooth(points: Sequence[tuple[float, float]], parts: int = 60) -> list[tuple
 
 
 def colour(place: int) -> str:
-    """Return the CSS variable of the colour with this number; colours repeat after eight."""
-    return f"var(--c{place % _COLOURS})"
+    """Return the CSS colour with this number: eight of the style sheet, then the same nearer to that of the text.
+
+    They repeat after sixteen.
+    """
+    named = f"var(--c{place % _COLOURS})"
+    return f"color-mix(in srgb, {named} {_MIXED}%, var(--text))" if place // _COLOURS % 2 else named
 
 
 def dash(place: int) -> str:

@@ -1,5 +1,6 @@
 """Two runs on the same images: what is fixed, what is broken, and whether the difference is real."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,11 +142,31 @@ def make_compared(first: Subject, second: Subject) -> Compared | Missing:
         if isinstance(one.judged, Missing):
             return Missing(f"{one.label}: {one.judged.reason}", one.judged.remedy)
         sides.append(one.judged)
+    if (apart := _apart(first, second, sides)) is not None:
+        return apart
     try:
         aligned = align(sides, "the two runs")
     except PredictionError as error:
         return Missing(f"the two cannot be compared by image: {error}")
     return _compared((first, second), sides, aligned)
+
+
+def _apart(first: Subject, second: Subject, sides: Sequence[Predictions]) -> Missing | None:
+    """Return why two runs on different data or splits are not compared, and what compares them; `None` if alike."""
+    command = shlex.join(["thumbnet", "compare", str(first.run.path), str(second.run.path)])
+    prints = [one.data["fingerprint"] for one in (first, second)]
+    known = f"fingerprints {prints[0]:.12} and {prints[1]:.12}"
+    if sides[0].classes != sides[1].classes:
+        reason, remedy = f"the two runs know different classes ({known})", "train both on the same data"
+    elif prints[0] != prints[1]:
+        reason = f"the two runs are on different data of the same classes ({known})"
+        remedy = f"name the data that is to judge both: {command} --data DIR"
+    elif sides[0].split != sides[1].split:
+        reason = f"{first.label} is judged on {sides[0].split} and {second.label} on {sides[1].split}"
+        remedy = f"compare them with: {command} --split val"
+    else:
+        return None
+    return Missing(f"{reason}, so they are not compared image by image", remedy)
 
 
 def _compared(

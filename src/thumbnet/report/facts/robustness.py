@@ -12,15 +12,6 @@ from thumbnet.report.facts.places import ids_of
 from thumbnet.report.facts.table import Cell, Missing, Table
 from thumbnet.report.subject import Subject
 
-MEANINGS = {
-    "noise": "standard deviation of the noise",
-    "blur": "standard deviation of the Gaussian, in 64ths of the side",
-    "contrast": "share of the contrast that is left",
-    "pixelation": "share of the side that is left",
-    "jpeg": "quality",
-}
-"""What the parameter of each corruption is."""
-
 
 @dataclass(frozen=True)
 class CorruptedCell:

@@ -4,9 +4,10 @@ from functools import partial
 
 from markupsafe import Markup
 
+from thumbnet.analyses.corruptions import DEFINITION, DEFINITIONS
 from thumbnet.report.charts.lines import colour, dash
 from thumbnet.report.charts.severities import draw_severities
-from thumbnet.report.facts.robustness import MEANINGS, Corrupted, make_corrupted
+from thumbnet.report.facts.robustness import Corrupted, make_corrupted
 from thumbnet.report.pictures import encode
 from thumbnet.report.section import Scene, Section
 
@@ -26,7 +27,8 @@ def draw(facts: Corrupted, scene: Scene) -> Markup:
         figure=draw_severities("Accuracy on corrupted images", clean, lines),
         legend=legend,
         rows=by_name,
-        meanings=MEANINGS,
+        known=DEFINITIONS if facts.found.definition == DEFINITION else {},
+        parameters=dict(zip(facts.found.corruptions, facts.found.parameters, strict=True)),
         examples=_examples(facts, scene),
     )
 
