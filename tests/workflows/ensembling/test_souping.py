@@ -176,6 +176,28 @@ def test_the_greedy_soup_is_no_worse_than_its_best_on_the_holdout(runs: list[Run
     assert soup.result()["soup"]["left_out"] == []
 
 
+def test_a_soup_has_seen_what_its_chosen_ingredients_have(runs: list[RunDirectory], tmp_path: Path) -> None:
+    scratch, pretrained, final = (copy_of(run, tmp_path / name) for run, name in zip(runs, "spf", strict=True))
+    recipe = read_json(pretrained.recipe_path)
+    write_json(pretrained.recipe_path, {**recipe, "model": {**recipe["model"], "init": {"path": "weights.pt"}}})
+    evaluated = {**recipe["evaluation"], "splits": ["val"]}
+    checkpoints = {**recipe["checkpointing"], "snapshots": 0}
+    seen = {"train_on": "all", "selected_on": "none", "evaluation": evaluated, "checkpointing": checkpoints}
+    write_json(final.recipe_path, {**read_json(final.recipe_path), **seen})
+    uniform = make_soup(find_ingredients([scratch.path, pretrained.path, final.path]), tmp_path / "uniform").recipe()
+    assert (uniform.model.pretrained, uniform.train_on) == (True, "all")
+    # The one or the other is spoiled, so that it is left out.
+    for spoiled, other in ((scratch, pretrained), (pretrained, scratch)):
+        weights = weights_of(spoiled)
+        turned = {name: -10 * one if one.ndim > 1 else one for name, one in weights.items()}
+        torch.save(turned, spoiled.weights_path("last"))
+        soup = make_soup(find_ingredients([spoiled.path, other.path]), other.path / "greedy", select=True)
+        torch.save(weights, spoiled.weights_path("last"))
+        assert soup.result()["soup"]["members"] == [str(other.path)]
+        assert soup.recipe().model == other.recipe().model
+        assert soup.recipe().optimizer == other.recipe().optimizer
+
+
 def test_other_data_of_the_same_classes_is_refused(
     runs: list[RunDirectory], dataset: PackedDataset, tmp_path: Path
 ) -> None:
