@@ -18,7 +18,7 @@ from thumbnet.data import Subset, judged_subset
 from thumbnet.errors import RunError
 from thumbnet.evaluate import Preprocessing, predict_subset
 from thumbnet.files import check_absent
-from thumbnet.models import multiply_adds, parameter_count
+from thumbnet.models import multiply_adds, named_as_in, parameter_count
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import SPLITS, Predictions, is_scored
 from thumbnet.recipe import Recipe
@@ -125,11 +125,11 @@ def make_soup(
     trained_on_all = [one for one in ingredients if one.run.recipe().train_on == "all"]
     if select and trained_on_all:
         raise RunError(f"{trained_on_all[0].name}: trained on the holdout, so nothing can be chosen there")
-    tensors = [load_tensors(one.run.stored_weights(one.tag)) for one in ingredients]
-    for one, found in zip(ingredients, tensors, strict=True):
-        _check_shapes(ingredients[0], tensors[0], one, found)
     where, first = device or torch.device("cpu"), ingredients[0]
     model = load_network(first.run, first.tag, where)
+    tensors = [named_as_in(model, load_tensors(one.run.stored_weights(one.tag))) for one in ingredients]
+    for one, found in zip(ingredients, tensors, strict=True):
+        _check_shapes(first, tensors[0], one, found)
     kitchen = Kitchen(model, first.run.recipe(), load_own_data(first.run, data), where)
     chosen = _choose(kitchen, tensors) if select else list(range(len(tensors)))
     refreshed = kitchen.fill([tensors[place] for place in chosen])
@@ -141,14 +141,18 @@ def make_soup(
         "batch_norms": refreshed,
         "batch_norm_images": len(norm_positions(kitchen.recipe, kitchen.dataset)) if refreshed else 0,
     }
-    recipe = _soup_recipe([ingredients[place].run.recipe() for place in chosen])
+    recipe = _soup_recipe([ingredients[place].run.recipe() for place in chosen], kitchen.recipe.model.head.dropout)
     return _write(kitchen, recipe, out, data=first.run.data(), about=about, command=command)
 
 
-def _soup_recipe(chosen: Sequence[Recipe]) -> Recipe:
-    """Return the recipe of a soup of networks of these recipes: the first one's, with what any of them has seen."""
+def _soup_recipe(chosen: Sequence[Recipe], dropout: float) -> Recipe:
+    """Return the recipe of a soup of networks of these recipes: the first one's, with what any of them has seen.
+
+    `dropout` is that of the head whose names its weights have.
+    """
     base = next((one for one in chosen if one.train_on == "all"), chosen[0])
     model = next((one.model for one in chosen if one.model.pretrained), base.model)
+    model = replace(model, head=replace(model.head, dropout=dropout))
     return replace(base, name=f"{base.name}-soup", model=model)
 
 
