@@ -164,7 +164,8 @@ def provenance(
 ) -> dict[str, Any]:
     """Return where predictions come from: recipe, data, weights, views, the seed, and the commit of the source.
 
-    `over` says what was averaged over the views; `None` where there is only one.
+    `over` says what was averaged over the views; `None` where there is only one. `pretrained` says whether training
+    began from weights that have seen other images.
     """
     chosen = find_views(views)
     return {
@@ -174,6 +175,7 @@ def provenance(
         "views": chosen.name,
         "over": over if chosen.count > 1 else None,
         "train_on": recipe.train_on,
+        "pretrained": recipe.model.pretrained,
         "seed": recipe.seed,
         "commit": commit,
     }

@@ -123,10 +123,17 @@ def test_a_record_of_an_ensemble_and_of_a_comparison(paths: list[Path], tmp_path
     made = records.load(tmp_path / "three.json")
     assert isinstance(made, records.Measurement)
     assert made.figures["ensemble"]["top1"] == pytest.approx(found["ensemble"]["top1"], rel=1e-5)
+    data = {key: RunDirectory.open(paths[0]).data()[key] for key in ("name", "fingerprint")}
+    trained = {"recipe": "shapes", "seed": 0, "pretrained": False, "command": "thumbnet train shapes"}
+    assert (made.figures["data"], made.figures["pretrained"]) == (data, False)
+    listed = sorted(made.figures["networks"], key=lambda one: one["path"])
+    assert listed == [{"path": str(path), **trained} for path in sorted(paths)]
     compared = shell.json("compare", *paths[:2], "--record", tmp_path / "two.json")
     again = records.load(tmp_path / "two.json")
     assert isinstance(again, records.Measurement)
     assert again.figures["sentence"] == compared["sentence"]
+    assert again.figures["data"] == data
+    assert again.figures["first"].items() >= trained.items()
 
 
 def test_compare_judges_both_on_the_same_images(run: RunDirectory, paths: list[Path], shell: Shell) -> None:

@@ -36,6 +36,25 @@ def test_the_setting_says_the_same_of_a_file_of_the_run(
     assert (stated["sha256"], stated["pretrained"]) == (sha256(run.weights_path("last")), False)
 
 
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_run_of_the_same_classes_gives_its_head_where_the_recipe_takes_imagenets(
+    dataset: PackedDataset, run: RunDirectory, tmp_path: Path, shell: Shell, *, as_file: bool
+) -> None:
+    recipe = json.loads(run.recipe_path.read_text())
+    model = {**recipe["model"], "init": {"path": "imagenet.pt"}, "head": {"start": "classifier"}}
+    file, out = tmp_path / "recipe.json", tmp_path / "run"
+    file.write_text(json.dumps({**recipe, "model": model}))
+    path = run.weights_path("last") if as_file else run.path
+    given = ("train", file, "--data", dataset.path, "--out", out, *ONE, "--init", path)
+    refused = shell.error(*given, "--set", "model.head.start=classifier")
+    assert "model.head.start: 6 of the data's 6 classes are not among ImageNet's" in refused
+    assert not out.exists()
+    shell.text(*given)
+    first = torch.load(out / "checkpoints" / "first.pt", weights_only=True)
+    last = torch.load(run.weights_path("last"), weights_only=True)
+    assert all(torch.equal(first[name], last[name]) for name in last)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

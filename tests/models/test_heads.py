@@ -109,13 +109,21 @@ def test_a_network_that_ends_in_a_convolution_has_no_rows(tmp_path: Path) -> Non
         build_model(model, 2, 64, class_ids=[GOLDFISH, AFGHAN])
 
 
-def test_a_run_of_a_thousand_other_classes_has_no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = [f"{number:04}" for number in range(1000)]
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ([f"{number:04}" for number in range(1000)], "has 1,000 classes in another order than ImageNet's; use"),
+        ([GOLDFISH, AFGHAN], "is of the data's own 2 classes and no classifier of ImageNet's 1,000; use"),
+    ],
+)
+def test_a_run_of_other_classes_than_imagenets_has_no_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: list[str], message: str
+) -> None:
     file = tmp_path / "weights.pt"
-    torch.save(build_model(Model("small"), 1000, 32).state_dict(), file)
+    torch.save(build_model(Model("small"), len(listed), 32).state_dict(), file)
     monkeypatch.setattr("thumbnet.models.stored._source", lambda _: _Source(file, tuple(listed)))
     model = Model("small", init=InitialWeights(str(file)), head=Head(start="classifier"))
-    with pytest.raises(RecipeError, match=r"has 1,000 classes in another order than ImageNet's; use start='fresh'"):
+    with pytest.raises(RecipeError, match=f"{message} start='fresh'"):
         build_model(model, 2, 32, class_ids=[GOLDFISH, AFGHAN])
 
 

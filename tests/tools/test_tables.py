@@ -111,6 +111,9 @@ def test_comparisons() -> None:
         measurement("real", figures),
         measurement("chance", figures | {"p_value": 0.031}),
         measurement("chosen", figures | {"notes": [note]}),
+        measurement(
+            "told", figures | {"first": plain | {"pretrained": False}, "second": viewed | {"pretrained": True}}
+        ),
     ]
     lines = tables.comparisons(made).splitlines()[2:]
     row = "| `plain` 38.24% | `other` (ten-crop, best) 42.64% | val | +4.40 (+3.65 to +5.15) | "
@@ -118,6 +121,9 @@ def test_comparisons() -> None:
         f"{row}p below 0.0001 | [real](../records/real.json) |",
         f"{row}p = 0.031 | [chance](../records/chance.json) |",
         f"{row}none: chosen on these images | [chosen](../records/chosen.json) |",
+        f"{row}p below 0.0001 | [told](../records/told.json) |".replace(
+            "(ten-crop, best)", "(ten-crop, best), pretrained"
+        ),
     ]
 
 
@@ -138,9 +144,12 @@ def test_ensembles(names: list[str], select: str | None, expected: str) -> None:
     figures = {"best_member": names[0], "members": members, "select": select, "comparison": COMPARED}
     figures |= {"split": "val", "notes": []}
     unlabelled = figures | {"best_member": None, "comparison": None}
-    (line,) = tables.ensembles([measurement("mean", figures), measurement("other", unlabelled)]).splitlines()[2:]
+    made = [measurement("mean", figures), measurement("other", unlabelled)]
+    told = [measurement("mean", figures | {"pretrained": pretrained}) for pretrained in (False, True)]
+    line, plain, pretrained_too = tables.ensembles(made + told).splitlines()[2:]
     rest = "val | 38.24% | 42.64% | +4.40 (+3.65 to +5.15) | p below 0.0001 | [mean](../records/mean.json) |"
-    assert line == f"| {expected} | {rest}"
+    assert line == plain == f"| {expected} | {rest}"
+    assert pretrained_too == f"| {expected.replace(' |', ', pretrained |')} | {rest}"
 
 
 def test_searches() -> None:

@@ -20,7 +20,7 @@ from thumbnet import train
 from thumbnet.errors import DataError, RecipeError, RunError, StorageError, TrainingError
 from thumbnet.files import read_json, write_json
 from thumbnet.packed import PackedDataset
-from thumbnet.recipe import Evaluation, Model, Optimizer, Phase, Recipe, epochs, iterations, operation
+from thumbnet.recipe import Checkpointing, Evaluation, Model, Optimizer, Phase, Recipe, epochs, iterations, operation
 from thumbnet.run import RunDirectory
 from thumbnet.sources.pack import pack
 from thumbnet.train.hardware import choose_device, memory_advice, prepare_cpu
@@ -277,6 +277,10 @@ WRONG = [
         r"m1: cannot take images of 16 pixels \(.*\); set phases.1.image_size",
     ),
     ({"phases": (Phase(epochs(0.1)),)}, "phases.0.length: 0.1 epochs comes to no iteration"),
+    (
+        {"phases": (Phase(epochs(1.5)), Phase(epochs(1))), "checkpointing": Checkpointing(keep=(3, 4, 9))},
+        "checkpointing.keep: there is no epoch 4, for the last is 3; name epochs of 1 to 3",
+    ),
     (
         {"model": Model("timm/test_resnet"), "train_count": 33, "phases": (Phase(iterations(2)), Phase(epochs(1)))},
         r"phases.1: a batch has one image, on which model .* \(Expected more .*\); choose another batch_size",

@@ -1,5 +1,6 @@
 """What a run stores, each figure computed again by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,23 @@ def test_epochs_are_kept_though_they_are_not_evaluated(shapes: PackedDataset, ou
     ]
     assert [row["step"] for row in evaluations_of(run)] == [12]
     assert "eval_train_top1" not in evaluations_of(run)[0]
+
+
+def test_a_quick_look_says_which_epochs_it_does_not_keep(
+    shapes: PackedDataset, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = short_recipe(
+        phases=(Phase(epochs(1.5)), Phase(epochs(2))),
+        evaluation=Evaluation(splits=("val",), train_images=0),
+        checkpointing=Checkpointing(keep=(1, 2, 3, 4), filters=()),
+        fraction=0.5,
+    )
+    note = "note: checkpointing.keep: 0.5 of the full length ends with epoch 2, so these are not kept: 3, 4"
+    run = train.start(recipe, shapes, out, replace(QUIET, quiet=False))
+    assert run.weights_tags() == ["first", "epoch-0001", "epoch-0002", "last"]
+    assert note in capsys.readouterr().err
+    train.start(replace(recipe, fraction=1.0), shapes, out.with_name("whole"), replace(QUIET, quiet=False))
+    assert "checkpointing.keep" not in capsys.readouterr().err
 
 
 def test_the_result_says_what_was_done(short_run: RunDirectory) -> None:

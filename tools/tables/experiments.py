@@ -12,6 +12,9 @@ from thumbnet.workflows.reproduction.lines import AnyRecord
 from thumbnet.workflows.tuning.result import short
 from tools.tables.links import link
 
+_PRETRAINED = ("", ", pretrained")
+"""What stands behind networks from random weights, or of which a record does not tell, and behind pretrained ones."""
+
 _DIFFERENCE = ("difference in points (95% interval)", "McNemar")
 
 
@@ -94,7 +97,7 @@ def _averaged(found: Mapping[str, Any]) -> Sequence[str]:
     kept = "networks of " if len(runs) < len(members) else ""
     chosen = f", chosen on {found['select']}" if found["select"] is not None else ""
     return (
-        kept + ", ".join(f"`{name}`" for name in runs),
+        kept + ", ".join(f"`{name}`" for name in runs) + _PRETRAINED[bool(found.get("pretrained"))],
         f"{len(members)} of {len(found['members'])}{chosen}",
         found["split"],
         percent(compared["first_top1"], 2),
@@ -139,4 +142,5 @@ def _side(found: Mapping[str, Any], name: str) -> str:
     plain = {"views": "none", "weights": "last"}
     how = [str(side[key]) for key, usual in plain.items() if side[key] not in (None, usual)]
     told = f"`{Path(side['path']).name}`" + (f" ({', '.join(how)})" if how else "")
+    told += _PRETRAINED[bool(side.get("pretrained"))]
     return f"{told} {percent(found[f'{name}_top1'], 2)}"

@@ -18,11 +18,14 @@ from thumbnet.cli.options import (
     command_line,
     open_data,
     open_run,
+    with_settings,
 )
 from thumbnet.cli.printing import print_json
 from thumbnet.text import with_interval
 
 if TYPE_CHECKING:
+    from thumbnet.packed import PackedDataset
+    from thumbnet.recipe import Recipe
     from thumbnet.run import RunDirectory
 
 
@@ -41,14 +44,22 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Train a recipe from beginning to end, evaluate it, and store everything in a run directory."""
-    from thumbnet.recipe import start_from
     from thumbnet.train import start
 
-    chosen = choose_recipe(recipe, settings)
-    chosen = chosen if init is None else start_from(chosen, init)
+    chosen, dataset = choose_recipe(recipe, settings), open_data(data)
+    chosen = chosen if init is None else _start_from(init, chosen, dataset, settings or [])
     target = out or Path("runs") / chosen.name
     options = training.options(tensorboard=tensorboard)
-    _show(start(chosen, open_data(data), target, options, command_line()), as_json)
+    _show(start(chosen, dataset, target, options, command_line()), as_json)
+
+
+def _start_from(init: str, recipe: "Recipe", dataset: "PackedDataset", settings: list[str]) -> "Recipe":
+    """Return `recipe` with `init` to start from, with the head of a run of the same classes unless settings say so."""
+    from thumbnet.recipe import start_from
+    from thumbnet.train import has_head_for
+
+    begun = start_from(recipe, init, own_head=has_head_for(dataset, Path(init)))
+    return with_settings(begun, [one for one in settings if one.startswith("model.head")])
 
 
 def resume(

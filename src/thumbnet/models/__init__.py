@@ -1,5 +1,6 @@
 """Networks by name: one table, all of timm under `timm/<name>`, and torchvision's under `torchvision/<name>`."""
 
+from thumbnet.models.fitting import named_as_in
 from thumbnet.models.heads import head_of
 from thumbnet.models.parts import (
     evaluation_mode,
@@ -26,6 +27,7 @@ __all__ = [
     "last_layer",
     "model_names",
     "multiply_adds",
+    "named_as_in",
     "own_preprocessing",
     "parameter_count",
     "placed",

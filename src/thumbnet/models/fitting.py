@@ -81,6 +81,19 @@ def fit(
     network.load_state_dict(own)
 
 
+def named_as_in(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `state` with the tensors of its head under the names that `network` has for them.
+
+    The head's layers are matched in their order, whatever stands between them; what has no match keeps its name.
+    """
+    head = _head_name(network)
+    own = _by_layer(network.state_dict(), head)
+    return {
+        own[counted].name if counted in own else one.name: one.tensor
+        for counted, one in _by_layer(state, head).items()
+    }
+
+
 def _head_name(network: nn.Module) -> str:
     """Return the name of the network's head, or '' for a network that ends otherwise (in a convolution, say)."""
     try:

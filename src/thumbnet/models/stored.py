@@ -92,8 +92,13 @@ def parse_state(content: bytes, path: Path) -> dict[str, Tensor]:
 
 
 def _check_classifier(source: _Source, class_ids: Sequence[str], rows: Tensor) -> None:
-    """Check that `rows` of the run's head are those of the classes; `fit` checks the number of its rows."""
+    """Check that the run's head has other classes, and `rows` are those of the classes; `fit` counts its rows."""
     own = source.classes or ()
+    if own == tuple(class_ids) and len(own) != IMAGENET_CLASSES:
+        raise RecipeError(
+            f"model.head.start: the head of {source.path} is of the data's own {len(own)} classes and no classifier "
+            f"of ImageNet's {IMAGENET_CLASSES:,}; use start='fresh', which takes it as it was trained"
+        )
     if len(own) == IMAGENET_CLASSES and [own[row] for row in rows.tolist()] != list(class_ids):
         raise RecipeError(
             f"model.head.start: the run of {source.path} has {IMAGENET_CLASSES:,} classes in another order than "

@@ -6,13 +6,19 @@ from thumbnet.recipe.model import InitialWeights
 from thumbnet.recipe.schema import Recipe
 
 
-def start_from(recipe: Recipe, path: str) -> Recipe:
+def start_from(recipe: Recipe, path: str, *, own_head: bool = False) -> Recipe:
     """Return `recipe` with a weights file or a run to start from, in place of what it starts from itself.
+
+    Args:
+        recipe: the recipe.
+        path: the file or the run.
+        own_head: whether its head is one of the data's classes, which is taken instead of ImageNet's classifier.
 
     Raises:
         RecipeError: the recipe draws its weights in a way of its own.
     """
-    return replace(recipe, model=replace(recipe.model, weights=None, init=InitialWeights(path)))
+    head = replace(recipe.model.head, start="fresh") if own_head else recipe.model.head
+    return replace(recipe, model=replace(recipe.model, weights=None, init=InitialWeights(path), head=head))
 
 
 def same_recipe(begun: Recipe, asked: Recipe) -> bool:

@@ -28,6 +28,17 @@ def begun(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     return with_own_preprocessing(recipe)
 
 
+def has_head_for(dataset: PackedDataset, path: Path) -> bool:
+    """Return whether `path` is a run, or a file of one, whose head is of the classes of `dataset`.
+
+    Raises:
+        RunError: a folder that is no run, or a run that is damaged.
+        StorageError: the place may not be entered.
+    """
+    run = RunDirectory.behind(path)
+    return run is not None and run.class_ids() == tuple(info.id for info in dataset.classes)
+
+
 def _resolved(init: InitialWeights, recipe: Recipe, dataset: PackedDataset) -> InitialWeights:
     """Return `init` with its digest and what a run behind it says, once that run's images are found to allow it."""
     init, behind = with_digest(init), RunDirectory.weights_behind(Path(init.path))

@@ -1,6 +1,7 @@
 """What can be known about a recipe and its data before anything runs or is written."""
 
 import copy
+from dataclasses import replace
 
 import torch
 
@@ -37,6 +38,7 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> Recipe:
         check_optimizer(optimizer_of(recipe, index))
     images = len(training_positions(dataset.split("train", verify=False), recipe))
     plan = make_plan(recipe, images, dataset.image_size)
+    _check_kept(recipe, make_plan(replace(recipe, fraction=1.0), images, dataset.image_size).epochs)
     if recipe.selected_on not in ("none", "holdout", *dataset.split_names):
         raise RecipeError(f"selected_on: the data has no split {recipe.selected_on!r}; use 'holdout' or 'none'")
     model = initial_model(recipe, dataset)
@@ -56,6 +58,16 @@ def check_recipe(recipe: Recipe, dataset: PackedDataset) -> Recipe:
     blank = torch.zeros(1, 3, dataset.image_size, dataset.image_size)
     Preprocessing.of(recipe, dataset.image_size).policy(blank)
     return recipe
+
+
+def _check_kept(recipe: Recipe, last: int) -> None:
+    """Check that no epoch is to be kept past the `last` of the recipe's full length."""
+    past = [epoch for epoch in recipe.checkpointing.keep if epoch > last]
+    if past:
+        raise RecipeError(
+            f"checkpointing.keep: there is no epoch {past[0]}, for the last is {last}; name epochs of 1 to {last}, or "
+            "lengthen the phases"
+        )
 
 
 def _check_size(model: torch.nn.Module, recipe: Recipe, size: int, where: str) -> None:

@@ -52,6 +52,12 @@ class Plan:
         """Number of optimiser steps of the whole run."""
         return self.phases[-1].end
 
+    @property
+    def epochs(self) -> int:
+        """Number of the last epoch, from 1; one that is broken off where its phase ends counts as one."""
+        last = self.phases[-1]
+        return last.first_epoch + -(-last.steps // last.steps_per_epoch)
+
     def phase_at(self, step: int) -> PhasePlan:
         """Return the phase that `step` (from 0) belongs to."""
         for phase in self.phases:

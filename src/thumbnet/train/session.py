@@ -141,11 +141,22 @@ def _go_on(
         with shown as reporter:
             for difference in differences:
                 reporter.message(f"note: the environment differs from the run's first: {difference}")
+            for note in _shortened(recipe, plan):
+                reporter.message(f"note: {note}")
             with _failures_noted(run, plan, trainer), compile_advice(recipe.compile), memory_advice(recipe.batch_size):
                 _train(trainer, run, options, reporter, stop)
                 finish(trainer, run, dataset)
             if stop.requested:
                 reporter.message(f"note: asked to stop after the last iteration; {run.path} is complete")
+
+
+def _shortened(recipe: Recipe, plan: Plan) -> list[str]:
+    """Return what a reader must know of epochs that a run of a part of the length does not reach, if any are kept."""
+    missed = [str(epoch) for epoch in recipe.checkpointing.keep if epoch > plan.epochs]
+    if not missed:
+        return []
+    share, last = f"{recipe.fraction:g} of the full length", f"ends with epoch {plan.epochs}"
+    return [f"checkpointing.keep: {share} {last}, so these are not kept: {', '.join(missed)}"]
 
 
 def _restore(trainer: Trainer, run: RunDirectory) -> None:

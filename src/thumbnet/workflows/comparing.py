@@ -6,6 +6,7 @@ from typing import Any
 
 from thumbnet.comparison import Comparison, compare
 from thumbnet.predictions import Predictions, choice_note, chosen_on
+from thumbnet.workflows.origin import data_of, training_of
 from thumbnet.workflows.stored import (
     Source,
     of_other_data,
@@ -22,12 +23,15 @@ class Compared:
 
     Args:
         split: the split that judged.
+        data: `name` and `fingerprint` of the data that has it, `None` where unknown.
         sides: of both, the `path`, `views`, `over`, `weights`, whether it `trained_on` images of the split, whether
-            that is of `other_data` than a run's own, and the splits that its weights or members were `selected_on`.
+            that is of `other_data` than a run's own, the splits that its weights or members were `selected_on`, and
+            how it was trained (see `training_of`).
         comparison: the second against the first.
     """
 
     split: str
+    data: Mapping[str, Any]
     sides: tuple[Mapping[str, Any], Mapping[str, Any]]
     comparison: Comparison
 
@@ -64,7 +68,13 @@ class Compared:
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as JSON data; accuracies are fractions."""
         first, second = map(dict, self.sides)
-        found = {"split": self.split, "first": first, "second": second, **self.comparison.to_json()}
+        found = {
+            "split": self.split,
+            "data": dict(self.data),
+            "first": first,
+            "second": second,
+            **self.comparison.to_json(),
+        }
         return {**found, "sentence": self.sentence, "notes": self.notes}
 
 
@@ -78,7 +88,8 @@ def compare_sources(sources: Sequence[Source], predictions: Sequence[Predictions
     for one in predictions:
         require_labels(one)
     first, second = (_side(source, one) for source, one in zip(sources, predictions, strict=True))
-    return Compared(predictions[0].split, (first, second), compare(*predictions))
+    compared = compare(*predictions)
+    return Compared(predictions[0].split, data_of(predictions[0], sources), (first, second), compared)
 
 
 def _side(source: Source, predictions: Predictions) -> dict[str, Any]:
@@ -87,4 +98,5 @@ def _side(source: Source, predictions: Predictions) -> dict[str, Any]:
     return found | {
         "other_data": of_other_data(source, predictions),
         "selected_on": chosen_on(predictions.provenance),
+        **training_of(source, predictions.provenance),
     }

@@ -14,6 +14,7 @@ from tests.workflows.runs import CLASSES, VAL, shapes_recipe
 from thumbnet.comparison import compare
 from thumbnet.ensemble import EnsembleFolder, average, greedy
 from thumbnet.errors import PredictionError, RunError, ThumbnetError
+from thumbnet.files import read_json, write_json
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import SPLITS, Predictions
 from thumbnet.run import RunDirectory
@@ -61,6 +62,36 @@ def test_an_ensemble_of_runs_is_the_average_of_what_they_stored(
     best = max(by_name.values(), key=lambda one: one.scores().top1)
     assert by_name[found["best_member"]].scores().top1 == best.scores().top1
     assert found["comparison"] == compare(by_name[found["best_member"]], expected).to_json()
+
+
+def test_what_is_averaged_states_how_it_was_trained(runs: list[RunDirectory], tmp_path: Path) -> None:
+    pretrained = copy_of(runs[0], tmp_path / "pretrained")
+    recipe = read_json(pretrained.recipe_path)
+    init = {"path": "weights.pt"}
+    write_json(pretrained.recipe_path, {**recipe, "seed": 5, "model": {**recipe["model"], "init": init}})
+    stored = runs[1].predictions("val")
+    stored.save(tmp_path / "own.npz")
+    replace(stored, provenance={"data": stored.provenance["data"]}).save(tmp_path / "silent.npz")
+    mean, data = tmp_path / "mean", stored.provenance["data"]
+    write_ensemble(make_ensemble(load_members([pretrained.path, runs[1].path], ["val"]), Wish()), mean, "x")
+
+    of_run = {"recipe": "shapes", "seed": 5, "pretrained": True, "command": "thumbnet train shapes"}
+    said = {"recipe": "shapes", "seed": 0, "pretrained": False, "command": None}
+    of_file = {"path": str(tmp_path / "own.npz"), **said}
+    silent = {"path": str(tmp_path / "silent.npz"), **dict.fromkeys(said)}
+    found = to_json(make_ensemble(load_members([pretrained.path, tmp_path / "own.npz"], ["val"]), Wish()))
+    assert found["networks"] == [{"path": str(pretrained.path), **of_run}, of_file]
+    assert (found["pretrained"], found["data"]) == (True, {"name": runs[0].data()["name"], "fingerprint": data})
+    found = to_json(make_ensemble(load_members([tmp_path / "own.npz", tmp_path / "silent.npz"], ["val"]), Wish()))
+    assert found["networks"] == [of_file, silent]
+    assert (found["pretrained"], found["data"]) == (None, {"name": None, "fingerprint": data})
+    # What a run stored, its ensembles state; a member that is left out makes nothing pretrained.
+    wish = Wish(size=1)
+    (of_mean, _) = to_json(make_ensemble(load_members([mean, tmp_path / "own.npz"], ["val"]), wish))["networks"]
+    assert of_mean == {"path": str(mean), "pretrained": False, "members": [said]}
+    assert to_json(make_ensemble(load_members([runs[2].path, pretrained.path], ["val"]), wish))["pretrained"] is False
+    kept = to_json(make_ensemble(load_members([pretrained.path], ["val"], of="snapshots"), Wish()))
+    assert kept["networks"] == [{"path": str(pretrained.path), **of_run}]
 
 
 def test_a_size_takes_the_first_of_the_order(members: list[Member]) -> None:

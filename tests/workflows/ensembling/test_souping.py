@@ -16,6 +16,7 @@ from thumbnet.data import judged_subset
 from thumbnet.errors import DataError, RunError, StorageError
 from thumbnet.evaluate import Preprocessing
 from thumbnet.files import read_json, write_json
+from thumbnet.models import head_of
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.run import RunDirectory
 from thumbnet.sources import pack
@@ -174,6 +175,52 @@ def test_the_greedy_soup_is_no_worse_than_its_best_on_the_holdout(runs: list[Run
     assert str(spoiled.path) in chosen.result()["soup"]["left_out"]
     assert chosen.result()["soup"]["selected_on"] == "holdout"
     assert soup.result()["soup"]["left_out"] == []
+
+
+def test_a_soup_has_seen_what_its_chosen_ingredients_have(runs: list[RunDirectory], tmp_path: Path) -> None:
+    scratch, pretrained, final = (copy_of(run, tmp_path / name) for run, name in zip(runs, "spf", strict=True))
+    recipe = read_json(pretrained.recipe_path)
+    write_json(pretrained.recipe_path, {**recipe, "model": {**recipe["model"], "init": {"path": "weights.pt"}}})
+    evaluated = {**recipe["evaluation"], "splits": ["val"]}
+    checkpoints = {**recipe["checkpointing"], "snapshots": 0}
+    seen = {"train_on": "all", "selected_on": "none", "evaluation": evaluated, "checkpointing": checkpoints}
+    write_json(final.recipe_path, {**read_json(final.recipe_path), **seen})
+    uniform = make_soup(find_ingredients([scratch.path, pretrained.path, final.path]), tmp_path / "uniform").recipe()
+    assert (uniform.model.pretrained, uniform.train_on) == (True, "all")
+    # The one or the other is spoiled, so that it is left out.
+    for spoiled, other in ((scratch, pretrained), (pretrained, scratch)):
+        weights = weights_of(spoiled)
+        turned = {name: -10 * one if one.ndim > 1 else one for name, one in weights.items()}
+        torch.save(turned, spoiled.weights_path("last"))
+        soup = make_soup(find_ingredients([spoiled.path, other.path]), other.path / "greedy", select=True)
+        torch.save(weights, spoiled.weights_path("last"))
+        assert soup.result()["soup"]["members"] == [str(other.path)]
+        assert soup.recipe().model == other.recipe().model
+        assert soup.recipe().optimizer == other.recipe().optimizer
+
+
+@pytest.mark.parametrize("dropped_first", [False, True])
+def test_heads_with_and_without_dropout_are_averaged(
+    runs: list[RunDirectory], tmp_path: Path, *, dropped_first: bool
+) -> None:
+    dropped, weights = copy_of(runs[1], tmp_path / "dropped"), weights_of(runs[1])
+    recipe = read_json(dropped.recipe_path)
+    model = {**recipe["model"], "head": {**recipe["model"]["head"], "dropout": 0.2}}
+    write_json(dropped.recipe_path, {**recipe, "model": model})
+    head, _ = head_of(load_network(runs[1], "last", CPU))
+    renamed = {name.replace(f"{head}.", f"{head}.1."): one for name, one in weights.items()}
+    assert renamed.keys() != weights.keys()
+    torch.save(renamed, dropped.weights_path("last"))
+    pair = [dropped, runs[0]] if dropped_first else [runs[0], dropped]
+    soup = make_soup(find_ingredients([run.path for run in pair]), tmp_path / "soup")
+    expected = make_soup(find_ingredients([run.path for run in runs[:2]]), tmp_path / "expected")
+    assert soup.recipe().model.head.dropout == (0.2 if dropped_first else 0.0)
+    for split in ("holdout", "val"):
+        np.testing.assert_allclose(
+            soup.predictions(split).logits, expected.predictions(split).logits, rtol=1e-4, atol=1e-5
+        )
+    found, wanted = (load_network(one, "last", CPU).state_dict().values() for one in (soup, expected))
+    assert all(torch.allclose(one, other) for one, other in zip(found, wanted, strict=True))
 
 
 def test_other_data_of_the_same_classes_is_refused(

@@ -174,6 +174,9 @@ def test_a_record_is_made_of_whole_final_runs(found: SearchResult, tmp_path: Pat
     assert made.figures["val"]["difference"] == pytest.approx(found.to_json()["val"]["difference"], abs=1e-6)
     assert found.final is not None
     assert made.figures["recipes"]["best"] == to_json(found.final.best.recipe())
+    best = found.final.best
+    assert made.figures["data"] == {key: best.data()[key] for key in ("name", "fingerprint")}
+    assert made.figures["commands"]["best"] == best.sessions()[0]["command"]
     with pytest.raises(RunError, match="only whole final runs are recorded"):
         record_search(replace(found, final=None), tmp_path)
 

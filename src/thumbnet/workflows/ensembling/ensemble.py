@@ -22,7 +22,8 @@ from thumbnet.ensemble import (
 from thumbnet.errors import PredictionError
 from thumbnet.files import check_absent, storage_errors
 from thumbnet.predictions import SPLITS, Predictions, align, choice_note, chosen_on, trained_on
-from thumbnet.workflows.ensembling.members import Lack, Member, Of, find_lacking
+from thumbnet.workflows.ensembling.members import Lack, Member, Of, find_lacking, trained_networks
+from thumbnet.workflows.origin import data_of
 from thumbnet.workflows.stored import Source, require_labels
 
 Select = Literal["holdout", "val"]
@@ -235,6 +236,8 @@ def to_json(made: Ensemble) -> dict[str, Any]:
         "over": made.wish.over,
         "select": made.wish.select,
         "ordered_by": made.ordered_by,
+        "data": data_of(made.predictions, [one.source for one in made.members]),
+        **trained_networks(made.members, made.counts),
         "size": sum(made.counts),
         "members": [
             {"name": one.name, "path": str(one.path), "count": count, **figures}

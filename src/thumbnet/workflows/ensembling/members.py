@@ -9,6 +9,7 @@ from thumbnet.errors import PredictionError, RunError
 from thumbnet.predictions import Predictions, trained_on
 from thumbnet.run import KeptEpoch, RunDirectory, Snapshot, choosing_splits
 from thumbnet.text import path_labels
+from thumbnet.workflows.origin import any_pretrained, training_of
 from thumbnet.workflows.stored import Source, find_stored
 
 Of = Literal["last", "snapshots", "kept"]
@@ -19,7 +20,7 @@ Kept = Snapshot | KeptEpoch
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One member: its name, where it lies, and its predictions by split.
+    """One member: its name, where it lies, its predictions by split, and what gave them.
 
     `class_names` are the names of classes by id, where they are known.
     """
@@ -28,6 +29,7 @@ class Member:
     path: Path
     predictions: Mapping[str, Predictions]
     class_names: Mapping[str, str]
+    source: Source
 
     def on(self, split: str) -> Predictions:
         """Return the predictions for `split`.
@@ -83,7 +85,7 @@ def load_members(paths: Sequence[Path], splits: Collection[str], *, of: Of = "la
         if of == "last":
             found.append(_member(source, name, splits))
         else:
-            found += _kept_members(_run(source, of), name, splits, of, source.class_names())
+            found += _kept_members(source, name, splits, of)
     return found
 
 
@@ -120,6 +122,22 @@ def kept_networks(run: RunDirectory, of: Of) -> Sequence[Kept]:
     return kept
 
 
+def trained_networks(members: Sequence[Member], counts: Sequence[int]) -> dict[str, Any]:
+    """Return how the networks of `members` were trained (see `training_of`), as JSON data.
+
+    Returns:
+        `networks`, one for each run, file or ensemble that gave members, with its path; and `pretrained`, whether any
+        of those is that counts.
+
+    Raises:
+        RunError: a run is damaged.
+    """
+    given = {str(one.source.path): training_of(one.source, one.provenance) for one in members}
+    counting = [given[str(one.source.path)] for one, count in zip(members, counts, strict=True) if count]
+    networks = [{"path": path, **trained} for path, trained in given.items()]
+    return {"networks": networks, "pretrained": any_pretrained(counting)}
+
+
 def _sources(paths: Sequence[Path]) -> list[tuple[Source, str]]:
     """Return what lies at `paths`, each with a name that tells it apart."""
     if len({path.resolve() for path in paths}) < len(paths):
@@ -144,17 +162,15 @@ def _member(source: Source, name: str, splits: Collection[str]) -> Member:
     else:
         one = Predictions.load(source.path)
         predictions = {one.split: one}
-    return Member(name, source.path, predictions, source.class_names())
+    return Member(name, source.path, predictions, source.class_names(), source)
 
 
-def _kept_members(
-    run: RunDirectory, name: str, splits: Collection[str], of: Of, class_names: Mapping[str, str]
-) -> list[Member]:
-    found = []
+def _kept_members(source: Source, name: str, splits: Collection[str], of: Of) -> list[Member]:
+    run, class_names, found = _run(source, of), source.class_names(), []
     for one in kept_networks(run, of):
         there = [split for split in splits if run.predictions_path(split, one).exists()]
         # Older code stored snapshots that do not say what chose them.
         chosen = choosing_splits(run, one.tag)
         predictions = {split: run.predictions(split, one).with_choice(chosen) for split in there}
-        found.append(Member(f"{name}:{one.tag}", run.weights_path(one.tag), predictions, class_names))
+        found.append(Member(f"{name}:{one.tag}", run.weights_path(one.tag), predictions, class_names, source))
     return found

@@ -18,7 +18,7 @@ from thumbnet.data import Subset, judged_subset
 from thumbnet.errors import RunError
 from thumbnet.evaluate import Preprocessing, predict_subset
 from thumbnet.files import check_absent
-from thumbnet.models import multiply_adds, parameter_count
+from thumbnet.models import multiply_adds, named_as_in, parameter_count
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import SPLITS, Predictions, is_scored
 from thumbnet.recipe import Recipe
@@ -66,10 +66,10 @@ class Kitchen:
             refresh_norms(self.model, norms, self.recipe, self.dataset, self.holdout.images)
         return len(norms)
 
-    def judge(self, split: str) -> Predictions:
-        """Return what the network says about `split`."""
+    def judge(self, split: str, recipe: Recipe) -> Predictions:
+        """Return what the network says about `split`, prepared as `recipe` states."""
         subset = self.holdout if split == "holdout" else judged_subset(self.dataset, split, self.device)
-        return predict_subset(self.model, subset, self.recipe, self.dataset, weights="last")
+        return predict_subset(self.model, subset, recipe, self.dataset, weights="last")
 
 
 def find_ingredients(paths: Sequence[Path], *, weights: str = "last", of: Of = "last") -> list[Ingredient]:
@@ -125,13 +125,12 @@ def make_soup(
     trained_on_all = [one for one in ingredients if one.run.recipe().train_on == "all"]
     if select and trained_on_all:
         raise RunError(f"{trained_on_all[0].name}: trained on the holdout, so nothing can be chosen there")
-    # What one network has seen, the soup has seen.
-    base = (trained_on_all or list(ingredients))[0]
-    tensors = [load_tensors(one.run.stored_weights(one.tag)) for one in ingredients]
+    where, first = device or torch.device("cpu"), ingredients[0]
+    model = load_network(first.run, first.tag, where)
+    tensors = [named_as_in(model, load_tensors(one.run.stored_weights(one.tag))) for one in ingredients]
     for one, found in zip(ingredients, tensors, strict=True):
-        _check_shapes(ingredients[0], tensors[0], one, found)
-    where = device or torch.device("cpu")
-    kitchen = Kitchen(load_network(base.run, base.tag, where), base.run.recipe(), load_own_data(base.run, data), where)
+        _check_shapes(first, tensors[0], one, found)
+    kitchen = Kitchen(model, first.run.recipe(), load_own_data(first.run, data), where)
     chosen = _choose(kitchen, tensors) if select else list(range(len(tensors)))
     refreshed = kitchen.fill([tensors[place] for place in chosen])
     about = {
@@ -142,7 +141,19 @@ def make_soup(
         "batch_norms": refreshed,
         "batch_norm_images": len(norm_positions(kitchen.recipe, kitchen.dataset)) if refreshed else 0,
     }
-    return _write(kitchen, out, base.run, about, command)
+    recipe = _soup_recipe([ingredients[place].run.recipe() for place in chosen], kitchen.recipe.model.head.dropout)
+    return _write(kitchen, recipe, out, data=first.run.data(), about=about, command=command)
+
+
+def _soup_recipe(chosen: Sequence[Recipe], dropout: float) -> Recipe:
+    """Return the recipe of a soup of networks of these recipes: the first one's, with what any of them has seen.
+
+    `dropout` is that of the head whose names its weights have.
+    """
+    base = next((one for one in chosen if one.train_on == "all"), chosen[0])
+    model = next((one.model for one in chosen if one.model.pretrained), base.model)
+    model = replace(model, head=replace(model.head, dropout=dropout))
+    return replace(base, name=f"{base.name}-soup", model=model)
 
 
 def _choose(kitchen: Kitchen, tensors: Sequence[Mapping[str, Tensor]]) -> list[int]:
@@ -150,7 +161,7 @@ def _choose(kitchen: Kitchen, tensors: Sequence[Mapping[str, Tensor]]) -> list[i
 
     def right(places: Sequence[int]) -> int:
         kitchen.fill([tensors[place] for place in places])
-        predictions = kitchen.judge("holdout")
+        predictions = kitchen.judge("holdout", kitchen.recipe)
         return int((predictions.predicted() == predictions.labels).sum())
 
     alone = [right([place]) for place in range(len(tensors))]
@@ -211,27 +222,34 @@ def _check_shapes(
         )
 
 
-def _predict(kitchen: Kitchen, about: Mapping[str, Any]) -> dict[str, Predictions]:
+def _predict(kitchen: Kitchen, recipe: Recipe, about: Mapping[str, Any]) -> dict[str, Predictions]:
     """Return what the filled network says about each split, and that it is a soup."""
     choice = splits_behind(about)
     predictions = {}
     for split in SPLITS:
         if split == "holdout" or split in kitchen.dataset.split_names:
-            found = kitchen.judge(split)
+            found = kitchen.judge(split, recipe)
             soup = replace(found, provenance={**found.provenance, "soup": about["members"]})
             predictions[split] = soup.with_choice(choice)
     return predictions
 
 
-def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, Any], command: str) -> RunDirectory:
-    """Write the filled network and what it says as a complete run, or nothing."""
-    predictions = _predict(kitchen, about)
+def _write(
+    kitchen: Kitchen,
+    recipe: Recipe,
+    out: Path,
+    *,
+    data: Mapping[str, Any],
+    about: Mapping[str, Any],
+    command: str,
+) -> RunDirectory:
+    """Write the filled network and what it says as a complete run of `recipe` on `data`, or nothing."""
+    predictions = _predict(kitchen, recipe, about)
     scores = {
         split: one.scores().to_json()
         for split, one in predictions.items()
         if is_scored(one.labels, one.provenance, split)
     }
-    recipe = replace(kitchen.recipe, name=f"{kitchen.recipe.name}-soup")
     size = Preprocessing.of(recipe, kitchen.dataset.image_size).image_size
     result = {
         "recipe": recipe.name,
@@ -251,4 +269,4 @@ def _write(kitchen: Kitchen, out: Path, base: RunDirectory, about: Mapping[str, 
         run.write_result(result)
         run.write_status("complete", 0, 0, "a soup, which no training made")
 
-    return RunDirectory.create(out, recipe, base.data(), describe_hardware(kitchen.device), command, fill=fill)
+    return RunDirectory.create(out, recipe, data, describe_hardware(kitchen.device), command, fill=fill)

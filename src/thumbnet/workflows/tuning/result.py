@@ -143,7 +143,8 @@ def short(text: str) -> str:
 def measure_search(result: SearchResult, name: str, command: str) -> Measurement:
     """Return what a search found as a measurement: device and versions are the best run's.
 
-    Its figures are those of `tune.json`, with the number of trials in place of each.
+    Its figures are those of `tune.json`, with the number of trials in place of each, the data, and the recipe and the
+    command of both runs.
     """
     assert result.final is not None
     start, best = result.final.start, result.final.best
@@ -152,6 +153,8 @@ def measure_search(result: SearchResult, name: str, command: str) -> Measurement
         **_final(result.final),
         "trials": len(result.trials),
         "pretrained": result.search.recipe.model.pretrained,
+        "data": {key: best.data()[key] for key in ("name", "fingerprint")},
+        "commands": {"start": start.sessions()[0]["command"], "best": best.sessions()[0]["command"]},
         "recipes": {"start": to_json(start.recipe()), "best": to_json(best.recipe())},
     }
     return records.measurement(name, figures, best.sessions()[0], command)
