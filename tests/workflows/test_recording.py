@@ -154,6 +154,16 @@ def test_our_names_are_for_our_recipes(run: RunDirectory, tmp_path: Path) -> Non
     assert make_record(altered(run, tmp_path / "seed", **ours)).seed == 3
 
 
+@pytest.mark.parametrize(("init", "began"), [(None, "random weights"), ({"path": "runs/first"}, "runs/first")])
+def test_our_pretrained_names_are_for_their_weights(
+    init: dict[str, str] | None, began: str, run: RunDirectory, tmp_path: Path
+) -> None:
+    ours = to_json(RECIPES["finetune-lite2"]())
+    model = ours["model"] | {"weights": None, "init": init, "head": {"start": "fresh"}}
+    with pytest.raises(RunError, match=f"it began from {began} and 'finetune-lite2' begins from published weights"):
+        make_record(altered(run, tmp_path / "run", **ours | {"model": model}))
+
+
 def test_our_names_are_for_our_data(run: RunDirectory, tmp_path: Path) -> None:
     ours = to_json(RECIPES["resnet18-64"]())
     with pytest.raises(RunError, match="is a recipe for Tiny ImageNet, and this data is not the whole of it"):

@@ -112,8 +112,9 @@ def _check_name(run: RunDirectory, recipe: Recipe) -> None:
     if recipe.name not in RECIPES:
         return
     if recipe.model.weights is None and RECIPES[recipe.name]().model.weights is not None:
+        began = "random weights" if recipe.model.init is None else recipe.model.init.path
         raise RunError(
-            f"run {run.path}: it began from random weights and {recipe.name!r} begins from pretrained ones, so it is "
+            f"run {run.path}: it began from {began} and {recipe.name!r} begins from published weights, so it is "
             "no measurement of that; train it unaltered, or give it a name with --set name=NAME"
         )
     if not is_current(recipe, recipe.name):
