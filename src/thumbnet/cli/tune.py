@@ -17,6 +17,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import show_result, tell
 from thumbnet.errors import RecipeError
+from thumbnet.text import without_password
 
 if TYPE_CHECKING:
     from thumbnet.recipe import Recipe
@@ -127,11 +128,12 @@ def tune(
 
 def told_command(storage: str | None) -> str:
     """Return the command line, without the password of a storage."""
-    import re
     import shlex
 
+    if not storage:
+        return command_line()
     words = shlex.split(command_line())
-    return shlex.join([re.sub(r"(://[^/@]*:)[^/]*@", r"\1***@", word) if storage else word for word in words])
+    return shlex.join([word.replace(storage, without_password(storage)) for word in words])
 
 
 def _table(result: "SearchResult") -> Any:

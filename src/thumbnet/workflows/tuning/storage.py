@@ -23,6 +23,7 @@ from thumbnet.files import locked
 from thumbnet.randomness import derive_seed
 from thumbnet.studies import Search
 from thumbnet.studies.space import Choice, Parameter
+from thumbnet.text import without_password
 
 IDENTITY, REASON, SURPLUS = "search", "reason", "surplus"
 """Attributes: what the processes of a study agree on, why a trial failed, and that it was one too many."""
@@ -80,13 +81,15 @@ def shown_url(url: str) -> str:
     Raises:
         StorageError: it is no URL of a database.
     """
+    shown = without_password(url)
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError as error:
+        make_url(url)
+    except (SQLAlchemyError, ValueError) as error:  # the latter where the port is no number
         raise StorageError(
-            f"--storage {url}: not the URL of a database; write sqlite:///FILE or "
+            f"--storage {shown}: not the URL of a database; write sqlite:///FILE or "
             "postgresql+psycopg://USER:PASSWORD@HOST/NAME"
         ) from error
+    return shown
 
 
 def trials_in(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
@@ -180,7 +183,7 @@ def _connect(url: str, where: str) -> RDBStorage:
     arguments = {"timeout": _LOCK_SECONDS} if url.startswith("sqlite") else {}
     try:
         return RDBStorage(
-            url,
+            url.replace("{", "{{").replace("}", "}}"),  # which Optuna would take for a place to fill in
             engine_kwargs={"connect_args": arguments},
             heartbeat_interval=_BEAT_SECONDS,
             grace_period=_GRACE_SECONDS,
