@@ -107,8 +107,10 @@ def tune(
     if search_only and record is not None:
         raise RecipeError("--record: the final runs are recorded, and --search-only leaves them out; leave out one")
     chosen = search.make(choose_recipe(recipe, settings))
-    from thumbnet.workflows.tuning.searching import record_search, run_search
+    from thumbnet.workflows.tuning.searching import record_path, record_search, run_search
 
+    if record is not None:
+        record_path(chosen, record)
     command = told_command(storage)
     result = run_search(
         chosen,
@@ -121,9 +123,9 @@ def tune(
         command=command,
         tell=tell,
     )
+    show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
     if record is not None:
         record_search(result, record, command)
-    show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
 
 
 def told_command(storage: str | None) -> str:

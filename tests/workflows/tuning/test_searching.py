@@ -174,7 +174,7 @@ def test_a_record_is_made_of_whole_final_runs(found: SearchResult, tmp_path: Pat
     assert made.figures["val"]["difference"] == pytest.approx(found.to_json()["val"]["difference"], abs=1e-6)
     assert found.final is not None
     assert made.figures["recipes"]["best"] == to_json(found.final.best.recipe())
-    with pytest.raises(RunError, match="only whole final runs are recorded"):
+    with pytest.raises(RunError, match="only final runs are recorded"):
         record_search(replace(found, final=None), tmp_path)
 
 
