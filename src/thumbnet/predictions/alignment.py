@@ -28,7 +28,8 @@ def align(
         raise PredictionError("ensemble: it has no members; give at least one")
     called = names or [f"number {place}" for place in range(1, len(members) + 1)]
     known = next((place for place, member in enumerate(members) if _fingerprint(member) is not None), 0)
-    first, aligned = members[0], []
+    first = members[0]
+    aligned: list[NDArray[np.float32]] = []
     for place, member in enumerate(members):
         pair = (called[0], called[place])
         _check_same(first, member, pair, what)
