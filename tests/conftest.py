@@ -10,6 +10,7 @@ from tests.browser import browser
 from tests.cli.calling import Shell
 from tests.disk import disk
 from tests.helpers import QUIET, short_recipe
+from tests.postgres import cluster
 from tests.shapes import make_tiny_imagenet
 from tests.workflows.runs import dataset, run, runs, unpacked
 from thumbnet import train
@@ -21,6 +22,7 @@ from thumbnet.sources.pack import pack
 __all__ = [
     "browser",
     "cache",
+    "cluster",
     "dataset",
     "disk",
     "out",

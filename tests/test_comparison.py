@@ -85,7 +85,7 @@ def test_predictions_are_compared_image_by_image() -> None:
 
 def test_predictions_that_do_not_fit_are_refused() -> None:
     one = predictions(np.eye(3))
-    with pytest.raises(PredictionError, match="comparison: the two have a different split"):
+    with pytest.raises(PredictionError, match="comparison: the two are of different splits"):
         compare(one, replace(one, split="holdout"))
     with pytest.raises(PredictionError, match="comparison: the two judge different data"):
         compare(replace(one, provenance={"data": "a" * 64}), replace(one, provenance={"data": "b" * 64}))

@@ -15,6 +15,7 @@ from thumbnet.text import (
     percent,
     trimmed_percent,
     with_interval,
+    without_password,
 )
 
 
@@ -107,3 +108,24 @@ def test_a_p_value_that_is_not_more_exact_than_it_can_be(p_value: float, expecte
 def test_a_p_value_with_the_digits_asked_for() -> None:
     assert chance(0.04996, 3) == "p = 0.05"
     assert chance(0.04966, 3) == "p = 0.0497"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://u:secret@h:5/db", "postgresql+psycopg://u:***@h:5/db"),
+        ("postgresql://u:se/cr?et@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:se@cret@h/db", "postgresql://u:***@h/db"),
+        ("postgresql+psycopg//u:secret@h/db", "postgresql+psycopg//u:***@h/db"),
+        ("postgresql:/u:secret@h/db", "postgresql:/u:***@h/db"),
+        ("u:secret@h/db", "***@h/db"),
+        ("postgresql://u@h/db?password=se@cret&x=1", "postgresql://u@h/db?password=***&x=1"),
+        ("postgresql://u:secret@h/db?x=1&SSLpassword=secret", "postgresql://u:***@h/db?x=1&SSLpassword=***"),
+        ("postgresql://u@h/db", "postgresql://u@h/db"),
+        ("postgresql://h:5/db?options=-csearch_path%3Dx", "postgresql://h:5/db?options=-csearch_path%3Dx"),
+        ("sqlite:////no/such/folder/x.db", "sqlite:////no/such/folder/x.db"),
+        ("shared.db", "shared.db"),
+    ],
+)
+def test_the_password_of_a_database_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown

@@ -1,5 +1,6 @@
 """Numbers and tables in words, as people read them."""
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -54,6 +55,17 @@ def duration(seconds: float | None) -> str:
 def epochs_text(count: float | None) -> str:
     """Return a number of epochs with at most two digits behind the point, such as '20' or '51.15'; '' for none."""
     return "" if count is None else f"{count:,.2f}".rstrip("0").rstrip(".")
+
+
+def without_password(url: str) -> str:
+    """Return what was given as the URL of a database, perhaps wrongly written, with '***' for its password.
+
+    It stands behind the user, or in the query as the value of a key such as 'password' or 'sslpassword'. All up to the
+    last '@' is taken for it, for people forget to escape one.
+    """
+    secret = r"([?&][^=&]*(?:pass|pwd|secret|token|odbc_connect)[^=&]*=)[^&]*"
+    shown = re.sub(r"(//?[^/:@]*:).*@", r"\1***@", re.sub(secret, r"\1***", url, flags=re.IGNORECASE), flags=re.DOTALL)
+    return shown if "/" in shown.partition("@")[0] else re.sub(r".*@", "***@", shown, flags=re.DOTALL)
 
 
 def path_labels(paths: Sequence[Path]) -> list[str]:

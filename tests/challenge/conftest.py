@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.challenge import postgres
 from benchmarks.challenge.postgres import Cluster
 from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
@@ -50,13 +49,6 @@ def real_hasher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords at the cost that a server does."""
     for name, value in _REAL.items():
         monkeypatch.setattr(secrets, name, value)
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server; `make test` installs its programs where it may."""
-    with postgres.cluster() as running:
-        yield running
 
 
 @pytest.fixture(params=DATABASES)

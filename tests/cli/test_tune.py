@@ -74,6 +74,12 @@ def test_a_search_alone_leaves_the_final_runs_out(folder: Path, dataset: PackedD
         (["demo", *RATES, "--set", "nonsense"], "--set nonsense: not of the form KEY=VALUE"),
         (["resnet18-64", *RATES], "trains on the holdout too, which must choose; add --set train_on=fit"),
         (["demo", *RATES, "--search-only", "--record", "x"], "--search-only leaves them out"),
+        (
+            ["demo", *RATES, "--set", "fraction=0.1", "--record", "x"],
+            "shortened final runs are not recorded; leave out",
+        ),
+        (["demo", *RATES, "--record", "a record.json"], "a record.json: not the file of a record"),
+        (["demo", *RATES, "--record", f"{__file__}/x"], "test_tune.py/demo-tune.json: "),
         (["demo", *RATES, "--data", "nowhere"], "nowhere: no such folder"),
     ],
 )
@@ -89,10 +95,19 @@ def test_a_storage_that_cannot_be_used(folder: Path, dataset: PackedDataset, she
     assert list(folder.iterdir()) == []
 
 
-def test_the_password_of_a_storage_is_not_kept() -> None:
-    url = "postgresql://user:secret@host/name"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://user:secret@host/name", "postgresql://user:***@host/name"),
+        ("postgresql://user:se/cret@host/name", "postgresql://user:***@host/name"),
+        ("postgresql://user@host/name?password=secret", "postgresql://user@host/name?password=***"),
+    ],
+)
+def test_the_password_of_a_storage_is_not_kept(url: str, shown: str) -> None:
     set_command_line(["tune", "demo", "--storage", url])
-    assert told_command(url) == "thumbnet tune demo --storage 'postgresql://user:***@host/name'"
+    assert told_command(url) == f"thumbnet tune demo --storage '{shown}'"
+    set_command_line(["tune", "demo", f"--storage={url}"])
+    assert told_command(url) == f"thumbnet tune demo '--storage={shown}'"
     set_command_line(["tune", "demo", "--trials", "1"])
     assert told_command(None) == "thumbnet tune demo --trials 1"
 

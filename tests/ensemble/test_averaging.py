@@ -68,10 +68,16 @@ def test_members_in_another_order_are_reordered(over: Over) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"split": "holdout"}, "a different split \\('holdout' and 'val'\\)"),
-        ({"classes": ("x", "n1", "n2", "n3", "n4")}, "a different classes"),
-        ({"image_ids": tuple(f"test_{i}" for i in range(40))}, "different images"),
-        ({"labels": np.zeros(40, np.int64)}, "different labels"),
+        ({"split": "holdout"}, "are of different splits: number 1 of 'val', number 2 of 'holdout'; give"),
+        (
+            {"classes": ("n0", "n1", "x", "n3", "n4")},
+            "different classes: class 3 is 'n2' in number 1, 'x' in number 2; give",
+        ),
+        (
+            {"image_ids": tuple(f"test_{i}" for i in range(40))},
+            "different images: number 1 has 'val_0', number 2 has not; give",
+        ),
+        ({"labels": np.full(40, -1)}, "different labels: 'val_0' is 'n.' in number 1, None in number 2; give"),
         ({"logits": np.full((40, 5), np.nan, np.float32)}, "not finite"),
     ],
 )

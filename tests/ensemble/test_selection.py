@@ -106,5 +106,7 @@ def test_data_is_compared_where_it_is_known() -> None:
     )
     assert average([one, two]).provenance["data"] == "aaaaaaaa"
     assert average([replace(one, provenance={}), two]).provenance["data"] == "aaaaaaaa"
-    with pytest.raises(PredictionError, match=r"judge different data \(fingerprints bbbbbbbb and aaaaaaaa\)"):
+    with pytest.raises(
+        PredictionError, match=r"different data: number 2 has the fingerprint aaaaaaaa, number 3 bbbbbbbb; give"
+    ):
         average([replace(one, provenance={}), two, three])

@@ -4,7 +4,6 @@ import importlib
 import io
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
 import timm
@@ -139,16 +138,3 @@ def test_weights_that_do_not_fit_the_options_are_said_to_be_so_in_one_line(cache
     ) as caught:
         build_model(model, 7, 64)
     assert "\n" not in str(caught.value)
-
-
-def test_a_file_at_an_address_of_its_own_is_named_where_it_is_damaged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    config: Any = timm.get_pretrained_cfg("gcvit_xxtiny")
-    assert not config.hf_hub_id
-    file = tmp_path / "hub" / "checkpoints" / config.url.rpartition("/")[2]
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(RecipeError, match=rf"damaged; delete {file.name} in {file.parent}, or train"):
-        build_model(Model("timm/gcvit_xxtiny", weights="imagenet"), 7, 224)

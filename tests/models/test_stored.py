@@ -1,6 +1,5 @@
 """Weights from files and runs: what is loaded, what stays fresh, and what each unfit file is answered with."""
 
-import io
 import pickle
 import warnings
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from tests.models.unsafe import Trap, saved
 from thumbnet.errors import RecipeError, RunError, StorageError
 from thumbnet.files import sha256
 from thumbnet.models import build_model, head_of, with_digest
@@ -219,38 +219,20 @@ def test_a_network_that_ends_in_a_convolution_is_loaded_too(file: Path) -> None:
     assert differing(found, state) == {"classifier.1.weight", "classifier.1.bias"}
 
 
-class Trap:
-    """Leaves a mark where a pickle of it is executed."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.write_text, (self.mark, "executed")
-
-
 def contents(tmp_path: Path) -> dict[str, bytes]:
-    buffer = io.BytesIO()
-    torch.save(network().state_dict(), buffer)
-    whole = buffer.getvalue()
-    trap = io.BytesIO()
-    torch.save({"state_dict": network().state_dict(), "trap": Trap(tmp_path / "mark")}, trap)
-    plain = io.BytesIO()
-    torch.save({"0.weight": torch.zeros(1), "epoch": 3}, plain)
-    number = io.BytesIO()
-    torch.save(torch.zeros(3), number)
+    whole = saved(network().state_dict())
     tensors = safetensors.torch.save(network().state_dict())
     return {
         "pickle": pickle.dumps(Trap(tmp_path / "mark")),
-        "trap": trap.getvalue(),
+        "trap": saved({"state_dict": network().state_dict(), "trap": Trap(tmp_path / "mark")}),
         "network": pickle.dumps({"weights": [1, 2]}),
         "truncated": whole[: len(whole) // 2],
         "truncated-safetensors": tensors[: len(tensors) // 2],
         "empty": b"",
         "text": b"This is no file of weights.\n" * 9,
         "image": b"\x89PNG\r\n\x1a\n" + bytes(200),
-        "epoch": plain.getvalue(),
-        "tensor": number.getvalue(),
+        "epoch": saved({"0.weight": torch.zeros(1), "epoch": 3}),
+        "tensor": saved(torch.zeros(3)),
     }
 
 

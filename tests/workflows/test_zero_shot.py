@@ -98,5 +98,24 @@ def test_what_knows_no_class_is_refused(dataset: PackedDataset, named: PackedDat
         zero_shot_recipe("demo")
     with pytest.raises(RecipeError, match="6 of the data's 6 classes are not among ImageNet's 1,000"):
         zero_shot(zero_shot_recipe(LITE0), dataset, "val", CPU)
-    with pytest.raises(DataError, match="has no labels"):
-        zero_shot(zero_shot_recipe(LITE0), named, "test", CPU)
+    with pytest.raises(
+        RecipeError, match="augreg_in21k: its weights have no classifier of ImageNet's classes, so they"
+    ):
+        zero_shot(zero_shot_recipe("timm/vit_base_patch16_224.augreg_in21k"), named, "val", CPU)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("timm/nonsense", "model timm/nonsense is unknown; "),
+        ("timm/resnet18.nonsense", "model timm/resnet18.nonsense: timm publishes no weights of it"),
+        ("torchvision/nonsense", "model torchvision/nonsense is unknown; "),
+    ],
+)
+def test_a_wrong_name_is_one_line(name: str, message: str, named: PackedDataset, shell: Shell) -> None:
+    assert message in shell.error("zero-shot", name, "--data", named.path)
+
+
+def test_a_split_without_labels_is_refused_before_weights_are_looked_for(named: PackedDataset) -> None:
+    with pytest.raises(DataError, match=r"'test' has no labels, so no answer can be scored; give one .* such as val$"):
+        zero_shot(zero_shot_recipe("timm/test_resnet"), named, "test", CPU)

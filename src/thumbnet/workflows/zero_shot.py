@@ -8,16 +8,15 @@ from typing import Any
 import torch
 
 from thumbnet.data import judged_subset
-from thumbnet.errors import RecipeError
+from thumbnet.errors import DataError, RecipeError
 from thumbnet.evaluate import predict_subset
-from thumbnet.models import has_classifier, is_packaged, placed, published_options
+from thumbnet.models import check_model, has_classifier, is_packaged, placed, published_options
 from thumbnet.packed import PackedDataset
 from thumbnet.predictions import Predictions
 from thumbnet.recipe import Head, Model, Optimizer, Phase, Recipe, epochs, to_json
 from thumbnet.recipes import find_recipe
 from thumbnet.train.begin import begun
 from thumbnet.train.trainer import initial_model
-from thumbnet.workflows.stored import require_labels
 
 WEIGHTS = "zero-shot"
 """What predictions call the weights of a network that was never trained on the data."""
@@ -94,8 +93,10 @@ def zero_shot(
         views: test-time views.
 
     Raises:
-        ThumbnetError: weights that cannot be had, other classes, or a split that is missing or without labels.
+        ThumbnetError: a network that does not exist, weights that cannot be had, other classes, or a split that is
+            missing or without labels.
     """
+    check_model(replace(recipe.model, head=Head()))
     if recipe.model.weights == "imagenet" and not has_classifier(recipe.model.name):
         raise RecipeError(
             f"model {recipe.model.name}: its weights have no classifier of ImageNet's classes, so they know none; "
@@ -103,10 +104,13 @@ def zero_shot(
         )
     stated = begun(_as_classifier(recipe), dataset)
     subset = judged_subset(dataset, split, device)
+    if (subset.labels < 0).any():
+        raise DataError(
+            f"split {split!r} has no labels, so no answer can be scored; give one with labels, such as val"
+        )
     model = placed(initial_model(stated, dataset), stated, device)
     started = time.perf_counter()
     predictions = predict_subset(model, subset, stated, dataset, weights=WEIGHTS, views=views)
-    require_labels(predictions)
     return ZeroShot(stated, stated.judged_size(dataset.image_size), predictions, time.perf_counter() - started)
 
 

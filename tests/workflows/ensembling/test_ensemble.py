@@ -234,9 +234,15 @@ def test_a_member_that_does_not_say_chooses_nothing(members: list[Member]) -> No
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"classes": tuple(f"n{number}" for number in range(CLASSES))}, "different classes"),
-        ({"image_ids": tuple(f"x{number}" for number in range(CLASSES * VAL))}, "different images"),
-        ({"provenance": {"data": "0" * 64}}, "judge different data"),
+        (
+            {"classes": tuple(f"n{number}" for number in range(CLASSES))},
+            r"different classes: class 1 is '.*' in .*\.npz, 'n0' in other\.npz;",
+        ),
+        (
+            {"image_ids": tuple(f"x{number}" for number in range(CLASSES * VAL))},
+            r"images: .* has '.*', other\.npz has not;",
+        ),
+        ({"provenance": {"data": "0" * 64}}, r"judge different data: .*\.npz has the .*, other\.npz 00000000;"),
         ({"split": "test"}, "no stored predictions for 'val' .it has test."),
     ],
 )

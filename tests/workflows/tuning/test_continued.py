@@ -2,11 +2,16 @@
 
 import signal
 import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from benchmarks.challenge.postgres import Cluster
 from optuna.trial import TrialState
 
 from tests.stopping import in_a_process, interrupt_after, processes, send_at
@@ -73,6 +78,19 @@ def test_a_search_that_is_interrupted_in_the_last_step_of_a_run_begins_no_other(
 
 def _search_beside_another(out: Path, data: Path, meeting: Any, lines: Any) -> None:
     """In a process of its own: meet the other one, search, and meet it again inside the first trial."""
+    _meet_in_the_first_trial(meeting)
+    meeting.wait(60)
+    assert len(search(rates(7), packed.load(data), out, tell=lines.put).trials) == 7
+
+
+def _search_on_a_server(out: Path, data: Path, meeting: Any, url: str) -> None:
+    """In a process of its own: the same, with the study in a database."""
+    _meet_in_the_first_trial(meeting)
+    meeting.wait(60)
+    assert len(search(rates(3), packed.load(data), out, storage=url, final=False).trials) == 3
+
+
+def _meet_in_the_first_trial(meeting: Any) -> None:
     met = False
 
     def meet_then_start(*arguments: Any) -> RunDirectory:
@@ -83,8 +101,6 @@ def _search_beside_another(out: Path, data: Path, meeting: Any, lines: Any) -> N
         return train.start(*arguments)
 
     pytest.MonkeyPatch().setattr("thumbnet.workflows.tuning.trials.start", meet_then_start)
-    meeting.wait(60)
-    assert len(search(rates(7), packed.load(data), out, tell=lines.put).trials) == 7
 
 
 def test_two_processes_share_a_study(dataset: PackedDataset, tmp_path: Path) -> None:
@@ -115,6 +131,52 @@ def test_two_processes_share_a_study(dataset: PackedDataset, tmp_path: Path) -> 
     assert any(begin < end for (_, end), (begin, _) in pairwise(spans))
     assert sum(line.startswith("trial ") for line in told) == 7
     assert sum(line.endswith("start (to train)") for line in told) == 1
+
+
+def test_two_machines_share_a_study_on_a_server(dataset: PackedDataset, tmp_path: Path, cluster: Cluster) -> None:
+    url = cluster.new_database().replace("postgresql:", "postgresql+psycopg:", 1)
+    context = processes()
+    meeting = context.Barrier(2)
+    both = [
+        context.Process(target=_search_on_a_server, args=(tmp_path / name, dataset.path, meeting, url), daemon=True)
+        for name in ("here", "there")
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    trials = optuna.load_study(study_name="tiny-tune", storage=url).trials
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    assert all(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
+    assert len({trial.params["optimizer.lr"] for trial in trials}) == 3
+    assert not list(tmp_path.rglob("study.db"))
+
+
+@pytest.fixture
+def summer_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[datetime]:
+    """The moment, a second ago, at which this machine's clock was put forward by an hour."""
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
+    day = moment.timetuple().tm_yday - 1
+    monkeypatch.setenv("TZ", f"AAA0BBB,{day}/{moment:%H:%M:%S},{(day + 100) % 365}")
+    time.tzset()
+    yield moment
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_trial_just_begun_is_not_ended_by_a_change_of_local_time(
+    summer_time: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning_storage, "_GRACE_SECONDS", 20)
+    study = optuna.create_study(storage="sqlite://")
+    for seconds in (1, 30):
+        begun = (summer_time - timedelta(seconds=seconds)).astimezone().replace(tzinfo=None)
+        trial = optuna.trial.create_trial(state=TrialState.RUNNING)
+        trial.datetime_start = begun
+        study.add_trial(trial)
+    assert [trial.number for trial in tuning_storage.trials_in(study, TrialState.RUNNING)] == [0]
 
 
 def _search_until_trial_2(out: Path, data: Path) -> None:

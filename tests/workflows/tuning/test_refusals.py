@@ -106,6 +106,12 @@ def test_a_device_that_is_not_there_is_refused_first(dataset: PackedDataset, tmp
     ("storage", "message"),
     [
         ("shared.db", "--storage shared.db: not the URL of a database; write sqlite:///FILE"),
+        (
+            "postgresql+psycopg://user:secret@host:PORT/x",
+            "--storage postgresql+psycopg://user:***@host:PORT/x: not the",
+        ),
+        ("postgresql+psycopg//user:secret@host/x", "--storage postgresql+psycopg//user:***@host/x: not the URL"),
+        ("nosuch://user:{secret@host/name", "nosuch://user:***@host/name: the study cannot be read or written"),
         ("nosuch://user:secret@host/name", "nosuch://user:***@host/name: the study cannot be read or written"),
         ("sqlite:////no/such/folder/x.db", "sqlite:////no/such/folder/x.db: the study cannot be read or written"),
         ("mysql+nosuch://user:secret@host/name", "mysql+nosuch://user:***@host/name: "),

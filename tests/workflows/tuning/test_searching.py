@@ -177,7 +177,7 @@ def test_a_record_is_made_of_whole_final_runs(found: SearchResult, tmp_path: Pat
     best = found.final.best
     assert made.figures["data"] == {key: best.data()[key] for key in ("name", "fingerprint")}
     assert made.figures["commands"]["best"] == best.sessions()[0]["command"]
-    with pytest.raises(RunError, match="only whole final runs are recorded"):
+    with pytest.raises(RunError, match="only final runs are recorded"):
         record_search(replace(found, final=None), tmp_path)
 
 

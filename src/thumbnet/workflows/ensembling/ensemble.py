@@ -157,7 +157,7 @@ def make_ensemble(members: Sequence[Member], wish: Wish) -> Ensemble:
         PredictionError: members that do not fit together or that nothing can be chosen among.
     """
     check_over(wish.over)
-    align([member.on(wish.split) for member in members])
+    align([member.on(wish.split) for member in members], names=[member.name for member in members])
     if wish.select is not None:
         for member in members:
             _check_selects(member, wish.select)

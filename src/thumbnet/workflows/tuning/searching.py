@@ -9,7 +9,7 @@ from pathlib import Path
 
 from thumbnet import records
 from thumbnet.errors import RecipeError, RunError, ThumbnetError, TrainingError
-from thumbnet.files import locked, storage_errors, write_json
+from thumbnet.files import check_writable, locked, storage_errors, write_json
 from thumbnet.packed import PackedDataset, subset_indices
 from thumbnet.run import RunDirectory
 from thumbnet.studies import PlannedRun, Search
@@ -80,12 +80,33 @@ def write_search(result: SearchResult, folder: Path) -> None:
     write_json(folder / "tune.json", result.to_json())
 
 
+def record_path(search: Search, place: Path) -> Path:
+    """Return where the record of `search` goes, once it is found that it can go there.
+
+    Args:
+        search: what is to be recorded.
+        place: a file called `<name>.json`, or a folder, where the search's name names the file.
+
+    Raises:
+        RunError: the final runs would be shortened.
+        StorageError: no record can be written there.
+    """
+    if search.recipe.fraction < 1:
+        raise RunError(f"search {search.name}: shortened final runs are not recorded; leave out fraction or --record")
+    path = place if place.suffix == ".json" else place / f"{search.name}.json"
+    records.check_place(path)
+    with storage_errors(path):
+        there = next(folder for folder in path.parents if folder.exists())
+    check_writable(there / path.name)
+    return path
+
+
 def record_search(result: SearchResult, place: Path, command: str = "") -> Path:
     """Write the measurement of a search whose final runs are there, and return its path.
 
     Args:
         result: what the search found.
-        place: a file called `<name>.json`, or a folder, where the search's name names the file.
+        place: as `record_path` takes it.
         command: command line that gives this measurement.
 
     Raises:
@@ -93,12 +114,11 @@ def record_search(result: SearchResult, place: Path, command: str = "") -> Path:
         StorageError: the place cannot be written.
     """
     search = result.search
-    if result.final is None or search.recipe.fraction < 1:
-        raise RunError(f"search {search.name}: only whole final runs are recorded; run the search without shortening")
-    named = place.suffix == ".json"
-    folder = place.parent if named else place
-    name = place.stem if named else search.name
-    return records.write(measure_search(result, name, command or f"thumbnet tune {name}"), folder, replace=True)
+    if result.final is None:
+        raise RunError(f"search {search.name}: only final runs are recorded; run the search with them")
+    path = record_path(search, place)
+    made = measure_search(result, path.stem, command or f"thumbnet tune {path.stem}")
+    return records.write(made, path.parent, replace=True)
 
 
 def _run_trials(

@@ -6,7 +6,7 @@ Imports Optuna, which is an optional extra: it is imported when a search runs.
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,6 +24,7 @@ from thumbnet.files import locked
 from thumbnet.randomness import derive_seed
 from thumbnet.studies import Search
 from thumbnet.studies.space import Choice, Parameter
+from thumbnet.text import without_password
 
 IDENTITY, REASON, SURPLUS = "search", "reason", "surplus"
 """Attributes: what the processes of a study agree on, why a trial failed, and that it was one too many."""
@@ -31,6 +33,7 @@ _BEAT_SECONDS, _GRACE_SECONDS = 5, 20
 _FIRST_UNPRUNED = 10
 _FIRST_RANDOM = 10
 _LOCK_SECONDS = 60.0
+_LOCK_KEY = 7_848_109
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*FINISHED, TrialState.RUNNING)
 
@@ -56,7 +59,7 @@ def open_study(
     where = str(folder / "study.db") if storage is None else shown_url(storage)
     with _silence(), _storage_errors(where):
         # Two processes that make the tables at once would stumble over each other.
-        with locked(folder / ".study.lock", wait):
+        with locked(folder / ".study.lock", wait), _alone_on_server(url, where):
             backend = _connect(url, where)
             study = optuna.create_study(
                 study_name=search.name,
@@ -80,23 +83,25 @@ def shown_url(url: str) -> str:
     Raises:
         StorageError: it is no URL of a database.
     """
+    shown = without_password(url)
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError as error:
+        make_url(url)
+    except (SQLAlchemyError, ValueError) as error:  # the latter where the port is no number
         raise StorageError(
-            f"--storage {url}: not the URL of a database; write sqlite:///FILE or "
+            f"--storage {shown}: not the URL of a database; write sqlite:///FILE or "
             "postgresql+psycopg://USER:PASSWORD@HOST/NAME"
         ) from error
+    return shown
 
 
 def trials_in(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
     """Return the trials in one of `states`, after those of processes that are gone were put back."""
     optuna.storages.fail_stale_trials(study)
-    now = datetime.now().astimezone().replace(tzinfo=None)  # Optuna's times are local and have no zone
-    oldest = now - timedelta(seconds=_GRACE_SECONDS)
+    oldest = datetime.now(UTC) - timedelta(seconds=_GRACE_SECONDS)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         # Killed between its first two writes, a trial has neither a sign of life to miss nor values to try again.
-        if not trial.params and trial.datetime_start is not None and trial.datetime_start < oldest:
+        begun = trial.datetime_start  # stored in UTC, given as this machine's local time without its zone
+        if not trial.params and begun is not None and begun.astimezone(UTC) < oldest:
             with contextlib.suppress(ValueError):  # another process was faster
                 study.tell(trial.number, state=TrialState.FAIL)
     return study.get_trials(deepcopy=False, states=states)
@@ -176,20 +181,48 @@ class PerTrialSampler(optuna.samplers.BaseSampler):
         return self._inner.sample_independent(study, trial, param_name, param_distribution)
 
 
+@contextlib.contextmanager
+def _alone_on_server(url: str, where: str) -> Iterator[None]:
+    """Let one machine at a time make the study on a PostgreSQL server; for a file, the lock of its folder does."""
+    if not url.startswith("postgresql"):
+        yield
+        return
+    with _driver_errors(where):
+        engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            yield
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def _driver_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise StorageError(
+            f"{where}: the driver of this database is not installed; pip install {error.name}"
+        ) from error
+
+
 def _connect(url: str, where: str) -> RDBStorage:
     arguments = {"timeout": _LOCK_SECONDS} if url.startswith("sqlite") else {}
-    try:
+    with _driver_errors(where), _version_errors(where):
         return RDBStorage(
-            url,
+            url.replace("{", "{{").replace("}", "}}"),  # which Optuna would take for a place to fill in
             engine_kwargs={"connect_args": arguments},
             heartbeat_interval=_BEAT_SECONDS,
             grace_period=_GRACE_SECONDS,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
         )
-    except ImportError as error:
-        raise StorageError(
-            f"{where}: the driver of this database is not installed; pip install {error.name}"
-        ) from error
+
+
+@contextlib.contextmanager
+def _version_errors(where: str) -> Iterator[None]:
+    try:
+        yield
     except RuntimeError as error:
         raise StorageError(f"{where}: {error}; use the version of Optuna that made it, or another --name") from error
 
