@@ -90,12 +90,18 @@ def _changed(
     """Return the filters that went farthest; those that did not move at all are left out."""
     change = stage.change
     moved = [number for number in change.order[:_CHANGED].tolist() if change.distance[number] > 0]
-    difference = filters[stage.after].astype(np.float64) - filters[stage.before]
+    difference = (filters[stage.after].astype(np.float64) - filters[stage.before]).astype(np.float32)
     alone = _coloured(difference, np.abs(difference).max(axis=(1, 2, 3)))
+
+    def picture(one: NDArray[np.uint8], number: int) -> str | None:
+        return budget.fit(partial(png_uri, one[number]))
+
     return [
         Changed(
             number,
-            *(budget.fit(partial(png_uri, one[number])) for one in (tiles[stage.before], tiles[stage.after], alone)),
+            picture(tiles[stage.before], number),
+            picture(tiles[stage.after], number),
+            picture(alone, number),
             distance=float(change.distance[number]),
             relative=float(change.relative[number]) if np.isfinite(change.relative[number]) else None,
         )
