@@ -15,9 +15,10 @@ SMALL = Size(val=80, train=240, classes=4, steps=40)
 def test_a_made_run_has_all_that_a_report_shows(tmp_path: Path) -> None:
     dataset = make_data(tmp_path / "packed", SMALL)
     assert (dataset.image_size, dict(dataset.counts)) == (SIDE, {"train": 240, "val": 80})
-    report = make_report([make_run(tmp_path / "run", dataset, SMALL, 0)])
+    run = make_run(tmp_path / "run", dataset, SMALL, 0)
+    report = make_report([run])
     assert "Nothing to show" not in report.html
-    assert "thumbnet analyze" not in report.html.replace("thumbnet analyze RUN", "")
+    assert "thumbnet analyze" not in report.html.replace(f"thumbnet analyze {run.path} --only embedding --class", "")
     assert report.figures["sections"]["quality"]["run"]["duplicates"]
 
 

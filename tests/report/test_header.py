@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 
+from tests.helpers import short_recipe
 from tests.report.made import Made, make_data, make_run, on_everything, simple, two_phases
 from tests.report.reading import Reader, check
 from thumbnet.packed import PackedDataset, subset_indices
@@ -89,7 +90,7 @@ def test_random_weights_start_from_nothing(made: Made, data: PackedDataset, tmp_
 def test_what_a_head_on_cached_features_took_is_said(made: Made, data: PackedDataset, tmp_path: Path) -> None:
     phases = (Phase(epochs(2), trainable="head", cached_features=1), Phase(epochs(2)))
     model = Model("timm/tf_efficientnet_lite0", weights="package", head=Head(start="fresh"))
-    run = make_run(made, tmp_path / "run", data, recipe=two_phases(model=model, phases=phases))
+    run = make_run(made, tmp_path / "run", data, recipe=short_recipe(model=model, phases=phases))
     found, text = card(make_report([run]))
     assert found["features_apart"]
     assert "Training time 75 s, without its cached features Time in all 80 s" in text

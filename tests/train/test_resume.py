@@ -25,7 +25,7 @@ BEFORE_THE_FIRST_CHECKPOINT = 35
 
 
 def recipe() -> Recipe:
-    return replace(varied_recipe(), checkpointing=Checkpointing(keep=(1, 3), filters=(1, 2)))
+    return replace(varied_recipe(), checkpointing=Checkpointing(keep=(1, 2), filters=(1, 2)))
 
 
 @pytest.fixture(scope="module")

@@ -146,10 +146,11 @@ def test_two_machines_share_a_study_on_a_server(dataset: PackedDataset, tmp_path
     for process in both:
         process.join(120)
     assert [process.exitcode for process in both] == [0, 0]
-    trials = optuna.load_study(study_name="tiny-tune", storage=url).trials
-    assert [trial.number for trial in trials] == [0, 1, 2]
-    assert all(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
-    assert len({trial.params["optimizer.lr"] for trial in trials}) == 3
+    study = optuna.load_study(study_name="tiny-tune", storage=url)
+    finished = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    assert len({trial.params["optimizer.lr"] for trial in finished}) == len(finished) == 3
+    # A process may begin one trial too many, which ends at once.
+    assert all(trial.state.is_finished() for trial in study.trials)
     assert not list(tmp_path.rglob("study.db"))
 
 
