@@ -67,13 +67,14 @@ def main() -> None:
     device = choose_device("cpu")
     run, dataset = RunDirectory.open(options.run), packed.load(options.data)
     predictions = run.predictions("val")
+    duplicates = measure_duplicates(dataset)  # first, for its peak of memory is the process's
     figures = {
         "network": run.recipe().name,
         "top1": predictions.scores().top1,
         "fingerprint": dataset.fingerprint,
         "flipped": measure_flips(predictions),
         "flipped_train": measure_train_flips(predictions, train_features(run, dataset, device, options.cache)),
-        "duplicates": measure_duplicates(dataset),
+        "duplicates": duplicates,
         "retouched": measure_retouched(dataset),
     }
     for name, value in figures.items():
