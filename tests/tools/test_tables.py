@@ -34,6 +34,7 @@ MEASURED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "quality": (
         {
+            "network": "some-recipe",
             "flipped": {"0.05 to any class": {"class": {"recall": 0.9728, "precision_of_surest_1%": 0.962}}},
             "duplicates": {"identical_pairs": 3, "near_pairs": 12, "images": 110_000},
         },
@@ -83,6 +84,7 @@ MEASURED: dict[str, tuple[dict[str, Any], str]] = {
 
 def test_every_measurement_has_its_line() -> None:
     known = {name: label for name, label, _ in MEASUREMENTS if isinstance(label, str)} | {
+        "quality": "5% of val's labels flipped on purpose, searched with `some-recipe`; duplicates",
         "challenge-load": "`thumbnet serve`: 500 teams submit in the last minute while 3,000 watch",
         "challenge-race": "70 posts of one team at the same moment, one and 4 server processes",
     }

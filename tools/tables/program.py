@@ -63,6 +63,10 @@ def _report(figures: Mapping[str, Any]) -> str:
     )
 
 
+def _quality_label(figures: Mapping[str, Any]) -> str:
+    return f"5% of val's labels flipped on purpose, searched with `{figures['network']}`; duplicates"
+
+
 def _quality(figures: Mapping[str, Any]) -> str:
     found, twins = figures["flipped"]["0.05 to any class"]["class"], figures["duplicates"]
     return (
@@ -134,7 +138,7 @@ MEASUREMENTS: Sequence[tuple[str, str | Callable[[Mapping[str, Any]], str], Call
     ("startup", "`thumbnet --help`", _startup),
     ("ensemble", "`thumbnet ensemble`, from files", _ensemble),
     ("report", "`thumbnet report`", _report),
-    ("quality", "5% of val's labels flipped on purpose, searched with `resnet18-64`; duplicates", _quality),
+    ("quality", _quality_label, _quality),
     ("augmentation", "augmentation of 64x64 images", _augmentation),
     ("training-loop", "images/s of the training loop, as a share of the bare model step's", _loop),
     ("features", "features of EfficientNet-Lite0, computed once and kept", _features),
