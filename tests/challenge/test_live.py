@@ -12,6 +12,7 @@ from tests.challenge.responses import problem, rows
 from tests.challenge.world import TEXT, World, answers, app_of, bearer
 from thumbnet.challenge import rescoring
 from thumbnet.challenge.labels import make
+from thumbnet.challenge.state import set_phase
 from thumbnet.challenge.web.live import LiveBoard, Snapshot
 
 
@@ -139,21 +140,27 @@ class Clock:
         return self.now
 
 
+def slowed(client: TestClient, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> LiveBoard:
+    """Return the board of an app, which takes two seconds by this clock to be made."""
+    kept: LiveBoard = app_of(client).state.board
+    usual = kept._renewed
+
+    def slow(before: Snapshot | None) -> Snapshot:
+        made = usual(before)
+        clock.now += 2 if made is not before else 0
+        return made
+
+    monkeypatch.setattr(kept, "_renewed", slow)
+    return kept
+
+
 def test_whoever_asks_while_the_board_rests_gets_the_last_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A board that takes two seconds rests for twenty; a browser that polls does not wait, and has it afterwards."""
     clock = Clock()
     monkeypatch.setattr("thumbnet.challenge.web.live.time", clock)
     people = [world.join(name) for name in ("anna", "bert", "cleo")]
     with world.client() as client:
-        kept = app_of(client).state.board
-        usual = kept._renewed
-
-        def slow(before: Snapshot | None) -> Snapshot:
-            made: Snapshot = usual(before)
-            clock.now += 2 if made is not before else 0
-            return made
-
-        monkeypatch.setattr(kept, "_renewed", slow)
+        kept = slowed(client, clock, monkeypatch)
         seen, tag = [], client.get("/board/live").headers["ETag"]
         for number, person in enumerate(people):
             world.send(person, answers(3 + number))
@@ -164,6 +171,36 @@ def test_whoever_asks_while_the_board_rests_gets_the_last_one(world: World, monk
             seen.append((answer.status_code, clock.now, len(rows(answer.text))))
             tag, clock.now = answer.headers["ETag"], clock.now + 5
     assert seen == [(304, 1002, 0), (304, 1007, 0), (200, 1014, 3), (304, 1019, 0)]
+
+
+def test_a_phase_shows_at_once_even_where_the_board_rests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("thumbnet.challenge.web.live.time", clock)
+    with world.client() as client:
+        slowed(client, clock, monkeypatch)
+        admin, shown = bearer(world.admin_token()), []
+        for action in ("close", "reveal"):
+            client.get("/api/board")
+            client.post(f"/api/admin/{action}", headers=admin)
+            shown.append(client.get("/api/board").json()["phase"])
+    assert shown == ["closed", "revealed"]
+
+
+def test_a_board_that_was_begun_before_a_phase_does_not_stand_for_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = LiveBoard(world.challenge)
+    usual = kept._renewed
+
+    def made_before_the_turn(before: Snapshot | None) -> Snapshot:
+        made = usual(before)
+        if before is None:
+            set_phase(world.challenge, "closed")
+            kept.turn()
+        return made
+
+    monkeypatch.setattr(kept, "_renewed", made_before_the_turn)
+    assert asyncio.run(kept.get()).board.state.phase == "closed"
 
 
 def test_few_changes_show_at_once(world: World, client: TestClient) -> None:

@@ -119,6 +119,8 @@ class LiveBoard:
         self._snapshot: Snapshot | None = None
         self._checked = float("-inf")
         self._expirations = 0
+        self._turns = 0
+        self._shown_turns = 0
         self._rests_until = float("-inf")
         self._renewing: Shared[Snapshot] = Shared()
         self._older: dict[int, dict[str, Any]] = {}
@@ -126,17 +128,30 @@ class LiveBoard:
         self._building = threading.Lock()
 
     async def get(self) -> Snapshot:
-        """Return the board, at most `REFRESH_SECONDS` old; older while it rests or another request renews it."""
+        """Return the board, at most `REFRESH_SECONDS` old; older while it rests or another request renews it.
+
+        It is never of an earlier phase than the last that `turn` told of.
+        """
         now = time.monotonic()
         is_new = now - self._checked < REFRESH_SECONDS
         rests = self._rests_until - now > _LONGEST_DEBT
-        if self._snapshot is not None and (is_new or rests or self._renewing.is_running):
+        may_be_old = is_new or rests or self._renewing.is_running
+        if self._snapshot is not None and may_be_old and not self._turned:
             return self._snapshot
-        return await self._renewing.get(self._renew)
+        renewed = await self._renewing.get(self._renew)
+        # What was begun before the turn may not know of it.
+        while self._turned:
+            renewed = await self._renewing.get(self._renew)
+        return renewed
+
+    @property
+    def _turned(self) -> bool:
+        return self._shown_turns < self._turns
 
     async def _renew(self) -> Snapshot:
-        checked, expirations = time.monotonic(), self._expirations
+        checked, expirations, turns = time.monotonic(), self._expirations, self._turns
         renewed = await run_in_threadpool(self._renewed, self._snapshot)
+        self._shown_turns = turns
         # What expired meanwhile may have been read before it changed.
         if expirations == self._expirations:
             self._checked = checked
@@ -169,6 +184,13 @@ class LiveBoard:
         """Make the next request look for a newer board, unless it rests."""
         self._expirations += 1
         self._checked = float("-inf")
+
+    def turn(self) -> None:
+        """Make the next request wait for the board of the phase that has just begun, even where it rests.
+
+        Whoever begins a phase sees it, and no board shows another phase than the rest of the site.
+        """
+        self._turns += 1
 
     def _renewed(self, before: Snapshot | None) -> Snapshot:
         challenge = self._challenge

@@ -44,7 +44,7 @@ def phase(
         set_phase(challenge, to)
     except RefusalError as problem:
         return _page(request, viewer, challenge, problem)
-    live_board(request).expire()
+    live_board(request).turn()
     return see(f"/admin?done={to}")
 
 
