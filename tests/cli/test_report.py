@@ -21,6 +21,7 @@ def test_the_page_of_one_run_and_of_two(runs: list[RunDirectory], tmp_path: Path
     shell.text("report", first, "--out", tmp_path / "other.html")
     assert (tmp_path / "other.html").is_file()
     assert "no such run directory" in shell.error("report", tmp_path / "nothing")
+    assert "image 'x' cannot be looked up: the run has no nearest" in shell.error("report", first, "--image", "x")
 
 
 def test_memory_that_runs_out_is_one_line_and_leaves_the_earlier_page(

@@ -87,6 +87,30 @@ def test_neighbours_follow_from_their_table(report: Report) -> None:
     assert len(pairs) == 3 * figures["images"]
 
 
+def test_neighbours_of_an_image_are_shown_on_request(report: Report, analyzed: RunDirectory) -> None:
+    pairs = rows_of(report, "neighbours")
+    asked = [pairs[-1]["image"], pairs[0]["image"]]
+    found = make_report([analyzed], images=[*asked, asked[0]])
+    check(found)
+    (lists,) = re.findall(r">Asked for<(.*?)>Evenly over val<", found.html, re.DOTALL)
+    shown = [re.findall(r'alt="([^"]*)"', one) for one in lists.split('<div class="query">')[1:]]
+    names = {key: f"class {number}" for number, key in enumerate(analyzed.class_ids())}
+    for image, alts in zip(asked, shown, strict=True):
+        rows = [row for row in pairs if row["image"] == image]
+        expected = [f"{image}: {names[rows[0]['class']]}"]
+        expected += [f"training image of {names[row['neighbour_class']]}" for row in rows]
+        assert [html.unescape(alt) for alt in alts] == expected
+
+
+def test_neighbours_of_no_image_of_the_run_are_refused(analyzed: RunDirectory, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run .*: no image 'nowhere' is among the .* of val .*; give an id such as '"):
+        make_report([analyzed], images=["nowhere"])
+    run = copy_of(analyzed, tmp_path / "run")
+    run.analysis_path("neighbours").unlink()
+    with pytest.raises(RunError, match=r"no nearest neighbours yet; thumbnet analyze .* --only neighbours"):
+        make_report([run], images=["nowhere"])
+
+
 def test_points_bear_their_images_and_classes(report: Report, data: PackedDataset) -> None:
     for name in ("train", "val"):
         split = data.split(name)

@@ -27,6 +27,14 @@ def report(
             help="Where packed data of the runs lies now; may be repeated, and each run takes what it was made from.",
         ),
     ] = None,
+    images: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--image",
+            negative=(),
+            help="Show the nearest neighbours of the judged image with this id; may be repeated.",
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write one HTML page that shows what runs learned and where they fail, with its figures as JSON and CSV."""
@@ -35,7 +43,7 @@ def report(
     opened = [open_run(path) for path in runs]
     target = out or (opened[0].report_path if len(opened) == 1 else opened[0].comparison_path)
     check_place(target)
-    page, figures, tables = write_report(make_report(opened, data or ()), target)
+    page, figures, tables = write_report(make_report(opened, data or (), images or ()), target)
     if as_json:
         print_json({"page": str(page), "figures": str(figures), "tables": str(tables)})
     else:

@@ -50,20 +50,22 @@ class Block:
     sections: Sequence[Part]
 
 
-def make_report(runs: Sequence[RunDirectory], data: Sequence[Path] = ()) -> Report:
+def make_report(runs: Sequence[RunDirectory], data: Sequence[Path] = (), images: Sequence[str] = ()) -> Report:
     """Return the report of one run or of several.
 
     Args:
         runs: at least one; of exactly two, the second is compared with the first.
         data: packed data that a run takes its images from where it was made from it, instead of where it found it.
+        images: ids of judged images; the nearest neighbours of each in every run are shown besides some of all.
 
     Raises:
-        ThumbnetError: no run, data of none of them, something stored that is damaged, or too much for a page.
+        ThumbnetError: no run, data of none of them, something stored that is damaged, an image that a run was not
+            judged on or whose neighbours are not stored, or too much for a page.
     """
     if not runs:
         raise RunError("report: no run is given; give the folder of at least one")
     subjects = read_subjects(runs, data)
-    found = _blocks(subjects)
+    found = _blocks(subjects, tuple(dict.fromkeys(images)))
     parts = [one for _, made in found for one in made]
     html = whole_page(_title(subjects), [block for block, _ in found], subjects)
     tables = _tables(parts)
@@ -126,16 +128,16 @@ def _earlier(figures: Path) -> list[str] | None:
     return [name for name in map(str, tables) if Path(name).name == name and name.endswith(".csv")]
 
 
-def _blocks(subjects: Sequence[Subject]) -> list[tuple[Block, list[Made]]]:
+def _blocks(subjects: Sequence[Subject], images: tuple[str, ...]) -> list[tuple[Block, list[Made]]]:
     """Return all sections in the order of the page, and the same with their figures."""
     judged = [_judge(one) for one in subjects]
     count, library = len(subjects), Library()
-    every = Scene(tuple(subjects), tuple(judged), library, Budget(0), "all", count)
+    every = Scene(tuple(subjects), tuple(judged), library, Budget(0), "all", count, images)
     blocks = [_block("", "all", every)]
     if count == 2:
         blocks.append(_block("", "pair", replace(every, key="pair")))
     for subject, one in zip(subjects, judged, strict=True):
-        scene = Scene((subject,), (one,), library, Budget(0), subject.key, count)
+        scene = Scene((subject,), (one,), library, Budget(0), subject.key, count, images)
         blocks.append(_block(subject.label if count > 1 else "", "run", scene))
     return blocks
 

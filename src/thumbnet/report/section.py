@@ -32,6 +32,7 @@ class Scene:
         budget: bytes that images of this section may take, shared with others.
         key: a prefix of all anchors within the section, unlike that of every other section of the page.
         runs: how many runs the whole report has.
+        images: ids of judged images whose neighbours are asked for.
     """
 
     subjects: tuple[Subject, ...]
@@ -40,6 +41,7 @@ class Scene:
     budget: Budget
     key: str
     runs: int
+    images: tuple[str, ...] = ()
 
     @property
     def subject(self) -> Subject:

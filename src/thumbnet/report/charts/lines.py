@@ -13,7 +13,7 @@ from thumbnet.report.charts.axes import Axes, frame, make_axes, padded, svg
 _POINTS = 500
 """Points up to which a curve is drawn whole; a longer one keeps the extremes of each of as many parts."""
 
-_DASHES = ("", "6 3", "2 3", "8 3 2 3")
+_DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4")
 _COLOURS = 8
 _MIXED = 60
 """Share in per cent that a colour has of itself, the text's making up the rest, when it is taken a second time."""

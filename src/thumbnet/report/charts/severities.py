@@ -35,7 +35,7 @@ def draw_severities(title: str, clean: float, found: Mapping[str, Values]) -> Ma
         )
         drawn.append(
             Markup('<polyline class="line" points="{}" stroke="{}" stroke-dasharray="{}"/>').format(
-                points, colour(number), dash(number // 4)
+                points, colour(number), dash(number)
             )
         )
         for at, value, ends in values:

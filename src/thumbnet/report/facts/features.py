@@ -8,6 +8,7 @@ import numpy as np
 
 from thumbnet import metrics
 from thumbnet.analyses import Embedding, Neighbours, read
+from thumbnet.errors import RunError
 from thumbnet.report.facts.places import ids_of
 from thumbnet.report.facts.table import Missing, Table, finite_list
 from thumbnet.report.subject import Subject
@@ -31,11 +32,19 @@ class Placed:
 
 @dataclass(frozen=True, eq=False)
 class Alike:
-    """Neighbours with the ids of the judged images, and of every training image that is a neighbour, by its place."""
+    """Neighbours with the names of their images.
+
+    Args:
+        neighbours: as they are stored.
+        images: ids of the judged images.
+        train: ids of the training images that are neighbours, by their places.
+        asked: rows of the judged images that were asked for.
+    """
 
     neighbours: Neighbours
     images: Sequence[str]
     train: dict[int, str]
+    asked: tuple[int, ...] = ()
 
     @property
     def agreement(self) -> metrics.Accuracy:
@@ -132,9 +141,17 @@ class Features:
         return [Table("neighbours", header, rows)]
 
 
-def make_features(subject: Subject) -> Features:
-    """Return what is known of the features of a run."""
-    return Features(_placed(subject), _alike(subject), subject.run.class_ids(), subject.names)
+def make_features(subject: Subject, images: Sequence[str] = ()) -> Features:
+    """Return what is known of the features of a run.
+
+    Args:
+        subject: the run.
+        images: ids of judged images whose neighbours are asked for.
+
+    Raises:
+        RunError: no neighbours of one of `images` are stored.
+    """
+    return Features(_placed(subject), _alike(subject, images), subject.run.class_ids(), subject.names)
 
 
 def _placed(subject: Subject) -> Placed | Missing:
@@ -148,10 +165,24 @@ def _placed(subject: Subject) -> Placed | Missing:
     return Placed(found, names.tolist())
 
 
-def _alike(subject: Subject) -> Alike | Missing:
+def _alike(subject: Subject, images: Sequence[str]) -> Alike | Missing:
     found = read(subject.run, Neighbours, subject.origin)
     if found is None:
-        return subject.not_analyzed("nearest neighbours", "neighbours")
+        missing = subject.not_analyzed("nearest neighbours", "neighbours")
+        if images:
+            why = "; ".join(filter(None, (missing.reason, missing.remedy)))
+            raise RunError(f"run {subject.run.path}: image {images[0]!r} cannot be looked up: {why}")
+        return missing
     places = np.unique(found.found)
     train = dict(zip(places.tolist(), ids_of(subject, "train", places), strict=True))
-    return Alike(found, ids_of(subject, found.split, found.positions), train)
+    judged = ids_of(subject, found.split, found.positions)
+    return Alike(found, judged, train, tuple(_row_of(subject, image, judged, found.subset) for image in images))
+
+
+def _row_of(subject: Subject, image: str, judged: Sequence[str], subset: str) -> int:
+    if image not in judged:
+        raise RunError(
+            f"run {subject.run.path}: no image {image!r} is among the {len(judged):,} of {subset} whose neighbours "
+            f"are stored; give an id such as {judged[0]!r}"
+        )
+    return judged.index(image)

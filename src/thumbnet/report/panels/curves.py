@@ -59,7 +59,7 @@ def _over_splits(facts: Curves, figure: str, title: str, *, percent: bool) -> Pa
             f"{run.label}: {text}" if several else text,
             run.series(f"{prefix}_{figure}"),
             number if several else place,
-            place if several else 0,
+            place,
         )
         for number, run in enumerate(facts.runs)
         for place, (prefix, text) in enumerate(_SPLITS.items())

@@ -1,5 +1,6 @@
 """Drawn as HTML: classes in two dimensions, their images at their places, and nearest neighbours."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,8 @@ def draw(facts: Features, scene: Scene) -> Markup:
         points=[] if placed is None else _points(placed, facts),
         sheet=[] if placed is None else _sheet(placed, facts, scene.pictures_of(placed.embedding.split)),
         alike=alike,
-        queries=[] if alike is None else _queries(alike, facts, scene),
+        asked=[] if alike is None else _queries(alike, alike.asked, facts, scene),
+        queries=[] if alike is None else _queries(alike, _spread(alike), facts, scene),
     )
 
 
@@ -125,13 +127,18 @@ def _shares(one: Embedding) -> list[tuple[float, float]]:
     return [(x, y) for x, y in shares.tolist()]
 
 
-def _queries(alike: Alike, facts: Features, scene: Scene) -> list[Query]:
-    """Return a few judged images, evenly spread over the split, with their neighbours."""
+def _spread(alike: Alike) -> list[int]:
+    """Return the rows of a few judged images, evenly spread over the split."""
+    rows = np.linspace(0, len(alike.images) - 1, _QUERIES).round().astype(np.int64)
+    return [int(row) for row in np.unique(rows)]
+
+
+def _queries(alike: Alike, rows: Sequence[int], facts: Features, scene: Scene) -> list[Query]:
+    """Return the judged images of these rows with their neighbours."""
     one = alike.neighbours
     judged, train = scene.pictures_of(one.split), scene.pictures_of("train")
-    rows = np.unique(np.linspace(0, len(one.labels) - 1, _QUERIES).round().astype(np.int64))
     queries = []
-    for row in rows.tolist():
+    for row in rows:
         label = int(one.labels[row])
         neighbours = [
             (train.uri(alike.train[found]), facts.names[theirs], cosine, theirs == label)
@@ -147,4 +154,4 @@ def _queries(alike: Alike, facts: Features, scene: Scene) -> list[Query]:
     return queries
 
 
-SECTION = Section("features", "Features", "run", lambda scene: make_features(scene.subject), draw)
+SECTION = Section("features", "Features", "run", lambda scene: make_features(scene.subject, scene.images), draw)

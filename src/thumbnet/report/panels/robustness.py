@@ -17,7 +17,7 @@ def draw(facts: Corrupted, scene: Scene) -> Markup:
     cells, clean, interval = facts.cells(), facts.clean.top1, facts.clean.top1_interval
     by_name = {name: [one for one in cells if one.corruption == name] for name in facts.found.corruptions}
     lines = {name: [(one.severity, one.accuracy, one.interval) for one in some] for name, some in by_name.items()}
-    legend = [(name, colour(number), dash(number // 4)) for number, name in enumerate(by_name)]
+    legend = [(name, colour(number), dash(number)) for number, name in enumerate(by_name)]
     return scene.render(
         "robustness.html",
         facts=facts,
