@@ -5,6 +5,7 @@ python -m tools.pictures
 Writes docs/report.png and docs/comparison.png. Takes about two minutes on two cores.
 """
 
+import contextlib
 import tempfile
 from io import BytesIO
 from pathlib import Path
@@ -32,8 +33,9 @@ COMPARISON: tuple[View, ...] = (("#all-curves", "light"), ("#pair-compare", "dar
 
 def main() -> None:
     """Train, analyse, report, and take the pictures."""
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        report, comparison = make_reports(Path(folder))
+    # From within the folder, so that the pages' commands name the runs alone.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), chromium() as browser:
+        report, comparison = make_reports(Path("runs"))
         for page, views, name in ((report, REPORT, "report.png"), (comparison, COMPARISON, "comparison.png")):
             side_by_side([shot(browser, page, view) for view in views]).save(DOCS / name, optimize=True)
             print(DOCS / name)

@@ -25,7 +25,7 @@ from thumbnet.quality.stored import ensure_duplicates
 from thumbnet.report import Report, make_report, write_report
 from thumbnet.report.data_page import make_data_report
 from thumbnet.report.subject import short_names
-from thumbnet.report.words import amount, percent
+from thumbnet.report.words import amount, brief, percent
 from thumbnet.run import RunDirectory
 
 
@@ -398,3 +398,4 @@ def test_numbers_in_words() -> None:
     assert [percent(value) for value in (1.0, 0.9997, 0.9994, 0.0, 0.0001, 0.5)] == [
         *("100.0%", "above 99.9%", "99.9%", "0.0%", "below 0.1%", "50.0%")
     ]
+    assert [brief(value) for value in (0.534, 9.14, 107.3, 57.2)] == ["0.53", "9.1", "110", "57"]

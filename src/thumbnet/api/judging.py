@@ -249,7 +249,10 @@ def analyze_run(
 
 @memory_errors()
 def report_runs(
-    runs: Sequence[RunDirectory], out: Path | str, data: Path | str | Sequence[Path | str] | None = None
+    runs: Sequence[RunDirectory],
+    out: Path | str,
+    data: Path | str | Sequence[Path | str] | None = None,
+    images: Sequence[str] = (),
 ) -> Path:
     """Write one HTML page about `runs` to the file `out` and return its path; JSON and CSV lie beside it.
 
@@ -260,14 +263,16 @@ def report_runs(
         out: a file that ends in .html.
         data: where packed data of the runs lies now, in one place or several; a run of which it is not takes its own
             from where it found it, else from the default place.
+        images: ids of judged images whose nearest neighbours are shown besides some of all.
 
     Raises:
-        ThumbnetError: a file of a run is damaged, or `out` cannot be written.
+        ThumbnetError: a file of a run is damaged, neighbours of one of `images` are not stored, or `out` cannot be
+            written.
     """
     place = Path(out)
     places = [data] if isinstance(data, Path | str) else data or ()
     check_place(place)
-    page, *_ = write_report(make_report(runs, [Path(one) for one in places]), place)
+    page, *_ = write_report(make_report(runs, [Path(one) for one in places], images), place)
     return page
 
 

@@ -12,7 +12,7 @@ from thumbnet.report.facts.judged import Judged
 from thumbnet.report.facts.table import Facts, Missing
 from thumbnet.report.pictures import Budget, Library, Pictures
 from thumbnet.report.subject import Subject
-from thumbnet.report.words import amount, percent
+from thumbnet.report.words import amount, brief, percent
 from thumbnet.templates import html_templates
 
 F = TypeVar("F", bound=Facts)
@@ -181,6 +181,7 @@ _ENVIRONMENT = html_templates(
     percent=percent,
     span=text.interval,
     amount=amount,
+    brief=brief,
     duration=text.duration,
     p_figure=text.p_figure,
 )

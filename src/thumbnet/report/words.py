@@ -15,6 +15,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return f"above {100 - least:g}%" if 100 - least / 2 <= 100 * value < 100 else text.percent(value, digits)
 
 
+def brief(value: float) -> str:
+    """Return a number with two significant digits: '0.53', '9.1', '110'."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def amount(value: float) -> str:
     """Return a large number with a unit: '2.85 M'."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
