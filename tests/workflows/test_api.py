@@ -176,7 +176,7 @@ def test_a_run_is_analysed_and_reported(run: RunDirectory, tmp_path: Path) -> No
     page = thumbnet.report_runs([run], tmp_path / "page.html")
     assert f"{thumbnet.evaluate_run(run).top1:.1%}" in page.read_text()
     assert (tmp_path / "page.json").is_file()
-    with pytest.raises(thumbnet.ThumbnetError, match="image 'x' cannot be looked up: the run has no nearest neighbours"):
+    with pytest.raises(thumbnet.ThumbnetError, match="image 'x' cannot be looked up: the run has no nearest"):
         thumbnet.report_runs([run], tmp_path / "page.html", images=["x"])
     # A place that cannot be written is refused before anything is computed: here, before the run is missed.
     with pytest.raises(thumbnet.ThumbnetError, match=r"ends in \.html"):
