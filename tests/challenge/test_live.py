@@ -13,7 +13,7 @@ from tests.challenge.world import TEXT, World, answers, app_of, bearer
 from thumbnet.challenge import rescoring
 from thumbnet.challenge.labels import make
 from thumbnet.challenge.state import set_phase
-from thumbnet.challenge.web.live import LiveBoard, Snapshot
+from thumbnet.challenge.web.live import REFRESH_SECONDS, LiveBoard, Snapshot
 
 
 def test_the_board_is_packed_for_those_who_take_it(world: World) -> None:
@@ -114,8 +114,8 @@ def test_what_expires_while_the_board_is_made_is_not_lost(world: World, monkeypa
     kept = LiveBoard(world.challenge)
     usual = kept._renewed
 
-    def made_before_the_change(before: Snapshot | None) -> Snapshot:
-        made = usual(before)
+    def made_before_the_change(before: Snapshot | None, rests: bool) -> Snapshot:
+        made = usual(before, rests)
         if before is None:
             world.send(bert, answers(9))
             kept.expire()
@@ -145,8 +145,8 @@ def slowed(client: TestClient, clock: Clock, monkeypatch: pytest.MonkeyPatch) ->
     kept: LiveBoard = app_of(client).state.board
     usual = kept._renewed
 
-    def slow(before: Snapshot | None) -> Snapshot:
-        made = usual(before)
+    def slow(before: Snapshot | None, rests: bool) -> Snapshot:
+        made = usual(before, rests)
         clock.now += 2 if made is not before else 0
         return made
 
@@ -186,20 +186,37 @@ def test_a_phase_shows_at_once_even_where_the_board_rests(world: World, monkeypa
     assert shown == ["closed", "revealed"]
 
 
+def test_a_phase_that_begins_elsewhere_shows_soon_even_where_the_board_rests(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that the command line begins, or the clock."""
+    clock = Clock()
+    monkeypatch.setattr("thumbnet.challenge.web.live.time", clock)
+    with world.client() as client:
+        slowed(client, clock, monkeypatch)
+        shown = []
+        for phase in ("closed", "revealed"):
+            client.get("/api/board")
+            set_phase(world.challenge, phase)
+            clock.now += REFRESH_SECONDS
+            shown.append(client.get("/api/board").json()["phase"])
+    assert shown == ["closed", "revealed"]
+
+
 def test_a_board_that_was_begun_before_a_phase_does_not_stand_for_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = LiveBoard(world.challenge)
     usual = kept._renewed
 
-    def made_before_the_turn(before: Snapshot | None) -> Snapshot:
-        made = usual(before)
+    def made_before_the_phase(before: Snapshot | None, rests: bool) -> Snapshot:
+        made = usual(before, rests)
         if before is None:
             set_phase(world.challenge, "closed")
-            kept.turn()
+            kept.begin_phase()
         return made
 
-    monkeypatch.setattr(kept, "_renewed", made_before_the_turn)
+    monkeypatch.setattr(kept, "_renewed", made_before_the_phase)
     assert asyncio.run(kept.get()).board.state.phase == "closed"
 
 

@@ -65,7 +65,7 @@ class Asked:
     def enter(self, phase: Phase) -> None:
         """Begin a phase, which the next answer knows of."""
         set_phase(self.world.challenge, phase)
-        app_of(self.client).state.board.turn()
+        app_of(self.client).state.board.begin_phase()
 
 
 @pytest.fixture(params=["open", "pseudonymous", "hidden"])

@@ -97,5 +97,5 @@ def reveal(request: Request, _admin: Admin, challenge: Open) -> models.PhaseInfo
 
 def _set(request: Request, challenge: Challenge, phase: Phase) -> models.PhaseInfo:
     state = set_phase(challenge, phase)
-    live_board(request).turn()
+    live_board(request).begin_phase()
     return models.PhaseInfo(phase=state.phase)

@@ -119,8 +119,8 @@ class LiveBoard:
         self._snapshot: Snapshot | None = None
         self._checked = float("-inf")
         self._expirations = 0
-        self._turns = 0
-        self._shown_turns = 0
+        self._begun_phases = 0
+        self._shown_phases = 0
         self._rests_until = float("-inf")
         self._renewing: Shared[Snapshot] = Shared()
         self._older: dict[int, dict[str, Any]] = {}
@@ -130,28 +130,26 @@ class LiveBoard:
     async def get(self) -> Snapshot:
         """Return the board, at most `REFRESH_SECONDS` old; older while it rests or another request renews it.
 
-        It is never of an earlier phase than the last that `turn` told of.
+        A phase shows even where the board rests, and at once where `begin_phase` told of it.
         """
-        now = time.monotonic()
-        is_new = now - self._checked < REFRESH_SECONDS
-        rests = self._rests_until - now > _LONGEST_DEBT
-        may_be_old = is_new or rests or self._renewing.is_running
-        if self._snapshot is not None and may_be_old and not self._turned:
+        is_new = time.monotonic() - self._checked < REFRESH_SECONDS
+        if self._snapshot is not None and (is_new or self._renewing.is_running) and not self._lags:
             return self._snapshot
         renewed = await self._renewing.get(self._renew)
-        # What was begun before the turn may not know of it.
-        while self._turned:
+        # What was begun before the phase may not know of it.
+        while self._lags:
             renewed = await self._renewing.get(self._renew)
         return renewed
 
     @property
-    def _turned(self) -> bool:
-        return self._shown_turns < self._turns
+    def _lags(self) -> bool:
+        return self._shown_phases < self._begun_phases
 
     async def _renew(self) -> Snapshot:
-        checked, expirations, turns = time.monotonic(), self._expirations, self._turns
-        renewed = await run_in_threadpool(self._renewed, self._snapshot)
-        self._shown_turns = turns
+        checked, expirations, phases = time.monotonic(), self._expirations, self._begun_phases
+        rests = self._rests_until - checked > _LONGEST_DEBT
+        renewed = await run_in_threadpool(self._renewed, self._snapshot, rests)
+        self._shown_phases = phases
         # What expired meanwhile may have been read before it changed.
         if expirations == self._expirations:
             self._checked = checked
@@ -185,19 +183,18 @@ class LiveBoard:
         self._expirations += 1
         self._checked = float("-inf")
 
-    def turn(self) -> None:
-        """Make the next request wait for the board of the phase that has just begun, even where it rests.
+    def begin_phase(self) -> None:
+        """Make the next request wait for the board of the phase that has just begun."""
+        self._begun_phases += 1
 
-        Whoever begins a phase sees it, and no board shows another phase than the rest of the site.
-        """
-        self._turns += 1
-
-    def _renewed(self, before: Snapshot | None) -> Snapshot:
+    def _renewed(self, before: Snapshot | None, rests: bool) -> Snapshot:
         challenge = self._challenge
         with challenge.database.read() as connection:
             state = challenge.state(connection)
-            if before and (before.board.state.change, before.board.state.phase) == (state.change, state.phase):
-                return before
+            if before is not None:
+                known = before.board.state
+                if known.phase == state.phase and (rests or known.change == state.change):
+                    return before
             found = board.build(challenge, connection)
         mode = challenge.settings.board
         content = json.dumps(board.to_json(found, mode), separators=(",", ":")).encode()

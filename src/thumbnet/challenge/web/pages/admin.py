@@ -44,7 +44,7 @@ def phase(
         set_phase(challenge, to)
     except RefusalError as problem:
         return _page(request, viewer, challenge, problem)
-    live_board(request).turn()
+    live_board(request).begin_phase()
     return see(f"/admin?done={to}")
 
 
