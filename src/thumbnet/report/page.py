@@ -132,7 +132,7 @@ def _blocks(subjects: Sequence[Subject], images: tuple[str, ...]) -> list[tuple[
     """Return all sections in the order of the page, and the same with their figures."""
     judged = [_judge(one) for one in subjects]
     count, library = len(subjects), Library()
-    every = Scene(tuple(subjects), tuple(judged), library, Budget(0), "all", count, images)
+    every = Scene(tuple(subjects), tuple(judged), library, Budget(0), "all", count)
     blocks = [_block("", "all", every)]
     if count == 2:
         blocks.append(_block("", "pair", replace(every, key="pair")))

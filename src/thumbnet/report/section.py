@@ -32,7 +32,7 @@ class Scene:
         budget: bytes that images of this section may take, shared with others.
         key: a prefix of all anchors within the section, unlike that of every other section of the page.
         runs: how many runs the whole report has.
-        images: ids of judged images whose neighbours are asked for.
+        images: ids of judged images whose neighbours are asked for, where it is about one run.
     """
 
     subjects: tuple[Subject, ...]

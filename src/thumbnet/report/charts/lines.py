@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -45,6 +46,14 @@ class Mark:
     x: float
     text: str
     colour: int | None = None
+
+
+class Key(NamedTuple):
+    """One entry of a legend of lines: its text, colour and dash pattern."""
+
+    text: str
+    colour: str
+    dash: str
 
 
 def draw_lines(

@@ -1,16 +1,21 @@
 """Accuracy by severity: one line a corruption, from the clean figure on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
 from thumbnet.report.charts.axes import frame, make_axes, svg
-from thumbnet.report.charts.lines import colour, dash
+from thumbnet.report.charts.lines import Key, colour, dash
 from thumbnet.report.words import percent
 from thumbnet.text import interval
 
 Values = Sequence[tuple[int, float, tuple[float, float]]]
 """Severity (from 1), accuracy and its interval."""
+
+
+def severity_keys(names: Iterable[str]) -> list[Key]:
+    """Return the legend of a figure of these corruptions."""
+    return [Key(name, colour(number), dash(number)) for number, name in enumerate(names)]
 
 
 def draw_severities(title: str, clean: float, found: Mapping[str, Values]) -> Markup:
@@ -29,20 +34,20 @@ def draw_severities(title: str, clean: float, found: Mapping[str, Values]) -> Ma
             axes.x(0), axes.x(5), level, level
         )
     ]
-    for number, (name, values) in enumerate(found.items()):
+    for key, (name, values) in zip(severity_keys(found), found.items(), strict=True):
         points = " ".join(
             f"{axes.x(at):.1f},{axes.y(value):.1f}" for at, value in [(0, clean), *((at, v) for at, v, _ in values)]
         )
         drawn.append(
             Markup('<polyline class="line" points="{}" stroke="{}" stroke-dasharray="{}"/>').format(
-                points, colour(number), dash(number)
+                points, key.colour, key.dash
             )
         )
         for at, value, ends in values:
             text = f"{name} {at}\n{percent(value)} ({interval(ends)})"
             drawn.append(
                 Markup('<circle data-tip="{}" cx="{:.1f}" cy="{:.1f}" r="4" fill="{}"/>').format(
-                    text, axes.x(at), axes.y(value), colour(number)
+                    text, axes.x(at), axes.y(value), key.colour
                 )
             )
     spoken = "; ".join(

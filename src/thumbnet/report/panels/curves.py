@@ -6,20 +6,12 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from thumbnet.report.charts.lines import Curve, Mark, colour, dash, draw_lines, smooth
+from thumbnet.report.charts.lines import Curve, Key, Mark, colour, dash, draw_lines, smooth
 from thumbnet.report.facts.curves import Curves, RunCurves, make_curves
 from thumbnet.report.section import Scene, Section
 
 _FAR, _FAR_PHASES = 8, 50
 """How many times the peak of one run, and of one phase of a run, is that of another on a logarithmic scale."""
-
-
-class Key(NamedTuple):
-    """One entry of a legend: its text, colour and dash pattern."""
-
-    text: str
-    colour: str
-    dash: str
 
 
 class Panel(NamedTuple):

@@ -5,8 +5,7 @@ from functools import partial
 from markupsafe import Markup
 
 from thumbnet.analyses.corruptions import DEFINITION, DEFINITIONS
-from thumbnet.report.charts.lines import colour, dash
-from thumbnet.report.charts.severities import draw_severities
+from thumbnet.report.charts.severities import draw_severities, severity_keys
 from thumbnet.report.facts.robustness import Corrupted, make_corrupted
 from thumbnet.report.pictures import encode
 from thumbnet.report.section import Scene, Section
@@ -17,7 +16,6 @@ def draw(facts: Corrupted, scene: Scene) -> Markup:
     cells, clean, interval = facts.cells(), facts.clean.top1, facts.clean.top1_interval
     by_name = {name: [one for one in cells if one.corruption == name] for name in facts.found.corruptions}
     lines = {name: [(one.severity, one.accuracy, one.interval) for one in some] for name, some in by_name.items()}
-    legend = [(name, colour(number), dash(number)) for number, name in enumerate(by_name)]
     return scene.render(
         "robustness.html",
         facts=facts,
@@ -25,7 +23,7 @@ def draw(facts: Corrupted, scene: Scene) -> Markup:
         interval=interval,
         mean=facts.mean(),
         figure=draw_severities("Accuracy on corrupted images", clean, lines),
-        legend=legend,
+        keys=severity_keys(lines),
         rows=by_name,
         known=DEFINITIONS if facts.found.definition == DEFINITION else {},
         parameters=dict(zip(facts.found.corruptions, facts.found.parameters, strict=True)),
