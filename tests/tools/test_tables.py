@@ -43,6 +43,11 @@ MEASURED: dict[str, tuple[dict[str, Any], str]] = {
             "110,000 images"
         ),
     ),
+    "robustness": (
+        {"network": "some-recipe", "clean": 0.7739, "mean": 0.45712}
+        | {"cells": [{"corruption": name} for name in ("blur", "jpeg") for _ in range(5)]},
+        "45.7% on average, 77.4% clean",
+    ),
     "augmentation": (
         {
             "horizontal_flip": {"microseconds_per_image": 4.84},
@@ -85,6 +90,7 @@ MEASURED: dict[str, tuple[dict[str, Any], str]] = {
 def test_every_measurement_has_its_line() -> None:
     known = {name: label for name, label, _ in MEASUREMENTS if isinstance(label, str)} | {
         "quality": "5% of val's labels flipped on purpose, searched with `some-recipe`; duplicates",
+        "robustness": "top-1 of `some-recipe` on corrupted images: blur, jpeg, each in five severities",
         "challenge-load": "`thumbnet serve`: 500 teams submit in the last minute while 3,000 watch",
         "challenge-race": "70 posts of one team at the same moment, one and 4 server processes",
     }

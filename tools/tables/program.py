@@ -76,6 +76,15 @@ def _quality(figures: Mapping[str, Any]) -> str:
     )
 
 
+def _robustness_label(figures: Mapping[str, Any]) -> str:
+    names = list(dict.fromkeys(one["corruption"] for one in figures["cells"]))
+    return f"top-1 of `{figures['network']}` on corrupted images: {', '.join(names)}, each in five severities"
+
+
+def _robustness(figures: Mapping[str, Any]) -> str:
+    return f"{figures['mean']:.1%} on average, {figures['clean']:.1%} clean"
+
+
 def _features(figures: Mapping[str, Any]) -> str:
     found, probe = figures["extraction"], figures["linear_probe"]
     return (
@@ -139,6 +148,7 @@ MEASUREMENTS: Sequence[tuple[str, str | Callable[[Mapping[str, Any]], str], Call
     ("ensemble", "`thumbnet ensemble`, from files", _ensemble),
     ("report", "`thumbnet report`", _report),
     ("quality", _quality_label, _quality),
+    ("robustness", _robustness_label, _robustness),
     ("augmentation", "augmentation of 64x64 images", _augmentation),
     ("training-loop", "images/s of the training loop, as a share of the bare model step's", _loop),
     ("features", "features of EfficientNet-Lite0, computed once and kept", _features),
